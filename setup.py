@@ -1,0 +1,38 @@
+"""The extension list; everything else is in pyproject.toml."""
+
+import sys
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+if sys.platform == "win32":
+    FLAGS = ["/std:c++17", "/O2", "/fp:precise"]
+else:
+    # Exactness: no contraction into fused multiply-adds, no fast-math; aarch64 would contract by default.
+    FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread"]
+
+
+def extension(name: str, *sources: str) -> Extension:
+    return Extension(
+        f"perfcore._ext.{name}",
+        [f"src/perfcore/_ext/{name}.pyx", *sources],
+        include_dirs=["src/perfcore/_ext/include", numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        extra_compile_args=FLAGS,
+        extra_link_args=[] if sys.platform == "win32" else ["-pthread"],
+        language="c++",
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension("forest"), extension("links")],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "embedsignature": True,
+        },
+    )
+)

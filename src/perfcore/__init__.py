@@ -1,0 +1,34 @@
+"""perfcore: the model you already trained, the same bits, many times faster."""
+
+from .errors import (
+    ConfigurationError,
+    InputError,
+    MismatchError,
+    ModelFormatError,
+    PerfcoreError,
+    UnsupportedModelError,
+)
+from .predictor import Predictor, compile, load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigurationError",
+    "InputError",
+    "MismatchError",
+    "ModelFormatError",
+    "PerfcoreError",
+    "Predictor",
+    "UnsupportedModelError",
+    "__version__",
+    "compile",
+    "load",
+    "verify",
+]
+
+
+def verify(predictor, model, X):
+    """See `perfcore.testing.verify`."""
+    from .testing import verify
+
+    return verify(predictor, model, X)

@@ -1,0 +1,1 @@
+"""Compiled code: thin Cython over the C++ headers in ``include/perfcore``."""

@@ -1,0 +1,157 @@
+# The checked Python method over the C++ kernels: it holds the arrays, hands out pointers and drops the GIL.
+import numpy as np
+
+cimport numpy as cnp
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+
+cnp.import_array()
+
+
+cdef extern from "perfcore/forest.hpp" namespace "perfcore" nogil:
+    cdef enum class Status(int):
+        ok
+        out_of_memory
+
+    cdef cppclass ForestView:
+        const int32_t* feature
+        const double* threshold
+        const int32_t* left
+        const int32_t* right
+        const uint8_t* flags
+        const int32_t* category
+        const int64_t* set_start
+        const uint32_t* set_words
+        const int32_t* root
+        const int32_t* leaf_start
+        const int32_t* output
+        const void* value
+        const int32_t* label
+        const void* base
+        const double* linear_constant
+        const int32_t* linear_start
+        const int32_t* linear_feature
+        const double* linear_coefficient
+        const uint8_t* linear_applies
+        int64_t n_nodes, n_leaves, n_trees, n_sets
+        int32_t n_features, n_outputs, leaf_width
+        bint sums_in_float, rounds_to_float, truncates_negative
+        double zero_bound, missing
+
+    cdef cppclass Table:
+        const char* data
+        int64_t row_stride, column_stride, n
+        bint is_float
+
+
+cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
+    cdef cppclass Kernel:
+        Kernel(const ForestView& forest, bint bitslice) except +
+        Status predict(const Table& x, void* out, int n_threads)
+        Status leaves(const Table& x, int32_t* out, int n_threads)
+
+
+cdef const void* _address(cnp.ndarray array):
+    return cnp.PyArray_DATA(array)
+
+
+cdef class ForestKernel:
+    """A forest made ready for one kernel; immutable and safe from many threads.
+
+    Parameters
+    ----------
+    forest : perfcore.model.Forest
+    """
+
+    cdef Kernel* _kernel
+    cdef ForestView _view
+    cdef object _forest
+
+    def __cinit__(self, forest):
+        cdef ForestView* v = &self._view
+        self._forest = forest
+        v.feature = <const int32_t*>_address(forest.feature)
+        v.threshold = <const double*>_address(forest.threshold)
+        v.left = <const int32_t*>_address(forest.left)
+        v.right = <const int32_t*>_address(forest.right)
+        v.flags = <const uint8_t*>_address(forest.flags)
+        v.category = <const int32_t*>_address(forest.category)
+        v.set_start = <const int64_t*>_address(forest.set_start)
+        v.set_words = <const uint32_t*>_address(forest.set_words)
+        v.root = <const int32_t*>_address(forest.root)
+        v.leaf_start = <const int32_t*>_address(forest.leaf_start)
+        v.output = <const int32_t*>_address(forest.output)
+        v.value = _address(forest.value)
+        v.label = <const int32_t*>_address(forest.label)
+        v.base = _address(forest.base)
+        linear = forest.linear
+        if linear is not None:
+            v.linear_constant = <const double*>_address(linear.constant)
+            v.linear_start = <const int32_t*>_address(linear.start)
+            v.linear_feature = <const int32_t*>_address(linear.feature)
+            v.linear_coefficient = <const double*>_address(linear.coefficient)
+            v.linear_applies = <const uint8_t*>_address(linear.applies)
+        v.n_nodes = len(forest.feature)
+        v.n_leaves = len(forest.value)
+        v.n_trees = len(forest.root)
+        v.n_sets = len(forest.set_start) - 1
+        v.n_features = forest.n_features
+        v.n_outputs = forest.n_outputs
+        v.leaf_width = forest.value.shape[1]
+        v.sums_in_float = forest.value.dtype == np.float32
+        v.rounds_to_float = forest.precision == "float32"
+        v.truncates_negative = forest.truncates_negative
+        v.zero_bound = forest.zero_bound
+        v.missing = forest.missing
+        self._kernel = new Kernel(self._view, False)
+
+    def __dealloc__(self):
+        del self._kernel
+
+    cdef Table _table(self, cnp.ndarray X) except *:
+        cdef Table t
+        if X.ndim != 2 or X.shape[1] != self._view.n_features:
+            raise ValueError(f"expected (n_rows, {self._view.n_features}), got {np.shape(X)}")
+        if not cnp.PyArray_ISBEHAVED_RO(X) or X.dtype not in (np.float32, np.float64):
+            raise TypeError(f"expected aligned native float32 or float64, got {X.dtype}")
+        t.data = <const char*>cnp.PyArray_DATA(X)
+        t.row_stride = X.strides[0]
+        t.column_stride = X.strides[1]
+        t.n = X.shape[0]
+        t.is_float = X.dtype == np.float32
+        return t
+
+    def predict(self, cnp.ndarray X not None, int n_threads=1):
+        """Margins of a float32 or float64 block, (n_rows, n_outputs) in the dtype of the sum."""
+        cdef Table table = self._table(X)
+        cdef cnp.ndarray out = np.empty((table.n, self._view.n_outputs), self._forest.value.dtype)
+        self._predict(table, out, n_threads)
+        return out
+
+    def predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None, int n_threads=1):
+        """As `predict`, into a C-contiguous ``out`` of the right shape and dtype."""
+        cdef Table table = self._table(X)
+        if (out.ndim != 2 or out.shape[0] != table.n or out.shape[1] != self._view.n_outputs
+                or out.dtype != self._forest.value.dtype or not cnp.PyArray_ISCARRAY(out)):
+            raise ValueError("out must be C-contiguous, (n_rows, n_outputs), in the dtype of the sum")
+        self._predict(table, out, n_threads)
+
+    cdef _predict(self, Table table, cnp.ndarray out, int n_threads):
+        cdef void* data = cnp.PyArray_DATA(out)
+        cdef Status status
+        with nogil:
+            status = self._kernel.predict(table, data, n_threads)
+        if status != Status.ok:
+            raise MemoryError("no memory for the kernel's scratch space")
+
+    def leaves_into(self, cnp.ndarray X not None, cnp.ndarray out not None, int n_threads=1):
+        """Leaf labels of a block into int32 C-contiguous (n_rows, n_trees)."""
+        cdef Table table = self._table(X)
+        if (out.ndim != 2 or out.shape[0] != table.n or out.shape[1] != self._view.n_trees
+                or out.dtype != np.int32 or not cnp.PyArray_ISCARRAY(out)):
+            raise ValueError("out must be C-contiguous int32 (n_rows, n_trees)")
+        cdef int32_t* data = <int32_t*>cnp.PyArray_DATA(out)
+        cdef Status status
+        with nogil:
+            status = self._kernel.leaves(table, data, n_threads)
+        if status != Status.ok:
+            raise MemoryError("no memory for the kernel's scratch space")

@@ -1,0 +1,75 @@
+// Link functions, each the very expression that the source framework compiles, over libm and one value at a time.
+// -ffp-contract=off and no fast-math: the compiler may neither fuse nor replace them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+namespace perfcore::links {
+
+// scipy.special.expit; LightGBM's sigmoid with its own scale.
+inline void logistic(double* x, int64_t n, double scale) {
+    for (int64_t i = 0; i < n; ++i) x[i] = 1.0 / (1.0 + std::exp(-scale * x[i]));
+}
+
+inline void expit(double* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = 1.0 / (1.0 + std::exp(-x[i]));
+}
+
+inline void exp(double* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = std::exp(x[i]);
+}
+
+// LightGBM cross_entropy_lambda.
+inline void log1p_exp(double* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = std::log1p(std::exp(x[i]));
+}
+
+// LightGBM regression with reg_sqrt.
+inline void signed_square(double* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = std::copysign(1.0, x[i]) * x[i] * x[i];
+}
+
+// LightGBM Common::Softmax.
+inline void softmax(double* x, int64_t n, int64_t k) {
+    for (int64_t i = 0; i < n; ++i, x += k) {
+        double top = x[0];
+        for (int64_t j = 1; j < k; ++j) top = std::max(x[j], top);
+        double sum = 0.0;
+        for (int64_t j = 0; j < k; ++j) {
+            x[j] = std::exp(x[j] - top);
+            sum += x[j];
+        }
+        for (int64_t j = 0; j < k; ++j) x[j] /= sum;
+    }
+}
+
+// XGBoost common::Sigmoid.
+inline void sigmoid_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        const float y = std::min(-x[i], 88.7f);
+        const float denominator = std::exp(y) + 1.0f + 1e-16f;
+        x[i] = 1.0f / denominator;
+    }
+}
+
+inline void exp_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = std::exp(x[i]);
+}
+
+// XGBoost common::Softmax: the sum in double, the quotient in float.
+inline void softmax_f32(float* x, int64_t n, int64_t k) {
+    for (int64_t i = 0; i < n; ++i, x += k) {
+        float top = x[0];
+        for (int64_t j = 1; j < k; ++j) top = std::max(x[j], top);
+        double sum = 0.0;
+        for (int64_t j = 0; j < k; ++j) {
+            x[j] = std::exp(x[j] - top);
+            sum += x[j];
+        }
+        for (int64_t j = 0; j < k; ++j) x[j] /= static_cast<float>(sum);
+    }
+}
+
+}  // namespace perfcore::links

@@ -1,0 +1,78 @@
+# Links in place over C-contiguous arrays: float64 for LightGBM and expit, float32 for XGBoost.
+cimport cython
+from libc.stdint cimport int64_t
+
+
+cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
+    void c_logistic "perfcore::links::logistic"(double* x, int64_t n, double scale)
+    void c_expit "perfcore::links::expit"(double* x, int64_t n)
+    void c_exp "perfcore::links::exp"(double* x, int64_t n)
+    void c_log1p_exp "perfcore::links::log1p_exp"(double* x, int64_t n)
+    void c_signed_square "perfcore::links::signed_square"(double* x, int64_t n)
+    void c_softmax "perfcore::links::softmax"(double* x, int64_t n, int64_t k)
+    void c_sigmoid_f32 "perfcore::links::sigmoid_f32"(float* x, int64_t n)
+    void c_exp_f32 "perfcore::links::exp_f32"(float* x, int64_t n)
+    void c_softmax_f32 "perfcore::links::softmax_f32"(float* x, int64_t n, int64_t k)
+
+
+def logistic(double[:, ::1] x not None, double scale):
+    """x = 1 / (1 + exp(-scale * x))"""
+    if x.size:
+        with nogil:
+            c_logistic(&x[0, 0], x.shape[0] * x.shape[1], scale)
+
+
+def expit(double[:, ::1] x not None):
+    """x = 1 / (1 + exp(-x))"""
+    if x.size:
+        with nogil:
+            c_expit(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def exp(double[:, ::1] x not None):
+    """x = exp(x)"""
+    if x.size:
+        with nogil:
+            c_exp(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def log1p_exp(double[:, ::1] x not None):
+    """x = log1p(exp(x))"""
+    if x.size:
+        with nogil:
+            c_log1p_exp(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def signed_square(double[:, ::1] x not None):
+    """x = sign(x) * x * x"""
+    if x.size:
+        with nogil:
+            c_signed_square(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def softmax(double[:, ::1] x not None):
+    """Rows of x become exp(x - max) / sum, in double."""
+    if x.size:
+        with nogil:
+            c_softmax(&x[0, 0], x.shape[0], x.shape[1])
+
+
+def sigmoid_f32(float[:, ::1] x not None):
+    """XGBoost's sigmoid in float32."""
+    if x.size:
+        with nogil:
+            c_sigmoid_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def exp_f32(float[:, ::1] x not None):
+    """x = expf(x)"""
+    if x.size:
+        with nogil:
+            c_exp_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def softmax_f32(float[:, ::1] x not None):
+    """XGBoost's softmax in float32, its sum in double."""
+    if x.size:
+        with nogil:
+            c_softmax_f32(&x[0, 0], x.shape[0], x.shape[1])

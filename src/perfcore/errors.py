@@ -1,0 +1,36 @@
+"""Every exception perfcore raises on purpose.
+
+::
+
+    Exception
+    └─ PerfcoreError
+       ├─ UnsupportedModelError   the model cannot be answered exactly       (also NotImplementedError)
+       ├─ ModelFormatError        a model file is damaged, cut or too new    (also ValueError)
+       ├─ InputError              a table the source would refuse, too       (also ValueError)
+       ├─ MismatchError           verify() found unequal bits                (also AssertionError)
+       └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
+"""
+
+
+class PerfcoreError(Exception):
+    """The root of all errors raised on purpose."""
+
+
+class UnsupportedModelError(PerfcoreError, NotImplementedError):
+    """A model whose source's answer cannot be given to the bit; the message says why."""
+
+
+class ModelFormatError(PerfcoreError, ValueError):
+    """A model file that is damaged, cut short, or newer than this version reads."""
+
+
+class InputError(PerfcoreError, ValueError):
+    """A table or row of the wrong shape, width, names, types or values."""
+
+
+class MismatchError(PerfcoreError, AssertionError):
+    """Two answers that should be the same bits and are not."""
+
+
+class ConfigurationError(PerfcoreError, ValueError):
+    """An argument or a ``PERFCORE_*`` environment variable outside what is allowed."""

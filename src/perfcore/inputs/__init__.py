@@ -1,0 +1,28 @@
+"""How a user's table becomes the cells a kernel reads: one file a framework, over a common table.
+
+``Inputs`` is what `Predictor` asks for; each framework's rules are a frozen dataclass of plain
+fields (numbers, strings, tuples, numpy arrays), so that they travel in a ``.pcore`` file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Inputs(Protocol):
+    n_features: int
+    feature_names: tuple[str, ...] | None  # as the source reports them; None where it has none
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """Check a table; return its row count and its rows, in order, as float blocks.
+
+        A block is a 2-D float32 or float64 array of any strides with ``n_features`` columns. A table
+        that already is one comes as one block, uncopied; others are converted block by block. A block
+        may be overwritten once the next is asked for. Raises `InputError`.
+        """
+
+    def row(self, row: Any) -> np.ndarray:
+        """Check one row (array, sequence or mapping by name); return it as 1-D float32 or float64."""

@@ -1,0 +1,79 @@
+"""A user's table, whatever holds it, read as float blocks of rows without a copy of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+BLOCK_ROWS = 8192  # 8,192 rows of 28 float32 features are 0.9 MB: in the second-level cache
+
+
+def is_dataframe(X: Any) -> bool:
+    """A pandas DataFrame, told without importing pandas."""
+    return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
+
+
+def as_array(X: Any) -> np.ndarray:
+    """A 2-D numpy array of a list or array; `InputError` for what is none."""
+    array = np.asarray(X)
+    if array.ndim != 2:
+        raise InputError(
+            f"expected a 2-D table (n_rows, n_features), got {array.ndim} dimensions, shape {array.shape}"
+            + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
+        )
+    return array
+
+
+def is_kernel_ready(array: np.ndarray) -> bool:
+    """Whether a kernel reads the array as it is: float32 or float64, native byte order, aligned."""
+    return array.dtype.char in "fd" and array.dtype.isnative and array.flags.aligned
+
+
+def array_blocks(array: np.ndarray, dtype: Any) -> Iterator[np.ndarray]:
+    """Rows of a 2-D array as float blocks: the array itself where a kernel reads it, else cast to ``dtype``."""
+    if is_kernel_ready(array):
+        yield array
+        return
+    for start in range(0, len(array), BLOCK_ROWS):
+        yield cast(array[start : start + BLOCK_ROWS], dtype)
+
+
+def cast(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """``array`` as ``dtype``; `InputError` where a cell is no number."""
+    try:
+        return np.asarray(array, dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot read {array.dtype} cells as {np.dtype(dtype)}: {error}") from error
+
+
+def column_blocks(
+    n_rows: int, columns: list[Callable[[int, int], np.ndarray]], dtype: Any
+) -> Iterator[np.ndarray]:
+    """Blocks filled column by column; ``columns[j](start, stop)`` gives the cells of column j."""
+    buffer = np.empty((len(columns), min(n_rows, BLOCK_ROWS)), dtype)
+    for start in range(0, n_rows, BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, n_rows)
+        block = buffer[:, : stop - start]
+        for j, column in enumerate(columns):
+            block[j] = column(start, stop)
+        yield block.T
+
+
+def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int) -> np.ndarray:
+    """One row as a 1-D array of its source dtype; a mapping is taken by name, every column present."""
+    if isinstance(row, Mapping):
+        if feature_names is None:
+            raise InputError("a row given as a mapping needs a model with feature names; this one has none")
+        absent = [name for name in feature_names if name not in row]
+        unknown = [name for name in row if name not in set(feature_names)]
+        if absent or unknown:
+            raise InputError(f"a row needs exactly the columns {list(feature_names)}; missing {absent}, unknown {unknown}")
+        row = [row[name] for name in feature_names]
+    values = np.asarray(row)
+    if values.shape != (n_features,):
+        raise InputError(f"expected one row of {n_features} cells, got shape {values.shape}")
+    return values

@@ -1,0 +1,15 @@
+"""The linear model: ``X @ coef.T + intercept`` by the same BLAS call that the source makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """``X @ coef.T + intercept``; ``coef`` is held in the shape and layout that the source holds."""
+
+    coef: np.ndarray
+    intercept: np.ndarray

@@ -1,0 +1,183 @@
+"""compile() and Predictor: a trained model in, the same answers out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from . import threads
+from ._ext.forest import ForestKernel
+from .errors import ConfigurationError
+from .model import Forest, Model
+
+# Below this many (row, tree) pairs a call answers sooner on one thread than a second one starts.
+PAIRS_WORTH_A_THREAD = 1_000_000
+
+
+def compile(  # noqa: A001 - perfcore.compile is the name users know from other compilers
+    model: Any,
+    *,
+    n_threads: int | None = None,
+    iteration_range: tuple[int, int] | None = None,
+) -> Predictor:
+    """Make a predictor that answers as a trained model does, to the bit, only sooner.
+
+    Parameters
+    ----------
+    model : a fitted LightGBM, XGBoost or scikit-learn estimator, a Booster, or the path of a model file
+        An estimator answers as that estimator does, a file as that framework's Booster does.
+    n_threads : int, optional
+        Threads for large tables unless a call says otherwise; by default all that the process may use.
+    iteration_range : (int, int), optional
+        Boosting iterations [begin, end) to use; by default those that the source's own predict uses.
+
+    Raises
+    ------
+    UnsupportedModelError
+        Where the source's answer cannot be given exactly; the message says why.
+    ModelFormatError
+        Where a model file is damaged.
+    """
+    from .readers import read
+
+    return Predictor(read(model, iteration_range), n_threads=n_threads)
+
+
+def load(path: str | os.PathLike, *, n_threads: int | None = None) -> Predictor:
+    """Open a ``.pcore`` file written by `Predictor.save`; needs no framework installed."""
+    from .model.file import read_model
+
+    return Predictor(read_model(path), n_threads=n_threads)
+
+
+class _Method:
+    """A method that the predictor has only where its source has one, so that hasattr() tells the truth."""
+
+    def __init__(self, function, needs: str):
+        self.function, self.needs = function, needs
+        self.__doc__ = function.__doc__
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, predictor, owner=None):
+        if predictor is None:
+            return self.function
+        if self.needs not in predictor._model.answers.methods:
+            raise AttributeError(f"{predictor._model.origin} has no {self.needs}, so its predictor has no {self.name}")
+        return self.function.__get__(predictor)
+
+
+def _where_source_has(name: str):
+    return lambda function: _Method(function, name)
+
+
+class Predictor:
+    """A trained model, compiled: immutable, safe from many threads, with no reference to its source.
+
+    Made by `compile` or `load`. Every method takes ``n_threads=``.
+    """
+
+    def __init__(self, model: Model, *, n_threads: int | None = None):
+        self._model = model
+        self._n_threads = None if n_threads is None else threads.resolve(n_threads)
+        self._kernel = ForestKernel(model.body) if isinstance(model.body, Forest) else None
+
+    # -- the source's own methods --------------------------------------------------------------
+
+    @_where_source_has("predict")
+    def predict(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """As the source object's own ``predict(X)``: same bits, shape and dtype."""
+        return self._model.answers.predict(self._margins(X, n_threads))
+
+    @_where_source_has("predict_proba")
+    def predict_proba(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """As the source's own ``predict_proba(X)``: (n_rows, n_classes)."""
+        return self._model.answers.predict_proba(self._margins(X, n_threads))
+
+    @_where_source_has("decision_function")
+    def decision_function(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """As the source's own ``decision_function(X)``."""
+        return self._model.answers.decision_function(self._margins(X, n_threads))
+
+    def predict_raw(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """Margins: the answer before its link, as the source gives them."""
+        return self._model.answers.raw(self._margins(X, n_threads))
+
+    @_where_source_has("apply")
+    def apply(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """Leaf indices, numbered and shaped as the source does."""
+        n_rows, blocks = self._model.inputs.blocks(X)
+        labels = np.empty((n_rows, self._model.body.n_trees), np.int32)
+        at, count = 0, self._threads_for(n_rows, n_threads)
+        for block in blocks:
+            self._kernel.leaves_into(block, labels[at : at + len(block)], count)
+            at += len(block)
+        return self._model.answers.leaves(labels)
+
+    @_where_source_has("predict")
+    def predict_one(self, row: Any) -> Any:
+        """The answer for one row: ``predict([row])[0]``.
+
+        Parameters
+        ----------
+        row : 1-D array or sequence of n_features cells, or a mapping with every column by name
+        """
+        return self._model.answers.predict(self._margins_one(row))[0]
+
+    @_where_source_has("predict_proba")
+    def predict_proba_one(self, row: Any) -> np.ndarray:
+        """Class probabilities for one row: ``predict_proba([row])[0]``."""
+        return self._model.answers.predict_proba(self._margins_one(row))[0]
+
+    # -- from table to margins -------------------------------------------------------------------
+
+    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
+        if n_threads is not None:
+            return threads.resolve(n_threads)
+        if n_rows * self._model.body.n_trees < PAIRS_WORTH_A_THREAD:
+            return 1
+        return self._n_threads or threads.available()
+
+    def _margins(self, X: Any, n_threads: int | None) -> np.ndarray:
+        body = self._model.body
+        if self._kernel is None:
+            if n_threads is not None:
+                threads.resolve(n_threads)
+            return body.margins(self._model.inputs.array(X))
+        n_rows, blocks = self._model.inputs.blocks(X)
+        margins = np.empty((n_rows, body.n_outputs), body.value.dtype)
+        at, count = 0, self._threads_for(n_rows, n_threads)
+        for block in blocks:
+            self._kernel.predict_into(block, margins[at : at + len(block)], count)
+            at += len(block)
+        return margins
+
+    def _margins_one(self, row: Any) -> np.ndarray:
+        values = self._model.inputs.row(row)[None, :]
+        return self._model.body.margins(values) if self._kernel is None else self._kernel.predict(values)
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def n_features_in_(self) -> int:
+        return self._model.inputs.n_features
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        if self._model.inputs.feature_names is None:
+            raise AttributeError(f"{self._model.origin} was trained without feature names")
+        return np.array(self._model.inputs.feature_names, dtype=object)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        if self._model.answers.classes is None:
+            raise AttributeError(f"{self._model.origin} has no classes")
+        return self._model.answers.classes
+
+    @property
+    def n_threads(self) -> int | None:
+        """Threads for large tables; None: all that the process may use."""
+        return self._n_threads

@@ -1,0 +1,48 @@
+"""Foreign models and files -> the canonical model: one file a framework."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..errors import ModelFormatError, UnsupportedModelError
+from ..model import Model
+
+
+def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
+    """Read whatever `perfcore.compile` was handed; see there."""
+    if isinstance(source, str | os.PathLike):
+        return _read_file(os.fspath(source), iteration_range)
+    framework = type(source).__module__.partition(".")[0]
+    for base in type(source).__mro__:  # a user's subclass is read as what it derives from
+        framework = base.__module__.partition(".")[0]
+        if framework == "lightgbm":
+            from .lightgbm import read_object
+        elif framework == "xgboost":
+            from .xgboost import read_object
+        elif framework == "sklearn":
+            from .sklearn import read_object
+        else:
+            continue
+        return read_object(source, iteration_range)
+    raise UnsupportedModelError(
+        f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads LightGBM, XGBoost and scikit-learn "
+        "models, or the path of a LightGBM text, XGBoost JSON or UBJSON file"
+    )
+
+
+def _read_file(path: str, iteration_range: tuple[int, int] | None) -> Model:
+    with open(path, "rb") as file:
+        head = file.read(64)
+    if head.startswith(b"tree"):
+        from .lightgbm import read_file
+    elif head[:1] == b"{" or head.startswith(b"binf") or head[:1] == b"\x00":
+        from .xgboost import read_file
+    elif head.startswith(b"\x93PCORE"):
+        raise ModelFormatError(f"{path} is a perfcore file: open it with perfcore.load")
+    else:
+        raise ModelFormatError(
+            f"{path}: neither a LightGBM text model (begins with 'tree') nor an XGBoost JSON or UBJSON model "
+            f"(begins with '{{'); it begins with {head[:16]!r}"
+        )
+    return read_file(path, iteration_range)

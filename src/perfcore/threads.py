@@ -1,0 +1,35 @@
+"""How many threads there are to use, honouring affinity and the cgroup's CPU quota."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import ConfigurationError
+
+
+def available() -> int:
+    """CPUs this process may use: its affinity, cut to the cgroup's quota (at least 1)."""
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        cpus = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, min(cpus, quota) if quota else cpus)
+
+
+def _cgroup_quota() -> int | None:
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        return None if quota == "max" else max(1, int(quota) // int(period))
+    except (OSError, ValueError):
+        return None
+
+
+def resolve(n_threads: int | None) -> int:
+    """A thread count from an argument: None is all available; otherwise a whole number from 1."""
+    if n_threads is None:
+        return available()
+    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads.__index__() < 1:
+        raise ConfigurationError(f"n_threads: allowed are None (all available) or a whole number from 1, got {n_threads!r}")
+    return n_threads.__index__()
