@@ -30,10 +30,11 @@ dtype of ``value``; tree t adds to column ``output[t]``, or to all columns where
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import ModelFormatError
 
@@ -55,6 +56,9 @@ class LinearLeaves:
     feature: np.ndarray  # int32[...]
     coefficient: np.ndarray  # float64[...]
     applies: np.ndarray  # uint8[L]: 0 for leaves of trees that are not linear
+
+    def __post_init__(self) -> None:
+        _hold(self, _LINEAR_DTYPES)
 
 
 @dataclass(eq=False)
@@ -105,12 +109,11 @@ class Forest:
     truncates_negative: bool = True  # whether a category in (-1, 0) is code 0 (LightGBM) or "other" (XGBoost)
 
     def __post_init__(self) -> None:
-        for name, dtype in _DTYPES.items():
-            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype))
-        object.__setattr__(self, "base", np.ascontiguousarray(self.base, self.value.dtype))
+        _hold(self, _DTYPES)
+        dtype = np.asarray(self.value).dtype
+        _require(dtype in (np.float32, np.float64), f"leaf dtype {dtype}, allowed: float32, float64")
+        _hold(self, {"value": dtype, "base": dtype})
         _check(self)
-        for name in (*_DTYPES, "value", "base"):
-            getattr(self, name).flags.writeable = False
 
     @property
     def n_trees(self) -> int:
@@ -211,6 +214,37 @@ _DTYPES = {
 }
 
 
+_LINEAR_DTYPES = {
+    "constant": np.float64,
+    "start": np.int32,
+    "feature": np.int32,
+    "coefficient": np.float64,
+    "applies": np.uint8,
+}
+
+
+def _require(condition: object, what: str) -> None:
+    if not condition:
+        raise ModelFormatError(f"forest: {what}")
+
+
+def _hold(owner: Forest | LinearLeaves, dtypes: Mapping[str, DTypeLike]) -> None:
+    """Make arrays what a kernel reads through a pointer: of this dtype, C-contiguous, aligned, read-only."""
+    for name, dtype in dtypes.items():
+        given = np.asarray(getattr(owner, name))
+        _require(
+            given.dtype.kind in "biuf" and given.ndim, f"{name} must be an array of {np.dtype(dtype)}, got {given.dtype}"
+        )
+        with np.errstate(all="ignore"):
+            held = np.require(given, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+        if held.dtype != given.dtype:
+            same = (held == given) | ((held != held) & (given != given))
+            _require(same.all(), f"{name} holds {given.dtype} cells that {np.dtype(dtype)} cannot")
+        held = held.view(np.ndarray)
+        held.flags.writeable = False
+        object.__setattr__(owner, name, held)
+
+
 def _linear_leaves(trees: Sequence[Tree]) -> LinearLeaves | None:
     if not any(t.linear is not None for t in trees):
         return None
@@ -235,72 +269,91 @@ def _linear_leaves(trees: Sequence[Tree]) -> LinearLeaves | None:
 
 def _check(f: Forest) -> None:
     """Refuse arrays that would lead a kernel astray, whatever file they came from."""
-
-    def require(condition, what):
-        if not condition:
-            raise ModelFormatError(f"forest: {what}")
-
     n, n_leaves, n_trees, n_sets = len(f.feature), len(f.value), len(f.root), len(f.set_start) - 1
-    require(f.n_features >= 0 and f.n_outputs >= 1, "needs n_features >= 0 and n_outputs >= 1")
-    require(f.precision in ("float32", "float64"), f"precision {f.precision!r}, allowed: float32, float64")
-    require(f.value.dtype in (np.float32, np.float64), f"leaf dtype {f.value.dtype}, allowed: float32, float64")
-    require(f.value.ndim == 2 and f.value.shape[1] in (1, f.n_outputs), "leaf values of the wrong shape")
-    require(f.base.shape == (f.n_outputs,), "base needs one number an output")
+    _check_scalars(f)
+    for name in ("feature", "set_start", "set_words", "root"):
+        _require(getattr(f, name).ndim == 1, f"{name} must have one dimension")
+    _require(f.value.ndim == 2 and f.value.shape[1] in (1, f.n_outputs), "leaf values of the wrong shape")
+    _require(f.base.shape == (f.n_outputs,), "base needs one number an output")
     for name in ("threshold", "left", "right", "flags", "category"):
-        require(getattr(f, name).shape == (n,), f"{name} needs one entry a node ({n})")
-    require(f.label.shape == (n_leaves,), f"label needs one entry a leaf ({n_leaves})")
-    require(f.output.shape == (n_trees,), f"output needs one entry a tree ({n_trees})")
-    require(f.leaf_start.shape == (n_trees + 1,), "leaf_start needs one entry a tree and one more")
-    require(n_sets >= 0 and f.set_start[0] == 0 and f.set_start[-1] == len(f.set_words), "set_start out of range")
-    require((np.diff(f.set_start) >= 0).all(), "set_start descends")
-    require(f.leaf_start[0] == 0 and f.leaf_start[-1] == n_leaves, "leaf_start out of range")
-    require((np.diff(f.leaf_start) >= 1).all(), "a tree without a leaf")
-    require(((f.feature >= 0) & (f.feature < f.n_features)).all(), "a node asks for a feature out of range")
+        _require(getattr(f, name).shape == (n,), f"{name} needs one entry a node ({n})")
+    _require(f.label.shape == (n_leaves,), f"label needs one entry a leaf ({n_leaves})")
+    _require(f.output.shape == (n_trees,), f"output needs one entry a tree ({n_trees})")
+    _require(f.leaf_start.shape == (n_trees + 1,), "leaf_start needs one entry a tree and one more")
+    _require_offsets("set_start", f.set_start, len(f.set_words))
+    _require_offsets("leaf_start", f.leaf_start, n_leaves)
+    _require((f.leaf_start[1:] > f.leaf_start[:-1]).all(), "a tree without a leaf")
+    _require(((f.feature >= 0) & (f.feature < f.n_features)).all(), "a node asks for a feature out of range")
     categorical = (f.flags & CATEGORICAL) != 0
-    require((f.flags < 16).all(), "unknown flag bits")
-    require(((f.category >= 0) == categorical).all(), "category sets and flags disagree")
-    require((f.category < n_sets).all(), "a category set out of range")
+    _require((f.flags < 16).all(), "unknown flag bits")
+    _require(((f.category >= 0) == categorical).all(), "category sets and flags disagree")
+    _require((f.category < n_sets).all(), "a category set out of range")
     if f.value.shape[1] == 1:
-        require(((f.output >= 0) & (f.output < f.n_outputs)).all(), "a tree's output column out of range")
+        _require(((f.output >= 0) & (f.output < f.n_outputs)).all(), "a tree's output column out of range")
     else:
-        require((f.output == -1).all(), "vector leaves answer all columns: output must be -1")
-    _check_links(f, require)
+        _require((f.output == -1).all(), "vector leaves answer all columns: output must be -1")
+    _check_links(f)
     if f.linear is not None:
-        _check_linear(f, f.linear, require)
+        _check_linear(f, f.linear)
 
 
-def _check_links(f: Forest, require) -> None:
+def _check_scalars(f: Forest) -> None:
+    for name, least in (("n_features", 0), ("n_outputs", 1)):
+        number = getattr(f, name)
+        _require(
+            isinstance(number, int | np.integer) and least <= number < 2**31,
+            f"{name} must be a whole number from {least} below 2**31, got {number!r}",
+        )
+    for name in ("zero_bound", "missing"):
+        number = getattr(f, name)
+        _require(isinstance(number, int | float | np.integer | np.floating), f"{name} must be a number, got {number!r}")
+    _require(
+        isinstance(f.truncates_negative, bool | np.bool_),
+        f"truncates_negative must be True or False, got {f.truncates_negative!r}",
+    )
+    _require(f.precision in ("float32", "float64"), f"precision {f.precision!r}, allowed: float32, float64")
+    _require(f.linear is None or isinstance(f.linear, LinearLeaves), "linear must be LinearLeaves or None")
+
+
+def _require_offsets(name: str, offsets: np.ndarray, end: int) -> None:
+    """Offsets run from 0 to ``end`` and never back; compared, not subtracted: a difference could wrap."""
+    _require(offsets.ndim == 1 and len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == end, f"{name} out of range")
+    _require((offsets[1:] >= offsets[:-1]).all(), f"{name} descends")
+
+
+def _check_links(f: Forest) -> None:
     """Each node and leaf is reached exactly once, parents first: no cycles, no sharing."""
     n, n_leaves = len(f.feature), len(f.value)
     children = np.concatenate([f.left, f.right, f.root]).astype(np.int64)
     nodes, leaves = children[children >= 0], ~children[children < 0]
-    require(len(nodes) == n and (np.sort(nodes) == np.arange(n)).all(), "a node is reached never, or twice")
-    reached = np.sort(leaves)
-    require(len(leaves) == n_leaves and (reached == np.arange(n_leaves)).all(), "a leaf is reached never, or twice")
+    _require(_each_once(nodes, n), "a node is reached never, or twice")
+    _require(_each_once(leaves, n_leaves), "a leaf is reached never, or twice")
     own = np.arange(n)
     for side in (f.left, f.right):
-        require(((side < 0) | (side > own)).all(), "a child comes before its parent")
+        _require(((side < 0) | (side > own)).all(), "a child comes before its parent")
     # Nodes of tree t lie between its root and the next tree's; leaves inside leaf_start.
     tree_of_leaf = np.repeat(np.arange(len(f.root)), np.diff(f.leaf_start))
-    tree_of_node = np.full(n, -1, np.int64)
     rooted = f.root >= 0
     starts = f.root[rooted].astype(np.int64)
-    require((np.diff(starts) > 0).all() and (n == 0 or (len(starts) and starts[0] == 0)), "roots out of order")
+    _require((starts[1:] > starts[:-1]).all() and (n == 0 or (len(starts) and starts[0] == 0)), "roots out of order")
     if n:
         tree_of_node = np.flatnonzero(rooted)[np.searchsorted(starts, own, side="right") - 1]
-    for t in (f.left, f.right):
-        t = t.astype(np.int64)
-        where = np.where(t >= 0, tree_of_node[np.maximum(t, 0)] if n else 0, tree_of_leaf[np.maximum(~t, 0)])
-        require((where == tree_of_node).all(), "a child in another tree")
+        for side in (f.left.astype(np.int64), f.right.astype(np.int64)):
+            tree = np.where(side >= 0, tree_of_node[np.maximum(side, 0)], tree_of_leaf[np.maximum(~side, 0)])
+            _require((tree == tree_of_node).all(), "a child in another tree")
     alone = ~f.root[~rooted].astype(np.int64)
-    require((tree_of_leaf[alone] == np.flatnonzero(~rooted)).all(), "a root in another tree")
+    _require((tree_of_leaf[alone] == np.flatnonzero(~rooted)).all(), "a root in another tree")
 
 
-def _check_linear(f: Forest, linear: LinearLeaves, require) -> None:
+def _each_once(numbers: np.ndarray, count: int) -> bool:
+    return len(numbers) == count and bool((np.sort(numbers) == np.arange(count)).all())
+
+
+def _check_linear(f: Forest, linear: LinearLeaves) -> None:
     n_leaves = len(f.value)
-    require(f.value.dtype == np.float64 and f.value.shape[1] == 1, "linear leaves need scalar float64 values")
-    require(linear.constant.shape == linear.applies.shape == (n_leaves,), "linear: one entry a leaf")
-    require(linear.start.shape == (n_leaves + 1,) and linear.start[0] == 0, "linear: start out of range")
-    require((np.diff(linear.start) >= 0).all(), "linear: start descends")
-    require(linear.start[-1] == len(linear.feature) == len(linear.coefficient), "linear: lengths disagree")
-    require(((linear.feature >= 0) & (linear.feature < f.n_features)).all(), "linear: a feature out of range")
+    _require(f.value.dtype == np.float64 and f.value.shape[1] == 1, "linear leaves need scalar float64 values")
+    _require(linear.constant.shape == linear.applies.shape == (n_leaves,), "linear: one entry a leaf")
+    _require(linear.feature.shape == linear.coefficient.shape == (len(linear.feature),), "linear: lengths disagree")
+    _require(linear.start.shape == (n_leaves + 1,), "linear: start needs one entry a leaf and one more")
+    _require_offsets("linear: start", linear.start, len(linear.feature))
+    _require(((linear.feature >= 0) & (linear.feature < f.n_features)).all(), "linear: a feature out of range")

@@ -1,0 +1,180 @@
+"""The ``.pcore`` file and the bytes of a pickle; docs/file_format.md draws them.
+
+::
+
+    byte 0   magic  93 50 43 4F 52 45  ("\\x93PCORE")
+         6   protocol            uint16, little-endian, as all numbers here
+         8   length of header    uint64, with its padding
+        16   length of file      uint64
+        24   zero                uint64
+        32   BLAKE2b-256 of bytes 0..31 and 64..end
+        64   header: JSON, padded with spaces to a multiple of 64
+        ..   arrays, each at a multiple of 64
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import mmap
+import os
+import secrets
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFormatError
+from . import Model
+from .codec import ALIGNMENT, Decoder, Encoder
+
+MAGIC = b"\x93PCORE"
+PROTOCOL = 1
+
+_PREFIX = struct.Struct("<6sHQQQ")
+_HEADER_AT = 64
+
+
+def write_model(model: Model, path: str | os.PathLike) -> None:
+    """Write a file aside, flush it to the disk and rename it: the path holds the old file or the whole new one."""
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    aside = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(aside, "xb") as file:
+            for piece in _pieces(model):
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)  # makes the rename itself last
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_model(path: str | os.PathLike) -> Model:
+    """Map a file into memory and read the model in it; its arrays are views of the map and keep it alive."""
+    path = os.fspath(path)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    try:
+        return _decode(memoryview(data))
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{path}: {error}") from error.__cause__
+
+
+def to_bytes(model: Model) -> bytes:
+    """The same bytes as the file's, for pickles."""
+    return b"".join(_pieces(model))
+
+
+def from_bytes(data: bytes) -> Model:
+    """The model in the bytes of `to_bytes`, over an aligned copy of them."""
+    room = np.empty(len(data) + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + len(data)]
+    copy[:] = np.frombuffer(data, np.uint8)
+    copy.flags.writeable = False
+    return _decode(memoryview(copy))
+
+
+def fingerprint(model: Model) -> str:
+    """A digest of what decides the answers: body, inputs and answers; not the origin, the path or the time."""
+    encoder = Encoder()
+    tree = [encoder.encode(part) for part in (model.body, model.inputs, model.answers)]
+    digest = hashlib.blake2b(_json(tree), digest_size=16)
+    for _, array in encoder.arrays:
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+# -- writing -------------------------------------------------------------------------------------------
+
+
+def _json(tree: Any) -> bytes:
+    return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _pieces(model: Model) -> Iterator[bytes | memoryview]:
+    encoder = Encoder()
+    header = _json(encoder.encode(model))
+    header += b" " * (-len(header) % ALIGNMENT)
+    body = [header, *_laid_out(encoder)]
+    prefix = _PREFIX.pack(MAGIC, PROTOCOL, len(header), _HEADER_AT + sum(map(len, body)), 0)
+    yield prefix
+    yield _checksum(prefix, body)
+    yield from body
+
+
+def _laid_out(encoder: Encoder) -> Iterator[bytes | memoryview]:
+    end = 0
+    for at, array in encoder.arrays:
+        yield b"\0" * (at - end)
+        yield array.data
+        end = at + array.nbytes
+
+
+def _checksum(prefix: bytes | memoryview, body: list[bytes | memoryview]) -> bytes:
+    digest = hashlib.blake2b(prefix, digest_size=32)
+    for piece in body:
+        digest.update(piece)
+    return digest.digest()
+
+
+# -- reading -------------------------------------------------------------------------------------------
+
+
+def _decode(data: memoryview) -> Model:
+    header_end = _check_frame(data)
+    try:
+        tree = json.loads(bytes(data[_HEADER_AT:header_end]), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ModelFormatError(f"byte {_HEADER_AT}: the header cannot be read: {error}") from error
+    decoder = Decoder(data[header_end:], header_end)
+    try:
+        model = decoder.decode(tree)
+        decoder.check_spans()
+    except ModelFormatError as error:
+        raise ModelFormatError(f"header at byte {_HEADER_AT}: {error}") from error
+    if not isinstance(model, Model):
+        raise ModelFormatError(f"byte {_HEADER_AT}: the header holds a {type(model).__name__}, not a model")
+    return model
+
+
+def _check_frame(data: memoryview) -> int:
+    """Check everything before the header's meaning; return where the header ends."""
+    if bytes(data[: len(MAGIC)]) != MAGIC:
+        raise ModelFormatError(f"byte 0: no perfcore file, it begins with {bytes(data[:8])!r} and not {MAGIC!r}")
+    if len(data) < _HEADER_AT:
+        raise ModelFormatError(f"byte {len(data)}: the file is cut inside its first {_HEADER_AT} bytes")
+    _, protocol, header_length, file_length, zero = _PREFIX.unpack(data[: _PREFIX.size])
+    if protocol != PROTOCOL:
+        age = "newer: update perfcore" if protocol > PROTOCOL else "unknown"
+        raise ModelFormatError(f"byte 6: protocol {protocol}, this version reads protocol {PROTOCOL}; {age}")
+    if len(data) < file_length:
+        raise ModelFormatError(f"byte {len(data)}: the file is cut, {file_length} bytes were written")
+    if len(data) > file_length:
+        raise ModelFormatError(f"byte {file_length}: the file goes on past its end, to {len(data)} bytes")
+    stored = bytes(data[_PREFIX.size : _HEADER_AT])
+    if _checksum(data[: _PREFIX.size], [data[_HEADER_AT:]]) != stored:
+        raise ModelFormatError(
+            f"byte {_PREFIX.size}: the checksum does not fit bytes 0..{_PREFIX.size - 1} and "
+            f"{_HEADER_AT}..{file_length - 1}: the file was changed after it was written"
+        )
+    if zero or header_length % ALIGNMENT or header_length > len(data) - _HEADER_AT:
+        raise ModelFormatError(f"byte 8: a header of {header_length} bytes in a file of {len(data)}")
+    return _HEADER_AT + header_length
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is no JSON number")
