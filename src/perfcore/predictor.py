@@ -81,9 +81,11 @@ class Predictor:
     """
 
     def __init__(self, model: Model, *, n_threads: int | None = None):
-        self._model = model
-        self._n_threads = None if n_threads is None else threads.resolve(n_threads)
-        self._kernel = ForestKernel(model.body) if isinstance(model.body, Forest) else None
+        vars(self).update(
+            _model=model,
+            _n_threads=None if n_threads is None else threads.resolve(n_threads),
+            _kernel=ForestKernel(model.body) if isinstance(model.body, Forest) else None,
+        )
 
     # -- the source's own methods --------------------------------------------------------------
 
@@ -181,3 +183,67 @@ class Predictor:
     def n_threads(self) -> int | None:
         """Threads for large tables; None: all that the process may use."""
         return self._n_threads
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides the answers, in hexadecimal; the same after save, load, pickle or copy."""
+        from .model.file import fingerprint
+
+        return fingerprint(self._model)
+
+    def __repr__(self) -> str:
+        return f"<perfcore.Predictor of {self._model.origin}>"
+
+    def __str__(self) -> str:
+        lines = [f"perfcore.Predictor of {self._model.origin}"]
+        lines += [f"  {name:<12} {value}" for name, value in self._description().items()]
+        return "\n".join(lines)
+
+    def _description(self) -> dict[str, str]:
+        body = self._model.body
+        described = {"features": f"{self.n_features_in_:,}"}
+        if self._kernel is not None:
+            described |= {
+                "outputs": f"{body.n_outputs:,}",
+                "trees": f"{body.n_trees:,} with {body.n_leaves:,} leaves, depth {body.depth:,}",
+                "kernel": getattr(self._kernel, "kernel", "walk"),
+                "isa": getattr(self._kernel, "isa", "portable"),
+            }
+        else:
+            described |= {"outputs": f"{body.n_outputs:,}", "kernel": "BLAS"}
+        size = body.nbytes + getattr(self._kernel, "nbytes", 0)
+        return described | {"bytes": f"{size:,}", "fingerprint": self.fingerprint}
+
+    # -- immutable: kept, sent and copied as bytes -------------------------------------------------
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write a ``.pcore`` file, which `perfcore.load` opens without any framework.
+
+        An existing file is replaced at once and whole; predictors loaded from it are not disturbed.
+        """
+        from .model.file import write_model
+
+        write_model(self._model, path)
+
+    def __reduce__(self):
+        from .model.file import to_bytes
+
+        return _from_bytes, (to_bytes(self._model), self._n_threads)
+
+    def __copy__(self) -> Predictor:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Predictor:
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Predictor is immutable: cannot set {name}; compile the model again instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Predictor is immutable: cannot delete {name}")
+
+
+def _from_bytes(data: bytes, n_threads: int | None) -> Predictor:
+    from .model.file import from_bytes
+
+    return Predictor(from_bytes(data), n_threads=n_threads)

@@ -124,6 +124,12 @@ class Forest:
         return len(self.value)
 
     @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        arrays = [*vars(self).values(), *(vars(self.linear).values() if self.linear else ())]
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+    @property
     def depth(self) -> int:
         """Edges on the longest way from a root to a leaf."""
         depth, level = 0, self.root[self.root >= 0]

@@ -13,3 +13,16 @@ class Linear:
 
     coef: np.ndarray
     intercept: np.ndarray
+
+    @property
+    def n_features(self) -> int:
+        return self.coef.shape[-1]
+
+    @property
+    def n_outputs(self) -> int:
+        return 1 if self.coef.ndim == 1 else len(self.coef)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return self.coef.nbytes + self.intercept.nbytes
