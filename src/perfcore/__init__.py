@@ -9,6 +9,7 @@ from .errors import (
     UnsupportedModelError,
 )
 from .predictor import Predictor, compile, load
+from .testing import verify
 
 __version__ = "0.1.0"
 
@@ -25,10 +26,3 @@ __all__ = [
     "load",
     "verify",
 ]
-
-
-def verify(predictor, model, X):
-    """See `perfcore.testing.verify`."""
-    from .testing import verify
-
-    return verify(predictor, model, X)

@@ -11,6 +11,8 @@
        └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
 """
 
+from typing import Any
+
 
 class PerfcoreError(Exception):
     """The root of all errors raised on purpose."""
@@ -29,7 +31,13 @@ class InputError(PerfcoreError, ValueError):
 
 
 class MismatchError(PerfcoreError, AssertionError):
-    """Two answers that should be the same bits and are not."""
+    """Two answers that should be the same bits and are not; see `perfcore.testing.verify` for the attributes."""
+
+    method: str | None = None
+    row: int | None = None
+    source: Any = None
+    answer: Any = None
+    tree: int | None = None
 
 
 class ConfigurationError(PerfcoreError, ValueError):

@@ -1,0 +1,219 @@
+"""verify(): hold a predictor against the model it was made from, bit by bit."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import ConfigurationError, MismatchError
+from .predictor import Predictor
+
+
+def verify(
+    predictor: Predictor,
+    model: Any,
+    X: Any,
+    *,
+    iteration_range: tuple[int, int] | None = None,
+) -> None:
+    """Raise unless predictor and model answer the same bits, in the same dtype and shape.
+
+    Compared are ``predict``, ``predict_proba``, ``decision_function``, ``predict_raw`` and ``apply``,
+    those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
+    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``.
+
+    Parameters
+    ----------
+    predictor : what `perfcore.compile` made of the model
+    model : the fitted estimator, Booster or path of a model file that it was made from
+        A scikit-learn forest is asked with ``n_jobs=1``: its sums over several jobs are not reproducible.
+    X : table (n_rows, n_features)
+    iteration_range : (int, int), optional
+        What `perfcore.compile` was given, if anything.
+
+    Raises
+    ------
+    MismatchError
+        With ``method``, ``row`` (the first unequal one), ``source`` and ``answer`` (both answers for that
+        row) and ``tree`` (the first whose leaf differs; None where all leaves are equal or not known).
+    """
+    calls = _source_calls(model, X, iteration_range)
+    shared = [name for name in calls if hasattr(predictor, name)]
+    if not shared:
+        raise ConfigurationError(f"verify: {type(model).__name__} and {predictor!r} have no method in common")
+    for name in shared:
+        expected, got = calls[name](), getattr(predictor, name)(X)
+        difference = _difference(expected, got)
+        if difference is not None:
+            tree = _parting_tree(predictor, calls, X, difference.row)
+            raise _mismatch(name, difference, tree)
+
+
+# -- the source's own calls ------------------------------------------------------------------------------
+
+
+def _source_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
+    """For each method of a predictor, the call that gives the source's answer."""
+    if isinstance(model, str | os.PathLike):
+        model = _booster_of_file(os.fspath(model))
+    for base in type(model).__mro__:
+        framework = base.__module__.partition(".")[0]
+        if framework == "lightgbm":
+            return _lightgbm_calls(model, X, iteration_range)
+        if framework == "xgboost":
+            return _xgboost_calls(model, X, iteration_range)
+        if framework == "sklearn":
+            return _sklearn_calls(model, X)
+    raise ConfigurationError(
+        f"verify: expected a LightGBM, XGBoost or scikit-learn model or the path of a model file, "
+        f"got {type(model).__module__}.{type(model).__qualname__}"
+    )
+
+
+def _booster_of_file(path: str) -> Any:
+    with open(path, "rb") as file:
+        head = file.read(6)
+    if head.startswith(b"tree"):
+        import lightgbm
+
+        return lightgbm.Booster(model_file=path)
+    if head == b"\x93PCORE":
+        raise ConfigurationError(f"verify: {path} is a perfcore file; give the model that it was made from")
+    import xgboost
+
+    return xgboost.Booster(model_file=path)
+
+
+def _lightgbm_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
+    options = {}
+    if iteration_range is not None:
+        options = {"start_iteration": iteration_range[0], "num_iteration": iteration_range[1] - iteration_range[0]}
+    calls = {
+        "predict": lambda: model.predict(X, **options),
+        "predict_raw": lambda: model.predict(X, raw_score=True, **options),
+        "apply": lambda: model.predict(X, pred_leaf=True, **options),
+    }
+    if hasattr(model, "predict_proba"):
+        calls["predict_proba"] = lambda: model.predict_proba(X, **options)
+    return calls
+
+
+def _xgboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
+    import xgboost
+
+    options = {} if iteration_range is None else {"iteration_range": iteration_range}
+    if isinstance(model, xgboost.Booster):
+        table = xgboost.DMatrix(X, enable_categorical=True)
+        return {
+            "predict": lambda: model.predict(table, **options),
+            "predict_raw": lambda: model.predict(table, output_margin=True, **options),
+            "apply": lambda: model.predict(table, pred_leaf=True, **options),
+        }
+    calls = {
+        "predict": lambda: model.predict(X, **options),
+        "predict_raw": lambda: model.predict(X, output_margin=True, **options),
+        "apply": lambda: model.apply(X, **options),
+    }
+    if hasattr(model, "predict_proba"):
+        calls["predict_proba"] = lambda: model.predict_proba(X, **options)
+    return calls
+
+
+def _sklearn_calls(model: Any, X: Any) -> dict[str, Callable[[], Any]]:
+    if "n_jobs" in model.get_params(deep=False):
+        model = copy.copy(model).set_params(n_jobs=1)
+    names = ("predict", "predict_proba", "decision_function", "apply")
+    return {name: lambda name=name: getattr(model, name)(X) for name in names if hasattr(model, name)}
+
+
+# -- comparing ---------------------------------------------------------------------------------------------
+
+
+class _Difference(NamedTuple):
+    row: int | None  # None where the answers differ in kind, shape or dtype
+    expected: Any
+    got: Any
+
+
+def _difference(expected: Any, got: Any) -> _Difference | None:
+    if isinstance(expected, list):  # scikit-learn gives a list, one array an output
+        if not isinstance(got, list) or len(got) != len(expected):
+            return _Difference(None, _kind(expected), _kind(got))
+        return next(filter(None, map(_difference, expected, got)), None)
+    if _kind(expected) != _kind(got):
+        return _Difference(None, _kind(expected), _kind(got))
+    unequal = _unequal_rows(expected, got)
+    if len(unequal) == 0:
+        return None
+    row = int(unequal[0])
+    return _Difference(row, expected[row], got[row])
+
+
+def _kind(answer: Any) -> str:
+    if isinstance(answer, np.ndarray):
+        return f"array of {answer.dtype}, shape {answer.shape}"
+    if isinstance(answer, list):
+        return f"list of {len(answer)}: {', '.join(map(_kind, answer[:3]))}"
+    return type(answer).__name__
+
+
+def _unequal_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    if a.size == 0:
+        return np.empty(0, np.intp)
+    if a.dtype == object:
+        same = [type(x) is type(y) and x == y for x, y in zip(a.ravel(), b.ravel(), strict=True)]
+        same = np.array(same, bool).reshape(len(a), -1)
+    else:
+        a, b = (np.ascontiguousarray(each).reshape(len(each), -1).view(np.uint8) for each in (a, b))
+        same = a == b
+    return np.flatnonzero(~same.all(axis=1))
+
+
+def _parting_tree(predictor: Predictor, calls: dict[str, Callable], X: Any, row: int | None) -> tuple | str | None:
+    """(tree, source's leaf, perfcore's leaf) of the first tree that parts for a row, or why there is none."""
+    if row is None:
+        return None
+    if "apply" not in calls or not hasattr(predictor, "apply"):
+        return "the source numbers no leaves"
+    source, own = (np.asarray(each).reshape(len(each), -1) for each in (calls["apply"](), predictor.apply(X)))
+    if source.shape != own.shape:
+        return f"leaves of shape {source.shape} and {own.shape}"
+    trees = np.flatnonzero(source[row] != own[row])
+    if len(trees) == 0:
+        return "leaves equal: the sum or the link differs"
+    tree = int(trees[0])
+    return tree, int(source[row, tree]), int(own[row, tree])
+
+
+def _mismatch(method: str, difference: _Difference, tree: tuple | str | None) -> MismatchError:
+    row, expected, got = difference
+    if row is None:
+        text = f"{method}: the source gives {expected}, perfcore {got}"
+    else:
+        text = f"{method}, row {row}: the source gives {_shown(expected)}, perfcore {_shown(got)}"
+    if isinstance(tree, tuple):
+        text += f"; they part in tree {tree[0]}: the source's leaf is {tree[1]}, perfcore's {tree[2]}"
+    elif tree is not None:
+        text += f"; {tree}"
+    error = MismatchError(text)
+    error.method, error.row, error.source, error.answer = method, row, expected, got
+    error.tree = tree[0] if isinstance(tree, tuple) else None
+    return error
+
+
+def _shown(answer: Any) -> str:
+    """An answer and its bits, the most significant first."""
+    cells = np.atleast_1d(answer)
+    shown = ", ".join(_cell(cell) for cell in cells.ravel()[:8])
+    more = ", ..." if cells.size > 8 else ""
+    return f"[{shown}{more}]" if np.ndim(answer) else shown
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, np.floating):
+        return f"{cell.item()!r} (0x{cell.byteswap().tobytes().hex()})"
+    return repr(cell.item() if isinstance(cell, np.generic) else cell)
