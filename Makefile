@@ -1,0 +1,80 @@
+# Every command sets itself up: a virtual environment and the wheel lie under .work, by Python version.
+#   make test PYTHON=python3.13     another Python
+#   make test TESTS=tests/model     some tests only
+PYTHON ?= python3
+TESTS ?= tests
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+ROOM := .work/$(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
+BIN := $(ROOM)/venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST := $(BIN)/pytest -p no:cacheprovider
+
+COMPILED := $(shell find src/perfcore/_ext -name '*.pyx' -o -name '*.hpp' -o -mindepth 2 -name '*.cpp' 2>/dev/null)
+SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
+           $(shell find src -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+unexport PYTHONPATH
+.DELETE_ON_ERROR:
+.PHONY: help demo test field bench lint check-long clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(ROOM)/demo ## train, compile, prove and time models of three frameworks (DEMO_ARGS="--data FILE --target COLUMN")
+	$(BIN)/python -m perfcore demo $(DEMO_ARGS)
+
+test: $(ROOM)/test ## build the wheel and test the wheel
+	$(PYTEST) $(TESTS) --ignore tests/field
+
+field: $(ROOM)/test ## equality of bits on other people's models, in ../shared
+	$(PYTEST) tests/field -rs
+
+bench: $(ROOM)/test ## time perfcore against the frameworks (BENCH_ARGS=--check: gates only)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+lint: $(ROOM)/lint ## ruff, mypy, cython-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/cython-lint src
+
+check-long: $(ROOM)/test ## the tests with many more made-up forests
+	HYPOTHESIS_PROFILE=long $(PYTEST) tests -rs
+
+clean: ## remove what the other commands made
+	rm -rf .work build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find src -name '*.so' -delete
+	rm -f src/perfcore/_ext/*.cpp
+
+# -- what they rest on: each stamp is younger than what it was made from -----------------------------
+
+$(ROOM)/venv.stamp:
+	$(PYTHON) -m venv $(ROOM)/venv
+	$(PIP) install --upgrade 'pip>=25.1'
+	touch $@
+
+# The wheel is built in a copy, so that the source tree stays as it is and holds no stale files for it.
+$(ROOM)/wheel: $(ROOM)/venv.stamp $(SOURCES)
+	rm -rf $(ROOM)/tree $(ROOM)/dist
+	mkdir -p $(ROOM)/tree
+	cp -R pyproject.toml setup.py MANIFEST.in README.md LICENSE src $(ROOM)/tree
+	find $(ROOM)/tree/src -name '*.so' -delete
+	rm -f $(ROOM)/tree/src/perfcore/_ext/*.cpp
+	$(PIP) wheel --no-deps --wheel-dir $(ROOM)/dist ./$(ROOM)/tree
+	$(PIP) install $(ROOM)/dist/*.whl
+	$(PIP) install --no-deps --force-reinstall $(ROOM)/dist/*.whl
+	touch $@
+
+$(ROOM)/test: $(ROOM)/wheel
+	$(PIP) install --group test
+	touch $@
+
+$(ROOM)/lint: $(ROOM)/test
+	$(PIP) install --group lint
+	touch $@
+
+$(ROOM)/demo: $(ROOM)/wheel
+	$(PIP) install "$$(ls $(CURDIR)/$(ROOM)/dist/*.whl)[demo]"
+	touch $@
