@@ -63,8 +63,8 @@ def column_blocks(
         yield block.T
 
 
-def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int) -> np.ndarray:
-    """One row as a 1-D array of its source dtype; a mapping is taken by name, every column present."""
+def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int, dtype: Any = None) -> np.ndarray:
+    """One row as a 1-D array of ``dtype``, or of its own; a mapping is taken by name, every column present."""
     if isinstance(row, Mapping):
         if feature_names is None:
             raise InputError("a row given as a mapping needs a model with feature names; this one has none")
@@ -73,7 +73,7 @@ def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int)
         if absent or unknown:
             raise InputError(f"a row needs exactly the columns {list(feature_names)}; missing {absent}, unknown {unknown}")
         row = [row[name] for name in feature_names]
-    values = np.asarray(row)
+    values = np.asarray(row, dtype)
     if values.shape != (n_features,):
         raise InputError(f"expected one row of {n_features} cells, got shape {values.shape}")
     return values

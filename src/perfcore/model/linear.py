@@ -6,13 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import ModelFormatError
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """``X @ coef.T + intercept``; ``coef`` is held in the shape and layout that the source holds."""
+    """``X @ coef.T + intercept``; ``coef`` is held in the shape and layout that the source holds.
 
-    coef: np.ndarray
-    intercept: np.ndarray
+    BLAS chooses its routine by shape, layout and dtype, and each routine adds in an order of its own:
+    the same bits come of the same call alone.
+    """
+
+    coef: np.ndarray  # (n_features,) or (n_outputs, n_features), float32 or float64, C or Fortran order
+    intercept: np.ndarray | float  # (n_outputs,) or (1,); a plain float takes the dtype of the product
+
+    def __post_init__(self) -> None:
+        coef, intercept = self.coef, self.intercept
+        if coef.ndim not in (1, 2) or coef.dtype not in (np.float32, np.float64):
+            raise ModelFormatError(f"linear: coef {coef.dtype} {coef.shape}, allowed: float32 or float64, 1-D or 2-D")
+        if isinstance(intercept, np.ndarray) and (
+            intercept.shape not in ((1,), (self.n_outputs,)) or intercept.dtype not in (np.float32, np.float64)
+        ):
+            raise ModelFormatError(
+                f"linear: intercept {intercept.dtype} {intercept.shape}, allowed: one float an output"
+            )
+        coef.flags.writeable = False
 
     @property
     def n_features(self) -> int:
@@ -20,9 +38,9 @@ class Linear:
 
     @property
     def n_outputs(self) -> int:
-        return 1 if self.coef.ndim == 1 else len(self.coef)
+        return self.coef.shape[0] if self.coef.ndim == 2 else 1
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays."""
-        return self.coef.nbytes + self.intercept.nbytes
+    def margins(self, array: np.ndarray) -> np.ndarray:
+        """``array``: (n_rows, n_features) in the dtype and layout that the source would multiply."""
+        # scikit-learn, LinearModel._decision_function and LinearClassifierMixin.decision_function.
+        return array @ (self.coef if self.coef.ndim == 1 else self.coef.T) + self.intercept

@@ -1,0 +1,187 @@
+"""What scikit-learn's methods make of margins, by the very numpy calls that they make, in the same layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._ext import links
+from ..errors import InputError
+
+
+def expit(x: np.ndarray) -> np.ndarray:
+    """scipy.special.expit of a contiguous array, in place: libm's exp or expf, one value at a time."""
+    column = x.reshape(-1, 1)
+    if x.dtype == np.float64:
+        links.expit(column)
+        return x
+    if x.dtype != np.float32:
+        raise InputError(f"probabilities of {x.dtype} margins are not supported; convert the table to float64")
+    np.negative(column, out=column)
+    links.exp_f32(column)
+    column += np.float32(1)
+    return np.divide(np.float32(1), x, out=x)
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """sklearn.utils.extmath.softmax, in place; the sum's order, so its bits, follow the layout of ``x``."""
+    x -= np.max(x, axis=1).reshape(-1, 1)
+    np.exp(x, out=x)
+    x /= np.sum(x, axis=1).reshape(-1, 1)
+    return x
+
+
+def both_classes(positive: np.ndarray) -> np.ndarray:
+    """(n_rows, 2) of the second class's probabilities: scikit-learn's HalfBinomialLoss.predict_proba."""
+    proba = np.empty((len(positive), 2), positive.dtype)
+    proba[:, 1] = positive
+    proba[:, 0] = 1 - proba[:, 1]
+    return proba
+
+
+def argmax_class(classes: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    return classes.take(np.argmax(proba, axis=1), axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class TreeAnswers:
+    """A decision tree or a forest of them: margins are sums of leaf values, one column an output or class."""
+
+    labels: tuple[np.ndarray, ...]  # the classes of each output; empty for a regressor
+    n_averaged: int | None  # the trees that a forest divides by; None: one tree, not divided
+
+    @property
+    def kind(self) -> str:
+        return "classifier" if self.labels else "regressor"
+
+    @property
+    def classes(self) -> np.ndarray | list[np.ndarray] | None:
+        return list(self.labels) if len(self.labels) > 1 else self.labels[0] if self.labels else None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("predict", "predict_proba", "apply") if self.labels else ("predict", "apply")
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        if self.n_averaged is not None:
+            margins /= self.n_averaged
+        return margins if margins.shape[1] > 1 or self.labels else margins.ravel()
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        if not self.labels:
+            return self.raw(margins)
+        proba = self.predict_proba(margins)
+        if len(self.labels) == 1:
+            return argmax_class(self.labels[0], proba)
+        # In the first output's dtype, as ForestClassifier.predict: longer strings of other outputs are cut.
+        answer = np.zeros((len(margins), len(self.labels)), self.labels[0].dtype)
+        for k, classes in enumerate(self.labels):
+            answer[:, k] = argmax_class(classes, proba[k])
+        return answer
+
+    def predict_proba(self, margins: np.ndarray) -> np.ndarray | list[np.ndarray]:
+        proba = self.raw(margins)
+        if len(self.labels) == 1:
+            return proba
+        return np.split(proba, np.cumsum([len(classes) for classes in self.labels])[:-1], axis=1)
+
+    def decision_function(self, margins: np.ndarray) -> np.ndarray:
+        raise AttributeError("trees have no decision_function")
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        return labels.astype(np.intp) if self.n_averaged is not None else labels[:, 0].astype(np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class BoostingAnswers:
+    """GradientBoosting* and HistGradientBoosting*: margins are raw predictions."""
+
+    labels: np.ndarray | None  # the classes; None for a regressor
+    link: str  # the loss's: identity, log, logit, half_logit or multinomial_logit
+    is_histogram: bool
+    trees_per_iteration: int
+
+    @property
+    def kind(self) -> str:
+        return "regressor" if self.labels is None else "classifier"
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        return self.labels
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        own = ("predict",) if self.labels is None else ("predict", "predict_proba", "decision_function")
+        return own if self.is_histogram else (*own, "apply")
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        if margins.shape[1] == 1:
+            return margins.ravel()
+        return np.asfortranarray(margins) if self.is_histogram else margins
+
+    def decision_function(self, margins: np.ndarray) -> np.ndarray:
+        return self.raw(margins)
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        raw = self.raw(margins)
+        if self.labels is None:
+            return np.exp(raw) if self.link == "log" else raw
+        if raw.ndim == 2:
+            return self.labels[np.argmax(raw, axis=1)]
+        # A margin of zero is the first class for the histogram kind, the second for the other.
+        return self.labels[(raw > 0 if self.is_histogram else raw >= 0).astype(int)]
+
+    def predict_proba(self, margins: np.ndarray) -> np.ndarray:
+        raw = self.raw(margins)
+        if self.link == "multinomial_logit":
+            return softmax(raw)
+        return both_classes(expit(2 * raw if self.link == "half_logit" else raw))
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        leaves = labels.astype(np.float64)  # BaseGradientBoosting.apply writes into np.zeros
+        return leaves if self.labels is None else leaves.reshape(len(labels), -1, self.trees_per_iteration)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearAnswers:
+    """Linear models: margins are ``X @ coef.T + intercept``, in the shape that numpy gives them."""
+
+    labels: np.ndarray | None  # the classes; None for a regressor
+
+    @property
+    def kind(self) -> str:
+        return "regressor" if self.labels is None else "classifier"
+
+    @property
+    def classes(self) -> np.ndarray | None:
+        return self.labels
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return ("predict",) if self.labels is None else ("predict", "predict_proba", "decision_function")
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        if self.labels is not None and margins.ndim == 2 and margins.shape[1] == 1:
+            return margins.reshape(-1)
+        return margins
+
+    def decision_function(self, margins: np.ndarray) -> np.ndarray:
+        return self.raw(margins)
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        raw = self.raw(margins)
+        if self.labels is None:
+            return raw
+        codes = (raw > 0).astype(int) if raw.ndim == 1 else np.argmax(raw, axis=1)
+        return self.labels.take(codes, axis=0)
+
+    def predict_proba(self, margins: np.ndarray) -> np.ndarray:
+        raw = self.raw(margins)
+        if raw.ndim == 2:
+            return softmax(raw)
+        positive = expit(raw)
+        return np.stack([1 - positive, positive], axis=1)
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        raise AttributeError("a linear model has no leaves")

@@ -1,0 +1,279 @@
+"""Tables as scikit-learn's validate_data() and check_array() take them, block by block."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..errors import InputError
+from .frames import Frame, is_frame, is_sparse
+from .table import BLOCK_ROWS, is_kernel_ready, row_values
+
+# The largest float64 that float32 does not round to infinity: half a unit above float32's own largest rounds up.
+FLOAT32_BOUND = float(np.nextafter(float.fromhex("0x1.ffffffp127"), 0.0))
+
+FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
+
+
+def as_table(X: Any, dtype: Any) -> np.ndarray:
+    """A list, array or array-like as the 2-D array that check_array() would make; numpy arrays as they are."""
+    if isinstance(X, np.matrix):
+        raise InputError("np.matrix is not supported; pass np.asarray(X)")
+    if is_sparse(X):
+        raise InputError("a sparse table is not supported; pass X.toarray()")
+    array = X if isinstance(X, np.ndarray) else cast(X, dtype)
+    rows = X if isinstance(X, list | tuple) else ()
+    if array.dtype.kind == "c" or any(isinstance(row, np.ndarray) and row.dtype.kind == "c" for row in rows):
+        raise InputError("complex data is not supported")
+    if array.ndim != 2:
+        raise InputError(
+            f"Expected a 2-D table (n_rows, n_features), got {array.ndim} dimensions, shape {array.shape}"
+            + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
+        )
+    return array
+
+
+def cast(cells: Any, dtype: Any) -> np.ndarray:
+    """np.asarray(cells, dtype), with `InputError` where it fails and no warning where float32 overflows."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(cells, dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot read the cells as numbers: {error}") from error
+
+
+def check_names(names: tuple[str, ...] | None, table: tuple[str, ...] | None, estimator: str) -> None:
+    """scikit-learn's _check_feature_names: order and spelling as fitted; a side without names is warned of."""
+    if names == table:
+        return
+    if names is None:
+        warnings.warn(f"X has feature names, but {estimator} was fitted without feature names", stacklevel=5)
+    elif table is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {estimator} was fitted with feature names", stacklevel=5
+        )
+    else:
+        unseen, missing = sorted(set(table) - set(names)), sorted(set(names) - set(table))
+        message = "The feature names should match those that were passed during fit."
+        if unseen:
+            message += f" Feature names unseen at fit time: {', '.join(unseen)}."
+        if missing:
+            message += f" Feature names seen at fit time, yet now missing: {', '.join(missing)}."
+        if not unseen and not missing:
+            message += f" Feature names must be in the same order as they were in fit: {', '.join(names)}."
+        raise InputError(message)
+
+
+def check_cells(block: np.ndarray, precision: Any, allows: str, first_row: int = 0) -> None:
+    """Refuse cells that scikit-learn's _assert_all_finite refuses; ``precision``: the dtype that it would see."""
+    if allows == ANYTHING or block.dtype.kind != "f" or not block.size:
+        return
+    rounds = precision == np.float32 and block.dtype.itemsize > 4
+    bound = FLOAT32_BOUND if rounds else np.finfo(block.dtype).max
+    if allows == FINITE:
+        low, high = block.min(), block.max()  # NaN where any cell is: fails both comparisons
+        if low >= -bound and high <= bound:
+            return
+        _refuse_cell(block, ~(np.abs(block) <= bound), precision, first_row)
+    low, high = np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None)
+    if low < -bound or high > bound:
+        _refuse_cell(block, np.abs(block) > bound, precision, first_row)
+
+
+def _refuse_cell(block: np.ndarray, refused: np.ndarray, precision: Any, first_row: int) -> NoReturn:
+    row, column = np.argwhere(refused)[0].tolist()
+    where = f" (row {first_row + row}, column {column}: {block[row, column]})"
+    if np.isnan(block[refused]).any():
+        raise InputError(f"Input X contains NaN, which this model does not accept.{where}")
+    raise InputError(f"Input X contains infinity or a value too large for {np.dtype(precision)!r}.{where}")
+
+
+def check_shape(n_rows: int, n_columns: int, n_features: int, estimator: str) -> None:
+    if n_rows == 0:
+        raise InputError(f"Found array with 0 sample(s), {n_columns} features, while a minimum of 1 is required.")
+    if n_columns != n_features:
+        raise InputError(f"X has {n_columns} features, but {estimator} is expecting {n_features} features as input.")
+
+
+@dataclass(frozen=True, eq=False)
+class NumericInputs:
+    """Tables of numbers for trees: float32 for the exact ones, float64 for the histogram ones."""
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    estimator: str  # the source's class, for messages
+    precision: str  # "float32" or "float64": what check_array() casts to
+    allows: str  # FINITE, NAN or ANYTHING
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        dtype = np.dtype(self.precision)
+        if is_frame(X):
+            frame = Frame.of(X)
+            check_names(self.feature_names, frame.names, self.estimator)
+            check_shape(*frame.shape, self.n_features, self.estimator)
+            return frame.shape[0], self._frame_blocks(frame, dtype)
+        array = as_table(X, dtype)
+        check_names(self.feature_names, None, self.estimator)
+        check_shape(*array.shape, self.n_features, self.estimator)
+        if not is_kernel_ready(array):
+            return len(array), self._cast_blocks(array, dtype)
+        for start in range(0, len(array), BLOCK_ROWS):
+            check_cells(array[start : start + BLOCK_ROWS], dtype, self.allows, start)
+        return len(array), iter((array,))
+
+    def _cast_blocks(self, array: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:
+        for start in range(0, len(array), BLOCK_ROWS):
+            block = cast(array[start : start + BLOCK_ROWS], dtype)
+            check_cells(block, dtype, self.allows, start)
+            yield block
+
+    def _frame_blocks(self, frame: Frame, dtype: np.dtype) -> Iterator[np.ndarray]:
+        for start, block in frame.blocks(dtype):
+            check_cells(block, dtype, self.allows, start)
+            yield block if is_kernel_ready(block) else np.asarray(block, dtype)
+
+    def row(self, row: Any) -> np.ndarray:
+        if type(row) is np.ndarray and row.ndim == 1 and row.dtype.char in "fd" and len(row) == self.n_features:
+            # A small sum of squares proves every cell finite and within float32, whatever its rounding.
+            if self.allows == ANYTHING or row.dot(row) < 1e37:
+                return row if is_kernel_ready(row) else row.astype(row.dtype.char)
+        values = row_cells(row, self.feature_names, self.n_features, np.dtype(self.precision))
+        if not is_kernel_ready(values):
+            values = cast(values, self.precision)
+        check_cells(values[None, :], np.dtype(self.precision), self.allows)
+        return values
+
+
+def row_cells(row: Any, names: tuple[str, ...] | None, n_features: int, dtype: Any) -> np.ndarray:
+    """One row, 1-D: a numpy array as it is, anything else as the list ``[row]`` would be read."""
+    try:
+        with np.errstate(over="ignore"):
+            values = row_values(row, names, n_features, None if isinstance(row, np.ndarray) else dtype)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, InputError) else InputError(f"cannot read the row: {error}") from error
+    if values.dtype.kind == "c":
+        raise InputError("complex data is not supported")
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class LinearInputs:
+    """Tables for linear models: whole, in the dtype and layout that check_array() hands to BLAS."""
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    estimator: str
+
+    def array(self, X: Any) -> np.ndarray:
+        """The table that the source would multiply; numpy arrays of numbers as they are."""
+        if is_frame(X):
+            frame = Frame.of(X)
+            check_names(self.feature_names, frame.names, self.estimator)
+            array = frame.numeric()
+        else:
+            array = as_table(X, None)
+            check_names(self.feature_names, None, self.estimator)
+            if array.dtype.kind == "O":
+                array = cast(array, np.float64)
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
+        check_shape(*array.shape, self.n_features, self.estimator)
+        for start in range(0, len(array), BLOCK_ROWS):
+            check_cells(array[start : start + BLOCK_ROWS], array.dtype, FINITE, start)
+        return array
+
+    def row(self, row: Any) -> np.ndarray:
+        values = row_cells(row, self.feature_names, self.n_features, None)
+        if values.dtype.kind == "O":
+            values = cast(values, np.float64)
+        if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
+            raise InputError(f"dtype {values.dtype} is not supported; convert the row to float64")
+        check_cells(values[None, :], values.dtype, FINITE)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryInputs:
+    """Tables with category columns, recoded as HistGradientBoosting's ColumnTransformer recodes them.
+
+    A data frame is taken by name where the model was: its columns may lie in another order and beside others.
+    """
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    categories: tuple[np.ndarray | None, ...]  # for each column the values of codes 0, 1, ...; None: a number
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        if is_frame(X):
+            frame = Frame.of(X)
+            if self.feature_names is not None and frame.names is not None:
+                at = frame.places(self.feature_names)
+            else:
+                check_names(self.feature_names, frame.names, "OrdinalEncoder")
+                at = list(range(frame.shape[1]))
+            check_shape(frame.shape[0], len(at), self.n_features, "ColumnTransformer")
+            return frame.shape[0], self._frame_blocks(frame, at)
+        array = as_table(X, object)
+        check_names(self.feature_names, None, "OrdinalEncoder")
+        check_shape(*array.shape, self.n_features, "ColumnTransformer")
+        return len(array), self._array_blocks(array)
+
+    def _array_blocks(self, array: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(array), BLOCK_ROWS):
+            cells = array[start : start + BLOCK_ROWS]
+            block = np.empty((self.n_features, len(cells)))
+            for j, known in enumerate(self.categories):
+                block[j] = cast(cells[:, j], np.float64) if known is None else category_codes(cells[:, j], known)
+            yield block.T
+
+    def _frame_blocks(self, frame: Frame, at: list[int]) -> Iterator[np.ndarray]:
+        for start in range(0, frame.shape[0], BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, frame.shape[0])
+            block = np.empty((self.n_features, stop - start))
+            for j, known in enumerate(self.categories):
+                if known is None:
+                    block[j] = frame.numbers(at[j], start, stop)
+                    continue
+                values, codes = frame.categories(at[j], start, stop)
+                if codes is None:
+                    block[j] = category_codes(values, known)
+                else:  # a pandas category: look up its few values, then its codes; -1 is missing
+                    block[j] = np.append(category_codes(values, known), np.nan)[codes]
+            yield block.T
+
+    def row(self, row: Any) -> np.ndarray:
+        values = row_cells(row, self.feature_names, self.n_features, object)
+        return next(self._array_blocks(values[None, :]))[0]
+
+
+def category_codes(cells: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Codes of cells among the known values, NaN where unknown or missing: OrdinalEncoder.transform."""
+    if cells.dtype.kind in "iuf":
+        return _codes_of_numbers(cells, known)
+    if cells.dtype.kind not in "bUO":
+        raise InputError(f"a category column of dtype {cells.dtype}, allowed: numbers, strings, bool or object")
+    codes = {value: float(code) for code, value in enumerate(known.tolist()) if value == value}
+    try:
+        found = np.array([codes.get(value, np.nan) for value in cells.tolist()])
+    except TypeError as error:
+        raise InputError(f"a category column with a cell that cannot be looked up: {error}") from error
+    # scikit-learn writes a known value over each unknown one, and fails where the array's dtype cannot hold it.
+    holds = known.dtype.kind == cells.dtype.kind or (cells.dtype.kind == "U" and known.dtype == object)
+    if cells.dtype != object and not holds and np.isnan(found).any():
+        raise InputError(f"a category column of dtype {cells.dtype} holds values unknown to one of {known.dtype}")
+    return found
+
+
+def _codes_of_numbers(cells: np.ndarray, known: np.ndarray) -> np.ndarray:
+    if known.dtype.kind not in "biuf":
+        raise InputError("a category column of numbers, where the model was trained on text")
+    if cells.dtype.kind == "f" and np.isinf(cells).any():
+        raise InputError("Input X contains infinity in a category column.")
+    if not len(known):
+        return np.full(len(cells), np.nan)
+    at = np.searchsorted(known, cells)
+    return np.where(known[np.minimum(at, len(known) - 1)] == cells, at, np.nan)
