@@ -10,6 +10,7 @@ import numpy as np
 from . import threads
 from ._ext.forest import ForestKernel
 from .errors import ConfigurationError
+from .estimator import Fitted
 from .model import Forest, Model
 
 # Below this many (row, tree) pairs a call answers sooner on one thread than a second one starts.
@@ -74,11 +75,15 @@ def _where_source_has(name: str):
     return lambda function: _Method(function, name)
 
 
-class Predictor:
+class Predictor(Fitted):
     """A trained model, compiled: immutable, safe from many threads, with no reference to its source.
 
     Made by `compile` or `load`. Every method takes ``n_threads=``.
     """
+
+    _model: Model
+    _n_threads: int | None
+    _kernel: ForestKernel | None
 
     def __init__(self, model: Model, *, n_threads: int | None = None):
         vars(self).update(
@@ -131,8 +136,9 @@ class Predictor:
 
     @_where_source_has("predict_proba")
     def predict_proba_one(self, row: Any) -> np.ndarray:
-        """Class probabilities for one row: ``predict_proba([row])[0]``."""
-        return self._model.answers.predict_proba(self._margins_one(row))[0]
+        """Class probabilities for one row: ``predict_proba([row])[0]``; a list of them where there are many outputs."""
+        proba = self._model.answers.predict_proba(self._margins_one(row))
+        return [each[0] for each in proba] if isinstance(proba, list) else proba[0]
 
     # -- from table to margins -------------------------------------------------------------------
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ def is_sparse(X: Any) -> bool:
     return type(X).__module__.startswith("scipy.sparse")
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """A data frame's rows, a few at a time, by the very conversions that check_array() makes of the whole.
 
     Those depend on dtypes alone, never on values, so that a block comes out as its rows of the whole would.

@@ -109,6 +109,10 @@ class NumericInputs:
     precision: str  # "float32" or "float64": what check_array() casts to
     allows: str  # FINITE, NAN or ANYTHING
 
+    @property
+    def allows_nan(self) -> bool:
+        return self.allows != FINITE
+
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         dtype = np.dtype(self.precision)
         if is_frame(X):
@@ -167,6 +171,10 @@ class LinearInputs:
     n_features: int
     feature_names: tuple[str, ...] | None
     estimator: str
+
+    @property
+    def allows_nan(self) -> bool:
+        return False
 
     def array(self, X: Any) -> np.ndarray:
         """The table that the source would multiply; numpy arrays of numbers as they are."""

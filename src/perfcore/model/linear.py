@@ -40,6 +40,10 @@ class Linear:
     def n_outputs(self) -> int:
         return self.coef.shape[0] if self.coef.ndim == 2 else 1
 
+    @property
+    def nbytes(self) -> int:
+        return self.coef.nbytes + (self.intercept.nbytes if isinstance(self.intercept, np.ndarray) else 0)
+
     def margins(self, array: np.ndarray) -> np.ndarray:
         """``array``: (n_rows, n_features) in the dtype and layout that the source would multiply."""
         # scikit-learn, LinearModel._decision_function and LinearClassifierMixin.decision_function.
