@@ -1,6 +1,7 @@
 """The extension list; everything else is in pyproject.toml."""
 
 import sys
+from pathlib import Path
 
 import numpy
 from Cython.Build import cythonize
@@ -17,6 +18,7 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"perfcore._ext.{name}",
         [f"src/perfcore/_ext/{name}.pyx", *sources],
+        depends=[str(header) for header in Path("src/perfcore/_ext/include").rglob("*.hpp")],
         include_dirs=["src/perfcore/_ext/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=FLAGS,
@@ -27,7 +29,10 @@ def extension(name: str, *sources: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension("forest"), extension("links")],
+        [
+            extension("forest", "src/perfcore/_ext/portable/bitslice.cpp", "src/perfcore/_ext/avx512/bitslice.cpp"),
+            extension("links"),
+        ],
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,

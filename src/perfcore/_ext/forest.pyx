@@ -44,8 +44,24 @@ cdef extern from "perfcore/forest.hpp" namespace "perfcore" nogil:
 
 
 cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
+    cdef enum class KernelName(int):
+        automatic
+        walk
+        bitslice
+
+    cdef enum class InstructionSet(int):
+        portable
+        avx512
+
+    bint runs_here(InstructionSet isa)
+
     cdef cppclass Kernel:
-        Kernel(const ForestView& forest, bint bitslice) except +
+        Kernel(const ForestView& forest, KernelName name, InstructionSet isa) except +
+        bint is_bitsliced()
+        InstructionSet isa()
+        int64_t bytes()
+        int64_t n_questions()
+        int64_t n_instructions()
         Status predict(const Table& x, void* out, int n_threads)
         Status leaves(const Table& x, int32_t* out, int n_threads)
 
@@ -54,19 +70,36 @@ cdef const void* _address(cnp.ndarray array):
     return cnp.PyArray_DATA(array)
 
 
+KERNELS = ("auto", "walk", "bitslice")
+
+
+def instruction_sets():
+    """The instruction sets this machine runs, best first."""
+    names = ["portable"]
+    if runs_here(InstructionSet.avx512):
+        names.insert(0, "avx512")
+    return tuple(names)
+
+
 cdef class ForestKernel:
     """A forest made ready for one kernel; immutable and safe from many threads.
 
     Parameters
     ----------
     forest : perfcore.model.Forest
+    kernel : {"auto", "walk", "bitslice"}
+        "bitslice" takes it for every batch size; where a forest cannot be bit-sliced, it is walked.
+    isa : {"portable", "avx512"}
+        One of `instruction_sets()`.
     """
 
     cdef Kernel* _kernel
     cdef ForestView _view
     cdef object _forest
 
-    def __cinit__(self, forest):
+    def __cinit__(self, forest, str kernel="auto", str isa="portable"):
+        if kernel not in KERNELS or isa not in instruction_sets():
+            raise ValueError(f"kernel {kernel!r} of {KERNELS}, isa {isa!r} of {instruction_sets()}")
         cdef ForestView* v = &self._view
         self._forest = forest
         v.feature = <const int32_t*>_address(forest.feature)
@@ -102,10 +135,39 @@ cdef class ForestKernel:
         v.truncates_negative = forest.truncates_negative
         v.zero_bound = forest.zero_bound
         v.missing = forest.missing
-        self._kernel = new Kernel(self._view, False)
+        self._kernel = new Kernel(
+            self._view,
+            KernelName.walk if kernel == "walk" else KernelName.bitslice if kernel == "bitslice" else KernelName.automatic,
+            InstructionSet.avx512 if isa == "avx512" else InstructionSet.portable,
+        )
 
     def __dealloc__(self):
         del self._kernel
+
+    @property
+    def kernel(self):
+        """Which kernel answers batches: "bitslice" or "walk"."""
+        return "bitslice" if self._kernel.is_bitsliced() else "walk"
+
+    @property
+    def isa(self):
+        """The instruction set of that kernel."""
+        return "avx512" if self._kernel.isa() == InstructionSet.avx512 else "portable"
+
+    @property
+    def nbytes(self):
+        """Bytes of what the kernel was prepared into, over the forest's own arrays."""
+        return self._kernel.bytes()
+
+    @property
+    def n_questions(self):
+        """Distinct questions that are asked of a row; 0 where the forest is walked."""
+        return self._kernel.n_questions()
+
+    @property
+    def n_instructions(self):
+        """Instructions of all trees' programs, each for up to 1,024 rows; 0 where the forest is walked."""
+        return self._kernel.n_instructions()
 
     cdef Table _table(self, cnp.ndarray X) except *:
         cdef Table t

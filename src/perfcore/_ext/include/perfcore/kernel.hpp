@@ -1,15 +1,84 @@
 // One forest, the kernels it can run on, and the choice between them.
 #pragma once
 
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <new>
+
+#include "bitslice/bitslice.hpp"
 #include "forest.hpp"
 #include "threads.hpp"
 #include "walk.hpp"
 
 namespace perfcore {
 
+enum class KernelName : int { automatic = 0, walk = 1, bitslice = 2 };
+enum class InstructionSet : int { portable = 0, avx512 = 2 };
+
+inline bool runs_here(InstructionSet isa) { return isa == InstructionSet::portable || bitslice::avx512::supported(); }
+
+// Scratch space is kept from call to call: a fresh half megabyte costs more in page faults than 100 rows take.
+class ScratchPool {
+  public:
+    explicit ScratchPool(int64_t bytes) : bytes_(bytes) {}
+    ~ScratchPool() {
+        for (void* block : free_) ::operator delete(block, ALIGNMENT);
+    }
+    ScratchPool(const ScratchPool&) = delete;
+    ScratchPool& operator=(const ScratchPool&) = delete;
+
+    char* take() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!free_.empty()) {
+                void* block = free_.back();
+                free_.pop_back();
+                return static_cast<char*>(block);
+            }
+        }
+        const size_t size = static_cast<size_t>(bytes_);
+        void* block = ::operator new(size, ALIGNMENT, std::nothrow);
+        if (block) std::memset(block, 0, size);
+        return static_cast<char*>(block);
+    }
+
+    void give(char* block) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        try {
+            free_.push_back(block);
+        } catch (const std::bad_alloc&) {
+            ::operator delete(block, ALIGNMENT);
+        }
+    }
+
+  private:
+    static constexpr std::align_val_t ALIGNMENT{4096};
+    const int64_t bytes_;
+    std::mutex mutex_;
+    std::vector<void*> free_;
+};
+
 class Kernel {
   public:
-    Kernel(const ForestView& forest, bool) : forest_(forest) {}
+    Kernel(const ForestView& forest, KernelName name, InstructionSet isa) : forest_(forest), isa_(isa) {
+        if (name == KernelName::walk) return;
+        const bool wide = isa == InstructionSet::avx512;
+        auto plan = std::make_unique<bitslice::Plan>();
+        if (!bitslice::Planner(forest_, wide ? bitslice::avx512::LEAVES : bitslice::portable::LEAVES).build(*plan)) return;
+        run_ = wide ? bitslice::avx512::predict : bitslice::portable::predict;
+        // A block costs the same however few rows it holds; walking a row costs about the eighth (AVX-512) or the
+        // twentieth part of that.
+        least_rows_ = name == KernelName::bitslice ? 1 : wide ? 8 : 24;
+        pool_ = std::make_unique<ScratchPool>(plan->scratch_bytes());
+        plan_ = std::move(plan);
+    }
+
+    bool is_bitsliced() const { return plan_ != nullptr; }
+    InstructionSet isa() const { return plan_ ? isa_ : InstructionSet::portable; }
+    int64_t bytes() const { return plan_ ? plan_->bytes() : 0; }
+    int64_t n_questions() const { return plan_ ? plan_->n_masks : 0; }
+    int64_t n_instructions() const { return plan_ ? static_cast<int64_t>(plan_->ops.size()) : 0; }
 
     Status predict(const Table& x, void* out, int n_threads) const {
         return forest_.sums_in_float ? predict_as<float>(x, out, n_threads) : predict_as<double>(x, out, n_threads);
@@ -23,15 +92,35 @@ class Kernel {
     }
 
   private:
+    // The AVX-512 kernel counts a row's distance in 32 bits, sixteen rows at a time.
+    bool fits(const Table& x) const {
+        return isa_ == InstructionSet::portable || std::llabs(x.row_stride) < (int64_t{1} << 27);
+    }
+
     template <typename Real>
     Status predict_as(const Table& x, void* out, int n_threads) const {
-        return in_pieces(x.n, 1024, n_threads, [&](int64_t begin, int64_t end) {
-            walk::predict(forest_, x, begin, end, static_cast<Real*>(out) + begin * forest_.n_outputs);
+        const auto at = [&](int64_t row) { return static_cast<Real*>(out) + row * forest_.n_outputs; };
+        if (!plan_ || x.n < least_rows_ || !fits(x)) {
+            return in_pieces(x.n, 1024, n_threads, [&](int64_t begin, int64_t end) {
+                walk::predict(forest_, x, begin, end, at(begin));
+                return Status::ok;
+            });
+        }
+        return in_pieces(x.n, plan_->block_rows(), n_threads, [&](int64_t begin, int64_t end) {
+            char* scratch = pool_->take();
+            if (!scratch) return Status::out_of_memory;
+            run_(*plan_, x, begin, end, scratch, at(begin));
+            pool_->give(scratch);
             return Status::ok;
         });
     }
 
     ForestView forest_;
+    InstructionSet isa_;
+    bitslice::Predict run_ = nullptr;
+    int64_t least_rows_ = 0;
+    std::unique_ptr<const bitslice::Plan> plan_;
+    std::unique_ptr<ScratchPool> pool_;
 };
 
 }  // namespace perfcore

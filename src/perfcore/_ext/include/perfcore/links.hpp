@@ -72,4 +72,21 @@ inline void softmax_f32(float* x, int64_t n, int64_t k) {
     }
 }
 
+// XGBoost ProbToMargin of the logistic objectives (regression_loss.h): 0 and 1 are pulled inside first.
+inline void logit_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+        const float p = std::min(std::max(x[i], 1e-6f), 1.0f - 1e-6f);
+        x[i] = -std::log(1.0f / p - 1.0f);
+    }
+}
+
+inline void log_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = std::log(x[i]);
+}
+
+// XGBoost multi:softmax: the first of the largest, as std::max_element finds it (also among NaN).
+inline void argmax_f32(const float* x, int64_t n, int64_t k, float* out) {
+    for (int64_t i = 0; i < n; ++i, x += k) out[i] = static_cast<float>(std::max_element(x, x + k) - x);
+}
+
 }  // namespace perfcore::links

@@ -19,7 +19,7 @@ inline bool category_goes_left(const ForestView& f, int64_t node, double v) {
     const bool is_code = f.truncates_negative ? v > -1.0 : v >= 0.0;
     const uint32_t* words = f.set_words + f.set_start[f.category[node]];
     const int64_t n_words = f.set_start[f.category[node] + 1] - f.set_start[f.category[node]];
-    if (!is_code || v >= 32.0 * static_cast<double>(n_words)) return (f.flags[node] & OTHER_LEFT) != 0;
+    if (!is_code || n_words == 0 || v >= 32.0 * static_cast<double>(n_words)) return (f.flags[node] & OTHER_LEFT) != 0;
     const int64_t code = static_cast<int64_t>(v);
     return (words[code / 32] >> (code % 32)) & 1u;
 }

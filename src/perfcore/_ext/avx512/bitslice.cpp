@@ -1,0 +1,418 @@
+// The bit-sliced forest on AVX-512 (F, BW, DQ, VL, VBMI, GFNI: Ice Lake, Zen 4 and later).
+//
+// Only functions below the pragma are compiled for AVX-512: what the standard headers define stays at the baseline,
+// so that a copy the linker keeps of it runs anywhere.
+#include "perfcore/bitslice/bitslice.hpp"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#include <immintrin.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni"))), \
+                             apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni")
+#endif
+
+#include "perfcore/bitslice/block.hpp"
+
+namespace perfcore::bitslice::avx512 {
+namespace {
+
+struct Plane {
+    __m512i bits;
+
+    static Plane load(const char* at) { return {_mm512_load_si512(at)}; }
+    static void store(char* at, const Plane& p) { _mm512_store_si512(at, p.bits); }
+    static Plane zeros() { return {_mm512_setzero_si512()}; }
+    static Plane ones() { return {_mm512_set1_epi64(-1)}; }
+    static Plane both(const Plane& a, const Plane& b) { return {_mm512_and_si512(a.bits, b.bits)}; }
+    static Plane either(const Plane& a, const Plane& b) { return {_mm512_or_si512(a.bits, b.bits)}; }
+    static Plane andnot(const Plane& a, const Plane& b) { return {_mm512_andnot_si512(a.bits, b.bits)}; }
+    static Plane or_and(const Plane& a, const Plane& b, const Plane& c) {
+        return {_mm512_ternarylogic_epi64(a.bits, b.bits, c.bits, 0xF8)};
+    }
+    static Plane select(const Plane& mask, const Plane& a, const Plane& b) {
+        return {_mm512_ternarylogic_epi64(mask.bits, a.bits, b.bits, 0xCA)};
+    }
+};
+
+// Sixteen cells of one feature. `cell` is what the float search compares; where the forest compares doubles, it is
+// rounded down, and `low`, `high` keep the doubles themselves.
+struct Cells {
+    __m512 cell;
+    __m512d low, high;
+};
+
+enum class Input { floats, doubles_rounded, doubles };
+
+template <Input input>
+inline Cells load(const Table& x, int64_t row, int32_t feature, int n) {
+    const char* at = x.data + row * x.row_stride + feature * x.column_stride;
+    const __mmask16 some = n >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << n) - 1);
+    Cells c;
+    if constexpr (input == Input::floats) {
+        if (x.row_stride == 4) {
+            c.cell = _mm512_maskz_loadu_ps(some, at);
+        } else {
+            const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+            const __m512i offset = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(x.row_stride)));
+            c.cell = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), some, offset, at, 1);
+        }
+        c.low = c.high = _mm512_setzero_pd();
+    } else {
+        const __mmask8 low = static_cast<__mmask8>(some), high = static_cast<__mmask8>(some >> 8);
+        if (x.row_stride == 8) {
+            c.low = _mm512_maskz_loadu_pd(low, at);
+            c.high = _mm512_maskz_loadu_pd(high, at + 64);
+        } else {
+            const __m256i lane = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+            const __m256i offset = _mm256_mullo_epi32(lane, _mm256_set1_epi32(static_cast<int>(x.row_stride)));
+            c.low = _mm512_mask_i32gather_pd(_mm512_setzero_pd(), low, offset, at, 1);
+            c.high = _mm512_mask_i32gather_pd(_mm512_setzero_pd(), high, offset, at + 8 * x.row_stride, 1);
+        }
+        constexpr int ROUND = (input == Input::doubles ? _MM_FROUND_TO_NEG_INF : _MM_FROUND_TO_NEAREST_INT) |
+                              _MM_FROUND_NO_EXC;
+        c.cell = _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvt_roundpd_ps(c.low, ROUND)),
+                                    _mm512_cvt_roundpd_ps(c.high, ROUND), 1);
+    }
+    return c;
+}
+
+inline __mmask16 equal_to(const Cells& c, double value, bool as_doubles) {
+    if (!as_doubles) return _mm512_cmp_ps_mask(c.cell, _mm512_set1_ps(static_cast<float>(value)), _CMP_EQ_OQ);
+    const __m512d v = _mm512_set1_pd(value);
+    return static_cast<__mmask16>(_mm512_cmp_pd_mask(c.low, v, _CMP_EQ_OQ) |
+                                  (_mm512_cmp_pd_mask(c.high, v, _CMP_EQ_OQ) << 8));
+}
+
+inline __mmask16 within(const Cells& c, double bound, bool as_doubles) {
+    if (!as_doubles)
+        return _mm512_cmp_ps_mask(_mm512_abs_ps(c.cell), _mm512_set1_ps(floor_float(bound)), _CMP_LE_OQ);
+    const __m512d b = _mm512_set1_pd(bound);
+    return static_cast<__mmask16>(_mm512_cmp_pd_mask(_mm512_abs_pd(c.low), b, _CMP_LE_OQ) |
+                                  (_mm512_cmp_pd_mask(_mm512_abs_pd(c.high), b, _CMP_LE_OQ) << 8));
+}
+
+// The upper seven levels of a search lie in registers; deeper ones are gathered.
+struct Pivots {
+    __m512 to_16, to_32, to_64[2], to_128[4];
+    const float* heap;
+
+    explicit Pivots(const float* h, int levels) : heap(h) {
+        to_16 = _mm512_loadu_ps(h);
+        if (levels > 4) to_32 = _mm512_loadu_ps(h + 16);
+        for (int i = 0; i < 2 && levels > 5; ++i) to_64[i] = _mm512_loadu_ps(h + 32 + 16 * i);
+        for (int i = 0; i < 4 && levels > 6; ++i) to_128[i] = _mm512_loadu_ps(h + 64 + 16 * i);
+    }
+};
+
+inline __m512i descend(__m512i at, __m512 cell, __m512 pivot) {
+    // "not <=": NaN goes right everywhere and so ends above every threshold.
+    const __mmask16 right = _mm512_cmp_ps_mask(cell, pivot, _CMP_NLE_UQ);
+    at = _mm512_add_epi32(at, at);
+    return _mm512_mask_add_epi32(at, right, at, _mm512_set1_epi32(1));
+}
+
+inline __m512i search(const Pivots& p, __m512 cell, int levels) {
+    __m512i at = _mm512_set1_epi32(1);
+    const int in_16 = levels < 4 ? levels : 4;
+    for (int level = 0; level < in_16; ++level) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_16));
+    if (levels > 4) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_32));
+    if (levels > 5) at = descend(at, cell, _mm512_permutex2var_ps(p.to_64[0], at, p.to_64[1]));
+    if (levels > 6) {
+        const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
+        const __m512 a = _mm512_permutex2var_ps(p.to_128[0], at, p.to_128[1]);
+        const __m512 b = _mm512_permutex2var_ps(p.to_128[2], at, p.to_128[3]);
+        at = descend(at, cell, _mm512_mask_blend_ps(upper, a, b));
+    }
+    for (int level = 7; level < levels; ++level) at = descend(at, cell, _mm512_i32gather_ps(at, p.heap, 4));
+    return _mm512_sub_epi32(at, _mm512_set1_epi32(1 << levels));
+}
+
+// A double that a float cannot hold was rounded down: where it lies in the gap of thresholds that round to the same
+// float, the thresholds themselves decide.
+inline __m512i mend(const Plan& plan, const NumericFeature& f, const Cells& c, __m512i code) {
+    const __m256 low = _mm512_castps512_ps256(c.cell), high = _mm512_extractf32x8_ps(c.cell, 1);
+    const __mmask16 inexact = static_cast<__mmask16>(
+        _mm512_cmp_pd_mask(c.low, _mm512_cvtps_pd(low), _CMP_GT_OQ) |
+        (_mm512_cmp_pd_mask(c.high, _mm512_cvtps_pd(high), _CMP_GT_OQ) << 8));
+    if (inexact == 0) return code;
+    // The sorted thresholds are padded to a power of two, so code (at most 2^levels - 1) is a place in them.
+    const __m512 next = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), inexact, code, plan.floors.data() + f.sorted, 4);
+    __mmask16 doubtful = _mm512_mask_cmp_ps_mask(inexact, next, c.cell, _CMP_EQ_OQ);
+    if (doubtful == 0) return code;
+    alignas(64) int32_t codes[16];
+    alignas(64) double cells[16];
+    _mm512_store_si512(codes, code);
+    _mm512_store_pd(cells, c.low);
+    _mm512_store_pd(cells + 8, c.high);
+    const double* exact = plan.exact.data() + f.sorted;
+    for (; doubtful; doubtful &= doubtful - 1) {
+        const int i = __builtin_ctz(doubtful);
+        while (codes[i] < f.n_thresholds && exact[codes[i]] < cells[i]) ++codes[i];
+    }
+    return _mm512_load_si512(codes);
+}
+
+// Four vectors of 16 to one of 64 bytes; byte 16 l + 4 m + j is lane 4 l + j of vector m.
+inline __m512i pack(const __m512i v[4], int shift) {
+    const __m512i byte = _mm512_set1_epi32(255);
+    const auto part = [&](int i) { return _mm512_and_si512(_mm512_srli_epi32(v[i], shift), byte); };
+    return _mm512_packus_epi16(_mm512_packus_epi32(part(0), part(1)), _mm512_packus_epi32(part(2), part(3)));
+}
+
+constexpr int NAN_BIT = 16, ZERO_BIT = 17;  // above the code in its 32 bits
+
+template <Input input>
+void bin_feature(const Plan& plan, const NumericFeature& f, const Table& x, int64_t row, int64_t n, char* word) {
+    const Pivots pivots(plan.heap32.data() + f.heap, f.levels);
+    const bool has_missing = plan.missing == (input == Input::doubles ? plan.missing : floor_float(plan.missing));
+    const bool marks = f.needs_nan || f.needs_zero;
+    __m512i code[4];
+    for (int m = 0; m < 4; ++m) {
+        const int64_t left = n - 16 * m;
+        Cells c = load<input>(x, row + 16 * m, f.feature, left < 0 ? 0 : left > 16 ? 16 : static_cast<int>(left));
+        if (has_missing)
+            c.cell = _mm512_mask_blend_ps(equal_to(c, plan.missing, input == Input::doubles), c.cell,
+                                          _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
+        code[m] = search(pivots, c.cell, f.levels);
+        if constexpr (input == Input::doubles) code[m] = mend(plan, f, c, code[m]);
+        if (marks) {
+            const __mmask16 nan = _mm512_cmp_ps_mask(c.cell, c.cell, _CMP_UNORD_Q);
+            const __mmask16 zero = within(c, plan.zero_bound, input == Input::doubles);
+            code[m] = _mm512_mask_or_epi32(code[m], nan, code[m], _mm512_set1_epi32(1 << NAN_BIT));
+            code[m] = _mm512_mask_or_epi32(code[m], zero, code[m], _mm512_set1_epi32(1 << ZERO_BIT));
+        }
+    }
+    const auto slice = [&](__m512i bytes, int bit, int64_t plane) {
+        const uint64_t bits = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(static_cast<char>(1 << bit)));
+        std::memcpy(word + plane * plan.plane_bytes, &bits, 8);
+    };
+    const __m512i low = pack(code, 0);
+    for (int level = 0; level < f.levels && level < 8; ++level) slice(low, level, f.code_plane + level);
+    if (f.levels > 8) {
+        const __m512i high = pack(code, 8);
+        for (int level = 8; level < f.levels; ++level) slice(high, level - 8, f.code_plane + level);
+    }
+    if (marks) {
+        const __m512i mark = pack(code, NAN_BIT);
+        slice(mark, 0, f.code_plane + f.levels);
+        slice(mark, ZERO_BIT - NAN_BIT, f.code_plane + f.levels + 1);
+    }
+}
+
+template <Input input>
+void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes) {
+    for (int64_t first = 0; first < n; first += 64)
+        for (const NumericFeature& f : plan.numeric)
+            bin_feature<input>(plan, f, x, row + first, n - first, codes + first / 8);
+}
+
+// Sums of 64 rows stay in registers over all trees of a chunk. Ids lie four to a 32-bit lane: a look-up ignores the
+// bits above its own, so a shift is all it takes to bring each of the four down.
+//
+// Doubles up to 32 (64) leaves: low and high halves are looked up apart and interleaved, which leaves lanes
+// 0 1 4 5 8 9 12 13 in the first vector and 2 3 6 7 10 11 14 15 in the second.
+template <int BITS>
+inline __m512i look_up(const int32_t* table, __m512i id) {
+    const auto part = [&](int i) { return _mm512_loadu_si512(table + 16 * i); };
+    if constexpr (BITS <= 4) {
+        return _mm512_permutexvar_epi32(id, part(0));
+    } else if constexpr (BITS == 5) {
+        return _mm512_permutex2var_epi32(part(0), id, part(1));
+    } else {
+        static_assert(BITS == 6);
+        const __mmask16 upper = _mm512_test_epi32_mask(id, _mm512_set1_epi32(32));
+        return _mm512_mask_blend_epi32(upper, _mm512_permutex2var_epi32(part(0), id, part(1)),
+                                       _mm512_permutex2var_epi32(part(2), id, part(3)));
+    }
+}
+
+template <int BITS>
+void add_doubles(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, double* sums) {
+    for (int64_t first = 0; first < rows; first += 64) {
+        __m512d sum[8];
+        for (int i = 0; i < 8; ++i) sum[i] = _mm512_load_pd(sums + first + 8 * i);
+        const int32_t* table = reinterpret_cast<const int32_t*>(tables);
+        for (int64_t t = 0; t < n_trees; ++t, table += 2 << BITS) {
+            const __m512i id = _mm512_load_si512(ids + t * 2 * rows + first);
+            for (int k = 0; k < 4; ++k) {
+                const __m512i at = _mm512_srli_epi32(id, 8 * k);
+                const __m512i low = look_up<BITS>(table, at), high = look_up<BITS>(table + (1 << BITS), at);
+                sum[2 * k] = _mm512_add_pd(sum[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(low, high)));
+                sum[2 * k + 1] = _mm512_add_pd(sum[2 * k + 1], _mm512_castsi512_pd(_mm512_unpackhi_epi32(low, high)));
+            }
+        }
+        for (int i = 0; i < 8; ++i) _mm512_store_pd(sums + first + 8 * i, sum[i]);
+    }
+}
+
+template <int BITS>
+void add_floats(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, float* sums) {
+    for (int64_t first = 0; first < rows; first += 64) {
+        __m512 sum[4];
+        for (int i = 0; i < 4; ++i) sum[i] = _mm512_load_ps(sums + first + 16 * i);
+        const int32_t* table = reinterpret_cast<const int32_t*>(tables);
+        for (int64_t t = 0; t < n_trees; ++t, table += 1 << BITS) {
+            const __m512i id = _mm512_load_si512(ids + t * 2 * rows + first);
+            for (int k = 0; k < 4; ++k)
+                sum[k] = _mm512_add_ps(sum[k],
+                                       _mm512_castsi512_ps(look_up<BITS>(table, _mm512_srli_epi32(id, 8 * k))));
+        }
+        for (int i = 0; i < 4; ++i) _mm512_store_ps(sums + first + 16 * i, sum[i]);
+    }
+}
+
+// Larger tables are gathered from; the lanes take the order that the look-ups above leave.
+template <class Real>
+void add_gathered(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, int id_bits, Real* sums) {
+    const __m512i byte = _mm512_set1_epi32(255);
+    const __m512i unpacked = _mm512_set_epi32(15, 14, 11, 10, 7, 6, 3, 2, 13, 12, 9, 8, 5, 4, 1, 0);
+    for (int64_t first = 0; first < rows; first += 64) {
+        const Real* table = reinterpret_cast<const Real*>(tables);
+        for (int64_t t = 0; t < n_trees; ++t, table += int64_t{1} << id_bits) {
+            const uint8_t* id = ids + t * 2 * rows + first;
+            const __m512i low = _mm512_load_si512(id);
+            const __m512i high = id_bits > 8 ? _mm512_load_si512(id + rows) : _mm512_setzero_si512();
+            for (int k = 0; k < 4; ++k) {
+                __m512i at = _mm512_or_si512(
+                    _mm512_and_si512(_mm512_srli_epi32(low, 8 * k), byte),
+                    _mm512_slli_epi32(_mm512_and_si512(_mm512_srli_epi32(high, 8 * k), byte), 8));
+                if constexpr (sizeof(Real) == 4) {
+                    float* to = sums + first + 16 * k;
+                    _mm512_store_ps(to, _mm512_add_ps(_mm512_load_ps(to), _mm512_i32gather_ps(at, table, 4)));
+                } else {
+                    double* to = sums + first + 16 * k;
+                    at = _mm512_permutexvar_epi32(unpacked, at);
+                    const __m256i a = _mm512_castsi512_si256(at), b = _mm512_extracti32x8_epi32(at, 1);
+                    _mm512_store_pd(to, _mm512_add_pd(_mm512_load_pd(to), _mm512_i32gather_pd(a, table, 8)));
+                    _mm512_store_pd(to + 8, _mm512_add_pd(_mm512_load_pd(to + 8), _mm512_i32gather_pd(b, table, 8)));
+                }
+            }
+        }
+    }
+}
+
+struct Isa {
+    using Plane = avx512::Plane;
+
+    static uint64_t position_of(int row) {  // the byte of pack() that holds this row of 64
+        const int m = row / 16, l = row % 16 / 4, j = row % 4;
+        return static_cast<uint64_t>(16 * l + 4 * m + j);
+    }
+
+    static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes) {
+        if (x.is_float) {
+            bin_all<Input::floats>(plan, x, row, n, codes);
+        } else if (plan.rounds_to_float) {
+            bin_all<Input::doubles_rounded>(plan, x, row, n, codes);
+        } else {
+            bin_all<Input::doubles>(plan, x, row, n, codes);
+        }
+    }
+
+    // Byte g of eight planes holds the bits of rows 8g..8g+7: interleave the planes' bytes, then turn every 8 x 8 bits.
+    static void ids_of_byte(const __m512i plane[8], uint8_t* out) {
+        const __m512i unit = _mm512_set1_epi64(static_cast<int64_t>(0x8040201008040201ull));
+        __m512i two[8], four[8], eight[8];
+        for (int i = 0; i < 4; ++i) {  // the transpose counts planes from the top
+            two[2 * i] = _mm512_unpacklo_epi8(plane[7 - 2 * i], plane[6 - 2 * i]);
+            two[2 * i + 1] = _mm512_unpackhi_epi8(plane[7 - 2 * i], plane[6 - 2 * i]);
+        }
+        for (int i = 0; i < 2; ++i)
+            for (int h = 0; h < 2; ++h) {
+                four[4 * i + 2 * h] = _mm512_unpacklo_epi16(two[4 * i + h], two[4 * i + 2 + h]);
+                four[4 * i + 2 * h + 1] = _mm512_unpackhi_epi16(two[4 * i + h], two[4 * i + 2 + h]);
+            }
+        for (int q = 0; q < 4; ++q) {
+            eight[2 * q] = _mm512_unpacklo_epi32(four[q], four[4 + q]);
+            eight[2 * q + 1] = _mm512_unpackhi_epi32(four[q], four[4 + q]);
+        }
+        for (int v = 0; v < 8; ++v) _mm512_store_si512(out + 64 * v, _mm512_gf2p8affine_epi64_epi8(unit, eight[v], 0));
+    }
+
+    static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
+        __m512i plane[8];
+        for (int b = 0; b < 8; ++b)
+            plane[b] = b < tree.bits ? _mm512_load_si512(base + tree.plane[b]) : _mm512_setzero_si512();
+        ids_of_byte(plane, out);
+        if (id_bits <= 8) return;
+        for (int b = 0; b < 8; ++b)
+            plane[b] = b + 8 < tree.bits ? _mm512_load_si512(base + tree.plane[b + 8]) : _mm512_setzero_si512();
+        ids_of_byte(plane, out + high_offset);
+    }
+
+    template <class Real>
+    static void add(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, int id_bits, Real* sums) {
+        if constexpr (sizeof(Real) == 4) {
+            if (id_bits == 4) return add_floats<4>(ids, n_trees, rows, tables, sums);
+            if (id_bits == 5) return add_floats<5>(ids, n_trees, rows, tables, sums);
+            if (id_bits == 6) return add_floats<6>(ids, n_trees, rows, tables, sums);
+        } else {
+            if (id_bits == 4) return add_doubles<4>(ids, n_trees, rows, tables, sums);
+            if (id_bits == 5) return add_doubles<5>(ids, n_trees, rows, tables, sums);
+            if (id_bits == 6) return add_doubles<6>(ids, n_trees, rows, tables, sums);
+        }
+        add_gathered<Real>(ids, n_trees, rows, tables, id_bits, sums);
+    }
+
+    // Where the sums of each row of 512 lie, following the steps above.
+    template <class Real>
+    static const uint16_t* row_of() {
+        static const auto table = [] {
+            std::vector<uint16_t> t(ROWS_PER_VECTOR);
+            uint16_t row_at[64];
+            for (int row = 0; row < 64; ++row) row_at[position_of(row)] = static_cast<uint16_t>(row);
+            for (int at = 0; at < ROWS_PER_VECTOR; ++at) {
+                const int group = at / 64, k = at % 64 / 16, i = at % 16;
+                int lane = i;
+                if (sizeof(Real) == 8) lane = i / 8 * 2 + i % 8 / 2 * 4 + i % 2;
+                const int id = 4 * lane + k;  // byte of the group's 64 ids
+                const int quarter = id / 16, half = id % 16 / 8, bit = id % 8;
+                const int plane_bit = 128 * quarter + 16 * group + 8 * half + bit;
+                t[at] = static_cast<uint16_t>(plane_bit / 64 * 64 + row_at[plane_bit % 64]);
+            }
+            return t;
+        }();
+        return table.data();
+    }
+};
+
+}  // namespace
+
+bool supported() {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
+}
+
+void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out) {
+    if (plan.sums_in_float) {
+        Block<Isa, float>(plan, scratch).predict(x, begin, end, static_cast<float*>(out));
+    } else {
+        Block<Isa, double>(plan, scratch).predict(x, begin, end, static_cast<double*>(out));
+    }
+}
+
+}  // namespace perfcore::bitslice::avx512
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#else
+
+namespace perfcore::bitslice::avx512 {
+
+bool supported() { return false; }
+
+void predict(const Plan&, const Table&, int64_t, int64_t, char*, void*) {}
+
+}  // namespace perfcore::bitslice::avx512
+
+#endif

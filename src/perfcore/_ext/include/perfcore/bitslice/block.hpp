@@ -1,0 +1,230 @@
+// The bit-sliced forest over one block of rows; written once, instantiated by each instruction set's folder.
+//
+// An instruction set `Isa` brings a 512-bit plane (`Plane`: load, store, and, or, andnot, select) and the four steps
+// that depend on its registers: bin() cells to code planes, ids() planes to leaf ids, add() leaves to sums, and
+// row_of(), the order of rows that these leave the sums in.
+#pragma once
+
+#include "plan.hpp"
+
+namespace perfcore::bitslice {
+
+template <class Isa, class Real>
+class Block {
+    using Plane = typename Isa::Plane;
+
+  public:
+    Block(const Plan& plan, char* scratch) : p_(plan), scratch_(scratch) {
+        for (int v = 0; v < plan.vectors; ++v) {
+            Plane::store(scratch + 64 * v, Plane::zeros());
+            Plane::store(scratch + plan.plane_bytes + 64 * v, Plane::ones());
+        }
+    }
+
+    // Rows [begin, end) of the table into out[(row - begin) * n_outputs + column].
+    void predict(const Table& x, int64_t begin, int64_t end, Real* out) {
+        const int64_t step = p_.block_rows();
+        for (int64_t row = begin; row < end; row += step) {
+            const int64_t n = end - row < step ? end - row : step;
+            Real* to = out + (row - begin) * p_.n_outputs;
+            if (p_.vectors == 2 && n > ROWS_PER_VECTOR) {
+                run<2>(x, row, n, to);
+            } else {
+                run<1>(x, row, n, to);
+            }
+        }
+    }
+
+  private:
+    template <int V>
+    void run(const Table& x, int64_t row, int64_t n, Real* out) {
+        Isa::bin(p_, x, row, n, scratch_ + p_.codes_at());
+        for (const CategoricalFeature& c : p_.categorical) rank(c, x, row, n);
+        for (int v = 0; v < V; ++v) {
+            char* mask = scratch_ + p_.masks_at() + 64 * v;
+            for (const NumericFeature& f : p_.numeric) mask = ask(f, mask, v);
+            for (const CategoricalFeature& c : p_.categorical) mask = ask(c, mask, v);
+        }
+        sum<V>(n, out);
+    }
+
+    // -- masks -----------------------------------------------------------------------------------
+
+    Plane* work() const { return reinterpret_cast<Plane*>(scratch_ + p_.work_at()); }
+
+    const char* code(int64_t plane, int v) const { return scratch_ + p_.codes_at() + plane * p_.plane_bytes + 64 * v; }
+
+    // For every value i of the bits [from, from + bits): which rows are below it (less), which equal.
+    void compare_all(int64_t code_plane, int from, int bits, int v, Plane* less, Plane* equal) const {
+        less[0] = Plane::zeros();
+        equal[0] = Plane::ones();
+        for (int n = 1, bit = from + bits - 1; bit >= from; --bit, n *= 2) {
+            const Plane one = Plane::load(code(code_plane + bit, v));
+            for (int i = n - 1; i >= 0; --i) {
+                const Plane l = less[i], e = equal[i];
+                equal[2 * i] = Plane::andnot(one, e);
+                equal[2 * i + 1] = Plane::both(e, one);
+                less[2 * i] = l;
+                less[2 * i + 1] = Plane::either(l, equal[2 * i]);
+            }
+        }
+    }
+
+    struct Tables {
+        Plane *less_high, *equal_high, *less_low, *equal_low;
+    };
+
+    Tables tables(int64_t code_plane, int levels, int v) const {
+        const int low = levels < 4 ? levels : 4, high = levels - low;
+        Tables t;
+        t.less_high = work();
+        t.equal_high = t.less_high + (int64_t{1} << high);
+        t.less_low = t.equal_high + (int64_t{1} << high);
+        t.equal_low = t.less_low + 17;
+        compare_all(code_plane, low, high, v, t.less_high, t.equal_high);
+        compare_all(code_plane, 0, low, v, t.less_low, t.equal_low);
+        t.less_low[1 << low] = Plane::ones();
+        return t;
+    }
+
+    char* ask(const NumericFeature& f, char* mask, int v) const {
+        const Tables t = tables(f.code_plane, f.levels, v);
+        const Question* q = p_.questions.data() + f.question_begin;
+        const Question* end = p_.questions.data() + f.question_end;
+        const char* nan = code(f.code_plane + f.levels, v);
+        const char* zero = code(f.code_plane + f.levels + 1, v);
+        for (; q != end; ++q, mask += p_.plane_bytes) {
+            Plane m = q->never ? Plane::zeros()
+                               : Plane::or_and(t.less_high[q->high], t.equal_high[q->high], t.less_low[q->low]);
+            if (q->zero_missing)
+                m = q->nan_left ? Plane::either(m, Plane::load(zero)) : Plane::andnot(Plane::load(zero), m);
+            if (q->nan_left) m = Plane::either(m, Plane::load(nan));
+            Plane::store(mask, m);
+        }
+        return mask;
+    }
+
+    char* ask(const CategoricalFeature& c, char* mask, int v) const {
+        const Tables t = tables(c.code_plane, c.levels, v);
+        const Plane nan = Plane::load(code(c.code_plane + c.levels, v));
+        for (int32_t i = c.question_begin; i < c.question_end; ++i, mask += p_.plane_bytes) {
+            const CategoryQuestion& q = p_.category_questions[i];
+            Plane m = Plane::zeros();
+            for (int32_t j = q.member_begin; j < q.member_end; ++j) {
+                const uint16_t r = p_.members[j];
+                m = Plane::or_and(m, t.equal_high[r >> 4], t.equal_low[r & 15]);
+            }
+            if (q.inverted) m = Plane::andnot(m, Plane::ones());
+            Plane::store(mask, q.nan_left ? Plane::either(m, nan) : Plane::andnot(nan, m));
+        }
+        return mask;
+    }
+
+    // Category codes to rank planes, in the row order that bin() leaves.
+    void rank(const CategoricalFeature& c, const Table& x, int64_t row, int64_t n) const {
+        const uint16_t* rank_of = p_.rank_of_code.data() + c.rank_begin;
+        for (int64_t first = 0; first < n; first += 64) {
+            uint64_t bits[MAX_LEVELS + 1] = {};
+            const int64_t last = n - first < 64 ? n - first : 64;
+            for (int64_t i = 0; i < last; ++i) {
+                double v = x.cell(row + first + i, c.feature);
+                if (p_.rounds_to_float) v = static_cast<double>(static_cast<float>(v));
+                const uint64_t position = Isa::position_of(static_cast<int>(i));
+                uint64_t r = 0;
+                if (v != v || v == p_.missing) {
+                    bits[c.levels] |= uint64_t{1} << position;
+                } else if (c.n_codes > 0 && (p_.truncates_negative ? v > -1.0 : v >= 0.0) &&
+                           v < static_cast<double>(c.n_codes)) {
+                    r = rank_of[static_cast<int64_t>(v)];
+                }
+                for (int b = 0; b < c.levels; ++b) bits[b] |= ((r >> b) & 1u) << position;
+            }
+            for (int b = 0; b <= c.levels; ++b)
+                std::memcpy(scratch_ + p_.codes_at() + (c.code_plane + b) * p_.plane_bytes + first / 8, bits + b, 8);
+        }
+    }
+
+    // -- trees -----------------------------------------------------------------------------------
+
+    template <int V>
+    void evaluate(const Group& group) const {
+        const Op* op = p_.ops.data() + group.op_begin;
+        const Op* end = p_.ops.data() + group.op_end;
+        char* base = scratch_;
+        for (; op != end; ++op) {
+            uint64_t mask_a, b_dst;  // two loads of two offsets each: loads are what this loop is short of
+            std::memcpy(&mask_a, &op->mask, 8);
+            std::memcpy(&b_dst, &op->b, 8);
+            const char* mask = base + static_cast<uint32_t>(mask_a);
+            const char* a = base + (mask_a >> 32);
+            const char* b = base + static_cast<uint32_t>(b_dst);
+            char* dst = base + (b_dst >> 32);
+            for (int v = 0; v < V; ++v)
+                Plane::store(dst + 64 * v,
+                             Plane::select(Plane::load(mask + 64 * v), Plane::load(a + 64 * v), Plane::load(b + 64 * v)));
+        }
+    }
+
+    template <int V>
+    void sum(int64_t n, Real* out) {
+        constexpr int64_t ROWS = int64_t{V} * ROWS_PER_VECTOR;
+        const int32_t columns = p_.leaf_width;
+        Real* sums = reinterpret_cast<Real*>(scratch_ + p_.sums_at());
+        uint8_t* ids = reinterpret_cast<uint8_t*>(scratch_ + p_.ids_at());
+        const Real* base = reinterpret_cast<const Real*>(p_.base.data());
+        int32_t next = columns > 1 ? p_.n_outputs : 0;  // columns before this one are begun
+        for (int32_t k = 0; k < columns && columns > 1; ++k) start(sums + k * ROWS, ROWS, base[k]);
+        for (const Chunk& chunk : p_.chunks) {
+            if (chunk.output >= next) {
+                if (next > 0) put<V>(sums, n, out, next - 1);
+                for (; next < chunk.output; ++next) fill(n, out, next, base[next]);
+                start(sums, ROWS, base[chunk.output]);
+                ++next;
+            }
+            for (int32_t g = chunk.group_begin; g < chunk.group_end; ++g) {
+                const Group& group = p_.groups[g];
+                evaluate<V>(group);
+                for (int32_t t = group.tree_begin; t < group.tree_end; ++t)
+                    for (int v = 0; v < V; ++v)
+                        Isa::ids(scratch_ + 64 * v, p_.trees[t], chunk.id_bits,
+                                 ids + ((t - chunk.tree_begin) * 2 * V + v) * ROWS_PER_VECTOR, V * ROWS_PER_VECTOR);
+            }
+            const int64_t n_trees = chunk.tree_end - chunk.tree_begin;
+            const char* table = p_.tables.data() + chunk.table;
+            for (int32_t k = 0; k < columns; ++k) {
+                Isa::template add<Real>(ids, n_trees, ROWS, table, chunk.id_bits, sums + k * ROWS);
+                table += n_trees * (int64_t{1} << chunk.id_bits) * static_cast<int64_t>(sizeof(Real));
+            }
+        }
+        if (columns > 1) {
+            for (int32_t k = 0; k < columns; ++k) put<V>(sums + k * ROWS, n, out, k);
+        } else {
+            if (next > 0) put<V>(sums, n, out, next - 1);
+            for (; next < p_.n_outputs; ++next) fill(n, out, next, base[next]);
+        }
+    }
+
+    static void start(Real* sums, int64_t n, Real base) {
+        for (int64_t i = 0; i < n; ++i) sums[i] = base;
+    }
+
+    void fill(int64_t n, Real* out, int32_t column, Real base) const {
+        for (int64_t i = 0; i < n; ++i) out[i * p_.n_outputs + column] = base;
+    }
+
+    // From the order of the sums to the order of the rows.
+    template <int V>
+    void put(const Real* sums, int64_t n, Real* out, int32_t column) const {
+        const uint16_t* row_of = Isa::template row_of<Real>();
+        for (int v = 0; v < V; ++v, sums += ROWS_PER_VECTOR)
+            for (int64_t i = 0; i < ROWS_PER_VECTOR; ++i) {
+                const int64_t row = row_of[i] + v * ROWS_PER_VECTOR;
+                if (row < n) out[row * p_.n_outputs + column] = sums[i];
+            }
+    }
+
+    const Plan& p_;
+    char* scratch_;
+};
+
+}  // namespace perfcore::bitslice
