@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from . import threads
+from . import isa, threads
 from ._ext.forest import ForestKernel
-from .errors import ConfigurationError
 from .estimator import Fitted
 from .model import Forest, Model
 
@@ -89,7 +88,7 @@ class Predictor(Fitted):
         vars(self).update(
             _model=model,
             _n_threads=None if n_threads is None else threads.resolve(n_threads),
-            _kernel=ForestKernel(model.body) if isinstance(model.body, Forest) else None,
+            _kernel=ForestKernel(model.body, isa=isa.chosen()) if isinstance(model.body, Forest) else None,
         )
 
     # -- the source's own methods --------------------------------------------------------------
@@ -202,7 +201,7 @@ class Predictor(Fitted):
 
     def __str__(self) -> str:
         lines = [f"perfcore.Predictor of {self._model.origin}"]
-        lines += [f"  {name:<12} {value}" for name, value in self._description().items()]
+        lines += [f"  {name:<16} {value}" for name, value in self._description().items()]
         return "\n".join(lines)
 
     def _description(self) -> dict[str, str]:
@@ -212,12 +211,12 @@ class Predictor(Fitted):
             described |= {
                 "outputs": f"{body.n_outputs:,}",
                 "trees": f"{body.n_trees:,} with {body.n_leaves:,} leaves, depth {body.depth:,}",
-                "kernel": getattr(self._kernel, "kernel", "walk"),
-                "isa": getattr(self._kernel, "isa", "portable"),
+                "kernel": self._kernel.kernel,
+                "instruction set": self._kernel.isa,
             }
         else:
             described |= {"outputs": f"{body.n_outputs:,}", "kernel": "BLAS"}
-        size = body.nbytes + getattr(self._kernel, "nbytes", 0)
+        size = body.nbytes + (0 if self._kernel is None else self._kernel.nbytes)
         return described | {"bytes": f"{size:,}", "fingerprint": self.fingerprint}
 
     # -- immutable: kept, sent and copied as bytes -------------------------------------------------
