@@ -1,0 +1,182 @@
+"""Tables as LightGBM reads them: columns by position, whatever is not a float as float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .table import array_blocks, cast, column_blocks, is_dataframe, row_values
+
+
+@dataclass(frozen=True, eq=False)
+class LightGBMInputs:
+    """What Booster.predict accepts, and, where ``estimator`` is set, LGBMModel.predict, which checks more.
+
+    ``pandas_categorical``: the categories of each category column of a frame, in the frame's order.
+    ``category_columns``: which columns those are, where the model tells; for rows given as mappings.
+    """
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    pandas_categorical: tuple[tuple[None | bool | int | float | str, ...], ...] | None = None
+    category_columns: tuple[int, ...] | None = None
+    estimator: str | None = None  # the estimator's name; None: a Booster
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        if is_dataframe(X):
+            return self._frame_blocks(X)
+        array = self._array(X)
+        return len(array), array_blocks(array, _cell_dtype(array.dtype))
+
+    def row(self, row: Any) -> np.ndarray:
+        """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
+        if isinstance(row, Mapping):
+            return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
+        array = self._array(row[None, :] if isinstance(row, np.ndarray) and row.ndim == 1 else [row])
+        return cast(array, _cell_dtype(array.dtype))[0]
+
+    # -- arrays and lists ------------------------------------------------------------------------------
+
+    def _array(self, X: Any) -> np.ndarray:
+        if self.estimator is None and not isinstance(X, np.ndarray | list):
+            raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
+        if type(X).__module__.startswith("scipy.sparse") or hasattr(X, "columns") or hasattr(X, "column_names"):
+            raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
+        try:
+            array = np.asarray(X)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"cannot make an array of {_type_name(X)}: {error}") from error
+        if array.ndim != 2:
+            raise InputError(
+                f"expected a 2-D table (n_rows, {self.n_features}), got shape {array.shape}"
+                + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
+            )
+        self._require_width(array.shape[1])
+        return array if self.estimator is None else self._checked(array)
+
+    def _checked(self, array: np.ndarray) -> np.ndarray:
+        """sklearn.utils.check_array as LGBMModel.predict calls it: dtype="numeric", any finiteness."""
+        if len(array) == 0:
+            raise InputError(f"found 0 rows; {self.estimator} needs at least one")
+        if array.dtype.kind in "USVc" or isinstance(array, np.matrix):
+            raise InputError(f"{self.estimator} takes no {_type_name(array)} of {array.dtype}")
+        return cast(array, np.float64) if array.dtype.kind == "O" else array
+
+    def _require_width(self, width: int) -> None:
+        if width != self.n_features:
+            raise InputError(
+                f"the number of features in data ({width}) is not the same as it was in training data "
+                f"({self.n_features})"
+            )
+
+    # -- data frames -----------------------------------------------------------------------------------
+
+    def _frame_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """basic.py _data_from_pandas: every column in one float dtype that holds them all."""
+        if len(X.shape) != 2 or len(X) == 0:
+            raise InputError("a data frame must be 2-dimensional and have rows")
+        self._require_width(X.shape[1])
+        dtypes = list(X.dtypes)
+        categorical = [j for j, dtype in enumerate(dtypes) if _is_category(dtype)]
+        tables = self._code_tables(X, categorical)
+        _require_numbers(X.columns, dtypes, categorical)
+        numeric = [dtype.type for j, dtype in enumerate(dtypes) if j not in tables]
+        target = np.result_type(np.float32, *numeric, *(table.dtype for table in tables.values()))
+        columns = [
+            _codes_of(X.iloc[:, j], tables[j]) if j in tables else _numbers_of(X.iloc[:, j], target)
+            for j in range(self.n_features)
+        ]
+        return len(X), column_blocks(len(X), columns, target)
+
+    def _code_tables(self, X: Any, categorical: list[int]) -> dict[int, np.ndarray]:
+        """For each category column: the model's code for each of the column's own, and NaN at the end."""
+        known = self.pandas_categorical
+        if known is None:  # a model that never saw a category column reads the frame's own codes
+            return {j: _code_table(X.dtypes.iloc[j], None) for j in categorical}
+        if len(categorical) != len(known):
+            raise InputError(
+                f"train and valid dataset categorical_feature do not match: the table has {len(categorical)} category "
+                f"columns {[str(X.columns[j]) for j in categorical]}, the training table had {len(known)}"
+            )
+        if categorical and not X.columns.is_unique:
+            raise InputError("a data frame with category columns must not bear a column name twice")
+        return {j: _code_table(X.dtypes.iloc[j], values) for j, values in zip(categorical, known, strict=True)}
+
+    # -- one row by name -------------------------------------------------------------------------------
+
+    def _coded(self, row: Mapping) -> Mapping:
+        known = self.pandas_categorical or ()
+        if known and self.category_columns is None:
+            raise InputError(
+                "this model was trained on category columns but does not say which; pass a DataFrame of one row"
+            )
+        if not known or self.feature_names is None:
+            return row
+        row = dict(row)
+        for column, values in zip(self.category_columns, known, strict=True):
+            name = self.feature_names[column]
+            if name in row:
+                row[name] = values.index(row[name]) if row[name] in values else np.nan
+        return row
+
+
+def _cell_dtype(dtype: np.dtype) -> np.dtype:
+    """basic.py _np2d_to_np1d: native float32 and float64 stay, all else becomes float32."""
+    return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float32)
+
+
+def _type_name(X: Any) -> str:
+    return f"{type(X).__module__}.{type(X).__qualname__}"
+
+
+def _is_category(dtype: Any) -> bool:
+    return type(dtype).__name__ == "CategoricalDtype"
+
+
+def _require_numbers(names: Any, dtypes: list, categorical: list[int]) -> None:
+    """basic.py _check_for_bad_pandas_dtypes."""
+    bad = [
+        f"{name}: {dtype}"
+        for j, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
+        if j not in categorical and not _is_number(dtype.type)
+    ]
+    if bad:
+        raise InputError(f"pandas dtypes must be int, float or bool. Fields with bad pandas dtypes: {', '.join(bad)}")
+
+
+def _is_number(kind: type) -> bool:
+    numbers = (np.integer, np.floating, np.bool_)
+    return issubclass(kind, numbers) and not issubclass(kind, np.timedelta64 | np.longdouble)
+
+
+def _code_table(dtype: Any, values: tuple | None) -> np.ndarray:
+    """A category dtype's codes as the model numbers them, by pandas' own set_categories; NaN for the unseen."""
+    import pandas
+
+    own = list(dtype.categories)
+    codes = np.arange(len(own))
+    if values is not None and own != list(values):
+        try:
+            column = pandas.Categorical.from_codes(codes, categories=dtype.categories)
+            codes = np.asarray(column.set_categories(list(values)).codes)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"categories {own[:5]} against {list(values)[:5]} of the model: {error}") from error
+    table = np.append(codes, -1).astype(np.float64 if len(codes) > 2**24 else np.float32)
+    table[table < 0] = np.nan
+    return table
+
+
+def _codes_of(column: Any, table: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    codes = np.asarray(column.cat.codes)
+    return lambda start, stop: table[codes[start:stop]]
+
+
+def _numbers_of(column: Any, dtype: Any) -> Callable[[int, int], np.ndarray]:
+    if isinstance(column.dtype, np.dtype):
+        cells = column.to_numpy()
+        return lambda start, stop: cells[start:stop]
+    return lambda start, stop: column.iloc[start:stop].to_numpy(dtype=dtype, na_value=np.nan)
