@@ -13,6 +13,9 @@ cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
     void c_sigmoid_f32 "perfcore::links::sigmoid_f32"(float* x, int64_t n)
     void c_exp_f32 "perfcore::links::exp_f32"(float* x, int64_t n)
     void c_softmax_f32 "perfcore::links::softmax_f32"(float* x, int64_t n, int64_t k)
+    void c_logit_f32 "perfcore::links::logit_f32"(float* x, int64_t n)
+    void c_log_f32 "perfcore::links::log_f32"(float* x, int64_t n)
+    void c_argmax_f32 "perfcore::links::argmax_f32"(const float* x, int64_t n, int64_t k, float* out)
 
 
 def logistic(double[:, ::1] x not None, double scale):
@@ -76,3 +79,26 @@ def softmax_f32(float[:, ::1] x not None):
     if x.size:
         with nogil:
             c_softmax_f32(&x[0, 0], x.shape[0], x.shape[1])
+
+
+def logit_f32(float[:, ::1] x not None):
+    """XGBoost's logit in float32; 0 and 1 are pulled inside by 1e-6."""
+    if x.size:
+        with nogil:
+            c_logit_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def log_f32(float[:, ::1] x not None):
+    """x = logf(x)"""
+    if x.size:
+        with nogil:
+            c_log_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def argmax_f32(const float[:, ::1] x not None, float[::1] out not None):
+    """out[i] = the first column with the largest cell of row i, as XGBoost finds it."""
+    if out.shape[0] != x.shape[0]:
+        raise ValueError(f"out has {out.shape[0]} entries for {x.shape[0]} rows")
+    if x.size:
+        with nogil:
+            c_argmax_f32(&x[0, 0], x.shape[0], x.shape[1], &out[0])

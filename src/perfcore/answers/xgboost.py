@@ -1,0 +1,121 @@
+"""What XGBoost's Booster and estimators make of margins: objectives' transforms, shapes and dtypes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._ext import links
+from ..errors import InputError
+
+# The transform of each objective, ObjFunction::PredTransform, and of its base score, ProbToMargin.
+IDENTITY, SIGMOID, EXP, HINGE, SOFTMAX, ARGMAX = "identity", "sigmoid", "exp", "hinge", "softmax", "argmax"
+
+LINKS = {
+    "reg:squarederror": IDENTITY,
+    "reg:linear": IDENTITY,
+    "reg:squaredlogerror": IDENTITY,
+    "reg:pseudohubererror": IDENTITY,
+    "reg:absoluteerror": IDENTITY,
+    "reg:quantileerror": IDENTITY,
+    "reg:expectileerror": IDENTITY,
+    "binary:logitraw": IDENTITY,
+    "rank:pairwise": IDENTITY,
+    "rank:ndcg": IDENTITY,
+    "rank:map": IDENTITY,
+    "reg:logistic": SIGMOID,
+    "binary:logistic": SIGMOID,
+    "reg:gamma": EXP,
+    "reg:tweedie": EXP,
+    "count:poisson": EXP,
+    "survival:cox": EXP,
+    "survival:aft": EXP,
+    "binary:hinge": HINGE,
+    "multi:softprob": SOFTMAX,
+    "multi:softmax": ARGMAX,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class XGBoostAnswers:
+    """Answers of ``Booster.predict``, and of the estimators that hand them on."""
+
+    link: str
+    empty_dimensions: int  # zero rows: (0,) before 3.4, (0, 0) since
+    kind: str | None = None
+    classes: np.ndarray | None = None
+    methods: tuple[str, ...] = ("predict", "apply")
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        return self._shaped(self._linked(margins))
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        """As ``predict(output_margin=True)``."""
+        return self._shaped(margins)
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        """As ``predict(pred_leaf=True)``: node numbers as float32, one column a tree, none for a single tree."""
+        return self._shaped(labels.astype(np.float32))
+
+    def _linked(self, margins: np.ndarray) -> np.ndarray:
+        if self.link == SIGMOID:
+            links.sigmoid_f32(margins)
+        elif self.link == EXP:
+            links.exp_f32(margins)
+        elif self.link == HINGE:
+            return (margins > 0).astype(np.float32)
+        elif self.link == SOFTMAX:
+            links.softmax_f32(margins)
+        elif self.link == ARGMAX:
+            labels = np.empty(len(margins), np.float32)
+            links.argmax_f32(margins, labels)
+            return labels[:, None]
+        return margins
+
+    def _shaped(self, values: np.ndarray) -> np.ndarray:
+        """c_api_utils.h CalcPredictShape without strict_shape."""
+        if values.size == 0:
+            if self.empty_dimensions == 1:
+                return np.empty(0, np.float32)
+            return np.empty((len(values), 0), np.float32)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+
+@dataclass(frozen=True, eq=False)
+class XGBClassifierAnswers(XGBoostAnswers):
+    """``XGBClassifier.predict`` and ``predict_proba`` over the Booster's answer."""
+
+    n_classes: int = 2
+    objective: str = "binary:logistic"  # the estimator's own, which may be a custom one over identity
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        scores = super().predict(margins)
+        if scores.ndim > 1 and self.n_classes != 2:
+            return _along_classes(np.argmax, scores)
+        if scores.ndim > 1 and scores.shape[1] != 1:  # several labels at once
+            return (scores > 0.5).astype(np.float64)
+        if self.objective == "multi:softmax":
+            return scores.astype(np.int32)
+        return (scores > 0.5).astype(np.int64)
+
+    def predict_proba(self, margins: np.ndarray) -> np.ndarray:
+        if self.objective == "multi:softmax":
+            return _softmax(self.raw(margins))
+        scores = super().predict(margins)
+        if scores.ndim == 2 and (scores.shape[1] == self.n_classes or self.n_classes == 2 <= scores.shape[1]):
+            return scores
+        return np.vstack((1.0 - scores, scores)).transpose()
+
+
+def _softmax(margins: np.ndarray) -> np.ndarray:
+    """scipy.special.softmax(margins, axis=1), in numpy's own exp."""
+    shifted = np.exp(margins - _along_classes(np.amax, margins, keepdims=True))
+    return shifted / np.sum(shifted, axis=1, keepdims=True)
+
+
+def _along_classes(reduce, scores: np.ndarray, **options) -> np.ndarray:
+    try:
+        return reduce(scores, axis=1, **options)
+    except ValueError as error:  # numpy's AxisError is one: xgboost hands out no classes for zero rows
+        raise InputError(f"xgboost's classifier cannot answer a table of zero rows: {error}") from error

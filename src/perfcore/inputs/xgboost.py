@@ -1,0 +1,137 @@
+"""How XGBoost reads a table: ``DMatrix(X)`` for a Booster, ``inplace_predict`` for an estimator.
+
+====================  ====================================  =========================================
+                      DMatrix                               inplace_predict
+====================  ====================================  =========================================
+array, model names    refused                               taken by position
+fewer columns         the absent ones are missing           refused
+infinities            refused (after rounding to float32)   taken
+no category column    codes are taken as they are           refused if the model remembers categories
+====================  ====================================  =========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .table import BLOCK_ROWS, array_blocks, as_array, is_dataframe
+from .xgboost_frame import FrameReader, cell_code
+
+# From here a double rounds to a float32 infinity: the tie goes to the even neighbour.
+_ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
+
+_NOT_READ_YET = frozenset({"polars", "pyarrow", "modin", "dask", "cudf", "cupy"})
+
+
+@dataclass(frozen=True, eq=False)
+class XGBoostInputs:
+    """Checks and conversions of XGBoost's two ways in; see the module's table.
+
+    ``categories`` are those that the model remembers (since 3.1), by column: names as the bytes of
+    their UTF-8, in Latin-1, or whole numbers in their dtype; None for a column without.
+    """
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    through_dmatrix: bool
+    categories: tuple[tuple[str, ...] | np.ndarray | None, ...] | None = None
+    counts_characters: bool = False  # before 3.4, names were cut from the joined UTF-8 by their character counts
+    drops_qid: bool = False  # a ranker ignores a column "qid"
+    # A value that counts as missing, where the kernel cannot look for it: a category's code must be
+    # compared before it is recoded.
+    missing: float = float("nan")
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """See `perfcore.inputs.Inputs.blocks`."""
+        _refuse_foreign(X)
+        if is_dataframe(X):
+            if self.drops_qid and "qid" in X.columns:
+                X = X.drop("qid", axis=1)
+            self._check_width(len(X.columns))
+            return len(X), self._checked(FrameReader(self).blocks(X))
+        if self.through_dmatrix and self.feature_names is not None:
+            raise InputError(
+                "data did not contain feature names, but the following fields are expected: "
+                + ", ".join(self.feature_names)
+                + "; pass a data frame with these columns"
+            )
+        array = as_array(X)
+        _check_cells(array)
+        self._check_width(array.shape[1])
+        return len(array), self._checked(self._array_blocks(array))
+
+    def row(self, row: Any) -> np.ndarray:
+        """See `perfcore.inputs.Inputs.row`; a mapping holds category values, a sequence their codes."""
+        values = self._mapped(row) if isinstance(row, Mapping) else np.asarray(row)
+        if values.shape != (self.n_features,):
+            raise InputError(f"expected one row of {self.n_features} cells, got shape {values.shape}")
+        _check_cells(values)
+        (block,) = self._checked(self._array_blocks(values[None, :]))
+        return block[0]
+
+    def _check_width(self, width: int) -> None:
+        if width > self.n_features or (width < self.n_features and not self.through_dmatrix):
+            raise InputError(f"Feature shape mismatch, expected: {self.n_features}, got {width}")
+
+    def _array_blocks(self, array: np.ndarray) -> Iterator[np.ndarray]:
+        if array.shape[1] == self.n_features and np.isnan(self.missing):
+            yield from array_blocks(array, np.float32)
+            return
+        for start in range(0, len(array), BLOCK_ROWS):
+            rows = array[start : start + BLOCK_ROWS]
+            block = np.full((len(rows), self.n_features), np.nan, np.float32)
+            with np.errstate(over="ignore"):
+                block[:, : array.shape[1]] = rows
+            block[block == np.float32(self.missing)] = np.nan
+            yield block
+
+    def _checked(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            if self.through_dmatrix and _has_infinity(block):
+                raise InputError("Input data contains `inf` or a value too large, while `missing` is not set to `inf`")
+            yield block
+
+    def _mapped(self, row: Mapping) -> np.ndarray:
+        """One row by name, every column present."""
+        names = self.feature_names
+        if names is None:
+            raise InputError("a row given as a mapping needs a model with feature names; this one has none")
+        absent = [name for name in names if name not in row]
+        unknown = [name for name in row if name not in set(names)]
+        if absent or unknown:
+            raise InputError(f"a row needs exactly the columns {list(names)}; missing {absent}, unknown {unknown}")
+        if self.categories is None:
+            return np.asarray([row[name] for name in names])
+        return np.array([cell_code(self, j, row[name]) for j, name in enumerate(names)], np.float64)
+
+
+def _refuse_foreign(X: Any) -> None:
+    kind = type(X)
+    if hasattr(X, "tocsr") or kind.__module__.partition(".")[0] in _NOT_READ_YET:
+        raise InputError(
+            f"{kind.__module__}.{kind.__qualname__} is not read yet: pass a numpy array, a pandas data frame or a list"
+        )
+
+
+def _check_cells(array: np.ndarray) -> None:
+    if array.dtype.kind not in "biufO":
+        raise InputError(f"cells must be numbers, got dtype {array.dtype}")
+    if array.dtype.kind in "iuf" and not array.dtype.isnative:
+        raise InputError(f"cells of foreign byte order ({array.dtype.str}): XGBoost would misread them; convert them first")
+
+
+def _has_infinity(block: np.ndarray) -> bool:
+    for start in range(0, len(block), BLOCK_ROWS):
+        rows = block[start : start + BLOCK_ROWS]
+        if rows.dtype == np.float32:
+            found = np.isinf(rows).any()
+        else:
+            found = (np.abs(rows) >= _ROUNDS_TO_INFINITY).any()
+        if found:
+            return True
+    return False

@@ -1,0 +1,246 @@
+"""XGBoost models -> the canonical model: files without xgboost, Boosters and estimators through their own bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._ext import links
+from ..answers.xgboost import EXP, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
+from ..errors import ConfigurationError, UnsupportedModelError
+from ..inputs.xgboost import XGBoostInputs
+from ..model import Forest, Model
+from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, parse
+from .xgboost_trees import read_tree
+
+LAST_WITH_LEGACY_BINARY = (3, 0)
+FIRST_WITH_PLAIN_DART = (3, 3)  # until then inplace_predict took the base score into each dropped tree's product
+FIRST_WITH_EMPTY_TABLES = (3, 4)
+
+Range = tuple[int, int] | None
+
+
+def read_file(path: str, iteration_range: Range = None) -> Model:
+    """A model file, answering as ``xgboost.Booster(model_file=path).predict(DMatrix(X))``."""
+    data = Path(path).read_bytes()
+    if not is_document(data):
+        return _read_legacy(path, iteration_range)
+    document = parse(data, path)
+    return _booster_model(document, document.version, iteration_range)
+
+
+def read_object(source: Any, iteration_range: Range = None) -> Model:
+    """A Booster, answering as ``predict(DMatrix(X))``, or an estimator, answering as its own methods."""
+    import xgboost
+
+    if isinstance(source, xgboost.Booster):
+        _refuse_overridden(source, xgboost.Booster, ("predict",))
+        return _booster_model(_document_of(source), _installed(), iteration_range)
+    if isinstance(source, xgboost.XGBModel):
+        return _estimator_model(source, iteration_range)
+    raise UnsupportedModelError(
+        f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads xgboost.Booster and the XGB* estimators"
+    )
+
+
+def _installed() -> tuple[int, int]:
+    import xgboost
+
+    major, minor = xgboost.__version__.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _document_of(booster: Any) -> Document:
+    return parse(bytes(booster.save_raw("ubj")), "xgboost.Booster")
+
+
+def _read_legacy(path: str, iteration_range: Range) -> Model:
+    reason = f"{path} is XGBoost's legacy binary format, which only xgboost up to 3.0 opens"
+    try:
+        import xgboost
+    except ImportError as error:
+        raise UnsupportedModelError(f"{reason}; none is installed") from error
+    if _installed() > LAST_WITH_LEGACY_BINARY:
+        raise UnsupportedModelError(
+            f"{reason}, and {xgboost.__version__} is installed; with an older one, "
+            "Booster(model_file=...).save_model('model.ubj') makes a file that perfcore reads"
+        )
+    try:
+        booster = xgboost.Booster(model_file=path)
+    except xgboost.core.XGBoostError as error:
+        raise UnsupportedModelError(f"xgboost {xgboost.__version__} does not open {path}: {error}") from error
+    return _booster_model(_document_of(booster), _installed(), iteration_range)
+
+
+# -- boosters and estimators ------------------------------------------------------------------------------
+
+
+def _booster_model(document: Document, version: tuple[int, int], iteration_range: Range) -> Model:
+    begin, end = _rounds(document, iteration_range or (0, 0))
+    return Model(
+        body=_forest(document, begin, end),
+        inputs=_inputs(document, version, through_dmatrix=True),
+        answers=XGBoostAnswers(
+            link=_link(document),
+            empty_dimensions=_empty_dimensions(version),
+            methods=("predict", "apply") if begin == 0 else ("predict",),
+        ),
+        origin=_origin("xgboost.Booster", document),
+    )
+
+
+def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
+    import xgboost
+
+    name = f"{type(estimator).__module__.partition('.')[0]}.{type(estimator).__qualname__}"
+    if type(estimator).__module__.startswith(("xgboost.dask", "xgboost.spark")):
+        raise UnsupportedModelError(f"{name}: distributed estimators answer lazily; compile their get_booster()")
+    if estimator.booster == "gblinear":
+        raise UnsupportedModelError(f"{name}: a linear booster (gblinear) is not read yet, only trees")
+    is_classifier = isinstance(estimator, xgboost.XGBClassifier)
+    _refuse_overridden(estimator, xgboost.XGBModel, ("predict", "predict_proba", "apply", "get_booster"))
+    document, version = _document_of(estimator.get_booster()), _installed()
+    begin, end = _rounds(document, _estimator_range(document, iteration_range))
+    missing = float("nan") if estimator.missing is None else float(np.float32(estimator.missing))
+    recodes = document.categories is not None
+    shared: dict[str, Any] = {
+        "link": _link(document),
+        "empty_dimensions": _empty_dimensions(version),
+    }
+    apply = ("apply",) if begin == 0 else ()
+    if is_classifier:
+        answers: XGBoostAnswers = XGBClassifierAnswers(
+            **shared,
+            kind="classifier",
+            classes=np.arange(estimator.n_classes_),
+            methods=("predict", "predict_proba", *apply),
+            n_classes=int(estimator.n_classes_),
+            objective=estimator.objective if isinstance(estimator.objective, str) else "custom",
+        )
+    else:
+        kind = "regressor" if isinstance(estimator, xgboost.XGBRegressor) else None
+        answers = XGBoostAnswers(**shared, kind=kind, methods=("predict", *apply))
+    return Model(
+        body=_forest(
+            document,
+            begin,
+            end,
+            missing=float("nan") if recodes else missing,
+            through_base=version < FIRST_WITH_PLAIN_DART,
+        ),
+        inputs=_inputs(
+            document,
+            version,
+            through_dmatrix=False,
+            drops_qid=isinstance(estimator, xgboost.XGBRanker),
+            missing=missing if recodes else float("nan"),
+        ),
+        answers=answers,
+        origin=_origin(name, document),
+    )
+
+
+def _refuse_overridden(source: Any, base: type, methods: tuple[str, ...]) -> None:
+    """A user's subclass with methods of its own does not answer as xgboost's class does."""
+    for name in methods:
+        method = getattr(type(source), name, None)
+        if method is not None and not getattr(method, "__module__", "").startswith("xgboost"):
+            raise UnsupportedModelError(
+                f"{type(source).__module__}.{type(source).__qualname__} has its own {name}(), "
+                f"so it need not answer as xgboost.{base.__name__}; compile its Booster"
+            )
+
+
+def _estimator_range(document: Document, iteration_range: Range) -> tuple[int, int]:
+    """XGBModel._get_iteration_range: the best iteration, where early stopping noted one."""
+    if iteration_range is not None and iteration_range[1] != 0:
+        return iteration_range
+    best = document.attributes.get("best_iteration")
+    return (0, 0) if best is None else (0, int(best) + 1)
+
+
+def _rounds(document: Document, iteration_range: tuple[int, int]) -> tuple[int, int]:
+    """Boosting rounds [begin, end); end 0 stands for all, as in xgboost."""
+    begin, end = (int(i) for i in iteration_range)
+    end = end or document.n_rounds
+    if not 0 <= begin <= end <= document.n_rounds:
+        raise ConfigurationError(
+            f"iteration_range {tuple(iteration_range)}: allowed are 0 <= begin <= end <= {document.n_rounds}, "
+            "the model's boosting rounds"
+        )
+    return begin, end
+
+
+# -- the parts of a model -----------------------------------------------------------------------------------
+
+
+def _forest(
+    document: Document, begin: int, end: int, missing: float = float("nan"), through_base: bool = False
+) -> Forest:
+    base = _base(document)
+    trees = []
+    for i in range(int(document.rounds[begin]), int(document.rounds[end])):
+        place = f"{document.place}: trees[{i}]"
+        output = int(document.output[i])
+        tree = read_tree(document.trees[i], place, document.leaf_width, output, document.n_features)
+        if document.weight is not None:
+            tree.value = _weighted(tree.value, document.weight[i], base[output] if through_base else None)
+        trees.append(tree)
+    return Forest.from_trees(
+        trees,
+        n_features=document.n_features,
+        n_outputs=document.n_outputs,
+        precision="float32",
+        dtype="float32",
+        base=base,
+        missing=missing,
+        truncates_negative=False,
+    )
+
+
+def _weighted(value: np.ndarray, weight: np.float32, base: np.float32 | None) -> np.ndarray:
+    """Leaves times a dart weight, rounded where xgboost rounds."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return value * weight if base is None else ((base + value) - base) * weight
+
+
+def _link(document: Document) -> str:
+    if document.objective not in LINKS:
+        raise UnsupportedModelError(
+            f"{document.place}: objective {document.objective!r}; perfcore knows {', '.join(sorted(LINKS))}"
+        )
+    return LINKS[document.objective]
+
+
+def _base(document: Document) -> np.ndarray:
+    """The margin of the base score, ObjFunction::ProbToMargin."""
+    base, link = document.base_score.copy(), _link(document)
+    if link == SIGMOID:
+        if not ((base >= 0) & (base <= 1)).all():
+            raise UnsupportedModelError(f"{document.place}: base_score {base} for a logistic loss; allowed: 0 to 1")
+        links.logit_f32(base[None, :])
+    elif link == EXP:
+        if document.objective == "reg:gamma" and not (base > 0).all():
+            raise UnsupportedModelError(f"{document.place}: base_score {base} for reg:gamma; allowed: above 0")
+        links.log_f32(base[None, :])
+    return base
+
+
+def _inputs(document: Document, version: tuple[int, int], **rest: Any) -> XGBoostInputs:
+    return XGBoostInputs(
+        n_features=document.n_features,
+        feature_names=document.feature_names,
+        categories=document.categories,
+        counts_characters=version < FIRST_WITH_BYTE_OFFSETS,
+        **rest,
+    )
+
+
+def _empty_dimensions(version: tuple[int, int]) -> int:
+    return 1 if version < FIRST_WITH_EMPTY_TABLES else 2
+
+
+def _origin(name: str, document: Document) -> str:
+    return f"{name} ({'.'.join(map(str, document.version))}), objective {document.objective}"
