@@ -163,9 +163,7 @@ def test_exchanged_links_pass_only_where_the_walk_still_ends_in_its_own_tree(who
                 continue
             passed += 1
             for tree, root in enumerate(swapped.root):
-                assert leaves_below(swapped, root) == set(
-                    range(swapped.leaf_start[tree], swapped.leaf_start[tree + 1])
-                )
+                assert leaves_below(swapped, root) == set(range(swapped.leaf_start[tree], swapped.leaf_start[tree + 1]))
     assert passed
 
 

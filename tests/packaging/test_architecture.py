@@ -14,25 +14,20 @@ import perfcore
 from perfcore import errors
 from perfcore.model import codec
 
-# Who may import whom: a package may import itself and what its line names. Nothing imports upwards.
-ALLOWED = {
-    "errors": set(),
-    "_ext": set(),
-    "threads": {"errors"},
-    "inputs": {"errors"},
-    "answers": {"errors", "_ext"},
-    "model": {"errors", "_ext", "inputs", "answers"},
-    "readers": {"errors", "_ext", "inputs", "answers", "model"},
-    "estimator": {"errors", "model"},
-    "predictor": {"errors", "_ext", "threads", "inputs", "answers", "model", "readers", "estimator"},
-    "testing": {"errors", "predictor", "model", "inputs", "answers"},
-}
 FRAMEWORKS = {"lightgbm", "xgboost", "catboost", "sklearn", "scipy", "pandas", "polars", "pyarrow", "numba", "joblib"}
 
 
 @pytest.fixture(scope="module")
 def source(repository):
     return repository / "src" / "perfcore"
+
+
+@pytest.fixture(scope="module")
+def allowed(repository):
+    """The table in docs/architecture.md: room -> rooms it may import."""
+    text = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.search(r"```imports\n(.*?)```", text, re.DOTALL)[1]
+    return {room: set(rooms.split()) for room, rooms in re.findall(r"^(\w+):(.*)$", table, re.MULTILINE)}
 
 
 def imports(path, package):
@@ -67,15 +62,25 @@ def modules(source):
         yield path, package, parts[1]
 
 
-def test_nothing_imports_upwards(source):
+def test_nothing_imports_upwards(source, allowed):
     wrong = []
     for path, package, room in modules(source):
+        if room in ("__init__", "__main__"):
+            continue
+        assert room in allowed, f"{room} has no line in the table of docs/architecture.md"
         for name, _ in imports(path, package):
-            parts = name.split(".")
-            if parts[0] == "perfcore" and room in ALLOWED and len(parts) > 1:
-                if parts[1] != room and parts[1] not in ALLOWED[room]:
-                    wrong.append(f"{path.relative_to(source)} imports {name}")
+            own, _, other = name.partition(".")
+            if own == "perfcore" and other.partition(".")[0] not in {room, *allowed[room]}:
+                wrong.append(f"{path.relative_to(source)} imports {name}")
     assert wrong == []
+
+
+def test_the_import_table_has_no_cycles(allowed):
+    above = {room: set(rooms) for room, rooms in allowed.items()}
+    while above:
+        free = {room for room, rooms in above.items() if not rooms & above.keys()}
+        assert free, f"a cycle among {sorted(above)}"
+        above = {room: rooms for room, rooms in above.items() if room not in free}
 
 
 def test_frameworks_are_imported_inside_functions_only(source):
@@ -169,14 +174,14 @@ def test_stubs_name_what_the_extensions_have(source):
         assert stub_names(source / "_ext" / f"{extension}.pyi") == (set(public), members), extension
 
 
-def test_every_dataclass_of_inputs_and_answers_can_be_saved(source):
+def test_every_inputs_and_answers_can_be_saved(source):
     """The file's table of classes is explicit; this finds one that was left out of it."""
     listed = set(codec.CLASSES.values())
-    for room in ("inputs", "answers"):
+    for room, methods in (("inputs", ("row",)), ("answers", ("raw", "leaves"))):
         for path in sorted((source / room).glob("*.py")):
             module = importlib.import_module(f"perfcore.{room}.{path.stem}".removesuffix(".__init__"))
             for name, cls in inspect.getmembers(module, dataclasses.is_dataclass):
-                if cls.__module__ == module.__name__ and not name.startswith("_"):
+                if cls.__module__ == module.__name__ and all(hasattr(cls, method) for method in methods):
                     assert (cls.__module__, name) in listed, f"{cls.__module__}.{name} is not in codec.CLASSES"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..errors import ModelFormatError
 from .forest import Forest, LinearLeaves, Tree
 from .linear import Linear
 
@@ -23,3 +26,31 @@ class Model:
     inputs: Inputs
     answers: Answers
     origin: str  # for people: "lightgbm.LGBMClassifier (4.7.0), objective binary"
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit one another, whatever file they came from."""
+        n_features, names = self.inputs.n_features, self.inputs.feature_names
+        if n_features != self.body.n_features:
+            raise ModelFormatError(f"model: inputs of {n_features} features, a body of {self.body.n_features}")
+        if names is not None and len(names) != n_features:
+            raise ModelFormatError(f"model: {len(names)} feature names for {n_features} features")
+        try:
+            with np.errstate(all="ignore"):
+                self._try_answers()
+        except (TypeError, ValueError, IndexError, AttributeError, KeyError, ZeroDivisionError) as error:
+            raise ModelFormatError(f"model: its answers do not fit its body: {error}") from error
+
+    def _try_answers(self) -> None:
+        """Ask for every answer to three rows: zeros, and such that the last and the first class have the most."""
+        for method in sorted(set(self.answers.methods) & {"predict", "predict_proba", "decision_function"}):
+            margins = self._blank_margins()
+            columns = margins.reshape(3, -1)
+            columns[:2], columns[1, -1], columns[2] = 0, 1, -1
+            getattr(self.answers, method)(margins)
+        if "apply" in self.answers.methods:
+            self.answers.leaves(np.zeros((3, self.body.n_trees), np.int32))
+
+    def _blank_margins(self) -> np.ndarray:
+        if isinstance(self.body, Forest):
+            return np.empty((3, self.body.n_outputs), self.body.value.dtype)
+        return self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))

@@ -6,7 +6,7 @@ A value becomes::
     nan, inf                               {"float": "7ff8000000000000"}           the bits
     list, tuple, dict                      [...], {"tuple": [...]}, {"dict": [[key, value], ...]}
     numpy scalar                           {"scalar": "<f4", "bits": "0000803f"}   the bytes
-    numpy array                            {"array": "<f8", "shape": [..], "at": offset, ("strides": [..])}
+    numpy array                            {"array": "<f8", "shape": [..], "at": offset, "order": "C" or "F"}
     numpy object array                     {"objects": [..], "shape": [..]}
     dataclass of the table below           {"object": "forest", "fields": {..}}
 
@@ -41,6 +41,17 @@ CLASSES: dict[str, tuple[str, str]] = {
     "forest": ("perfcore.model.forest", "Forest"),
     "linear_leaves": ("perfcore.model.forest", "LinearLeaves"),
     "linear": ("perfcore.model.linear", "Linear"),
+    "lightgbm.inputs": ("perfcore.inputs.lightgbm", "LightGBMInputs"),
+    "lightgbm.answers": ("perfcore.answers.lightgbm", "LightGBMAnswers"),
+    "xgboost.inputs": ("perfcore.inputs.xgboost", "XGBoostInputs"),
+    "xgboost.answers": ("perfcore.answers.xgboost", "XGBoostAnswers"),
+    "xgboost.classifier_answers": ("perfcore.answers.xgboost", "XGBClassifierAnswers"),
+    "sklearn.numeric_inputs": ("perfcore.inputs.sklearn", "NumericInputs"),
+    "sklearn.linear_inputs": ("perfcore.inputs.sklearn", "LinearInputs"),
+    "sklearn.category_inputs": ("perfcore.inputs.sklearn", "CategoryInputs"),
+    "sklearn.tree_answers": ("perfcore.answers.sklearn", "TreeAnswers"),
+    "sklearn.boosting_answers": ("perfcore.answers.sklearn", "BoostingAnswers"),
+    "sklearn.linear_answers": ("perfcore.answers.sklearn", "LinearAnswers"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}
 
@@ -118,17 +129,12 @@ class Encoder:
         _require_storable(array.dtype, place)
         if array.ndim > MOST_DIMENSIONS:
             raise TypeError(f"{place}: an array of {array.ndim} dimensions cannot be saved")
-        record = {"array": array.dtype.str, "shape": list(array.shape)}
-        if array.flags.c_contiguous or not _keeps_layout(array):
-            data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        else:  # a linear model's bits depend on the layout that BLAS is handed
-            record["strides"] = list(array.strides)
-            data = np.zeros(_extent(array.shape, array.strides, array.itemsize), np.uint8)
-            np.ndarray(array.shape, array.dtype, data, strides=array.strides)[...] = array
-        record["at"] = self.size
-        self.arrays.append((self.size, data))
-        self.size = _aligned(self.size + data.nbytes)
-        return record
+        # The order is kept: what BLAS adds first, and so a linear model's bits, depends on it.
+        order = "C" if array.flags.c_contiguous or not array.flags.f_contiguous else "F"
+        data = array.ravel(order).view(np.uint8)
+        at, self.size = self.size, _aligned(self.size + data.nbytes)
+        self.arrays.append((at, data))
+        return {"array": array.dtype.str, "shape": list(array.shape), "at": at, "order": order}
 
 
 def _require_storable(dtype: np.dtype, place: Place) -> None:
@@ -140,16 +146,6 @@ def _is_storable(dtype: np.dtype) -> bool:
     if dtype.names is not None or dtype.subdtype is not None or dtype.itemsize == 0:
         return False
     return dtype.kind in "biuUS" or (dtype.kind == "f" and dtype.itemsize <= 8)
-
-
-def _extent(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> int:
-    return sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) + itemsize
-
-
-def _keeps_layout(array: np.ndarray) -> bool:
-    if array.size == 0 or min(array.strides) <= 0 or any(s % array.itemsize for s in array.strides):
-        return False
-    return array.nbytes <= _extent(array.shape, array.strides, array.itemsize) <= 2 * array.nbytes
 
 
 def _aligned(offset: int) -> int:
@@ -176,7 +172,7 @@ class Decoder:
             return [self.decode(item, place.inside(f"[{i}]")) for i, item in enumerate(value)]
         for kind, keys in _RECORDS.items():
             if kind in value:
-                if not keys[0] <= value.keys() <= keys[1]:
+                if value.keys() != keys:
                     _refuse(place, f"{kind} record with the keys {sorted(value)}")
                 return getattr(self, "_" + kind)(value, place)
         return _refuse(place, f"unknown record with the keys {sorted(value)[:8]}")
@@ -219,28 +215,22 @@ class Decoder:
         dtype, shape, at = _dtype(record["array"], place), _shape(record["shape"], place), record["at"]
         if type(at) is not int or at < 0 or at % ALIGNMENT:
             _refuse(place, f"an array at {at!r}, not a multiple of {ALIGNMENT}")
-        size, strides = math.prod(shape) * dtype.itemsize, None
-        if "strides" in record:
-            strides = _shape(record["strides"], place)
-            if len(strides) != len(shape) or size == 0 or any(s % dtype.itemsize for s in strides):
-                _refuse(place, f"strides {strides} for shape {shape}")
-            extent = _extent(shape, strides, dtype.itemsize)
-            if extent < size:
-                _refuse(place, f"strides {strides} fold shape {shape} onto itself")
-            size = extent
+        if record["order"] not in ("C", "F"):
+            _refuse(place, f"order {record['order']!r}, allowed: C, F")
+        size = math.prod(shape) * dtype.itemsize
         if at + size > len(self.data):
             begin = self.start + at
             _refuse(place, f"bytes {begin}..{begin + size} lie past the end ({self.start + len(self.data)})")
         if size:
             self.spans.append((at, at + size))
-        return self._checked(np.ndarray(shape, dtype, self.data, at, strides), place)
+        return self._checked(np.ndarray(shape, dtype, self.data, at, order=record["order"]), place)
 
     def _checked(self, array: np.ndarray, place: Place) -> np.ndarray:
         """Refuse bytes that are no value of their type: numpy itself would trust them."""
         if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
             _refuse(place, "a bool that is neither 0 nor 1")
         if array.dtype.kind == "U" and array.size:
-            codes = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder.replace("=", "<") + "u4")
+            codes = array.ravel("K").view(array.dtype.byteorder + "u4")
             if codes.max() > 0x10FFFF:
                 _refuse(place, "a character beyond Unicode")
         return array
@@ -278,14 +268,14 @@ class Decoder:
                 raise ModelFormatError(f"byte {self.start + begin}: two arrays overlap")
 
 
-_RECORDS: dict[str, tuple[set[str], set[str]]] = {  # kind -> (keys it must have, keys it may have)
-    "float": ({"float"}, {"float"}),
-    "tuple": ({"tuple"}, {"tuple"}),
-    "dict": ({"dict"}, {"dict"}),
-    "scalar": ({"scalar", "bits"}, {"scalar", "bits"}),
-    "objects": ({"objects", "shape"}, {"objects", "shape"}),
-    "array": ({"array", "shape", "at"}, {"array", "shape", "at", "strides"}),
-    "object": ({"object", "fields"}, {"object", "fields"}),
+_RECORDS = {  # kind: its keys
+    "float": {"float"},
+    "tuple": {"tuple"},
+    "dict": {"dict"},
+    "scalar": {"scalar", "bits"},
+    "objects": {"objects", "shape"},
+    "array": {"array", "shape", "at", "order"},
+    "object": {"object", "fields"},
 }
 
 
@@ -316,9 +306,9 @@ def _dtype(text: Any, place: Place) -> np.dtype:
 
 def _shape(sizes: Any, place: Place) -> tuple[int, ...]:
     if not isinstance(sizes, list) or len(sizes) > MOST_DIMENSIONS:
-        _refuse(place, "a shape or strides of too many dimensions, or no list")
+        _refuse(place, "a shape of too many dimensions, or no list")
     if any(type(n) is not int or not 0 <= n < 2**47 for n in sizes) or math.prod(n for n in sizes if n) >= 2**58:
-        _refuse(place, f"shape or strides {sizes} out of range")
+        _refuse(place, f"shape {sizes} out of range")
     return tuple(sizes)
 
 

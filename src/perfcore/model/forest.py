@@ -239,7 +239,8 @@ def _hold(owner: Forest | LinearLeaves, dtypes: Mapping[str, DTypeLike]) -> None
     for name, dtype in dtypes.items():
         given = np.asarray(getattr(owner, name))
         _require(
-            given.dtype.kind in "biuf" and given.ndim, f"{name} must be an array of {np.dtype(dtype)}, got {given.dtype}"
+            given.dtype.kind in "biuf" and given.ndim,
+            f"{name} must be an array of {np.dtype(dtype)}, got {given.dtype}",
         )
         with np.errstate(all="ignore"):
             held = np.require(given, dtype, ["C_CONTIGUOUS", "ALIGNED"])
