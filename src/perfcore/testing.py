@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,6 +12,8 @@ import numpy as np
 
 from .errors import ConfigurationError, MismatchError
 from .predictor import Predictor
+
+METHODS = ("predict", "predict_proba", "decision_function", "predict_raw", "apply")  # in the order of asking
 
 
 def verify(
@@ -42,7 +45,7 @@ def verify(
         row) and ``tree`` (the first whose leaf differs; None where all leaves are equal or not known).
     """
     calls = _source_calls(model, X, iteration_range)
-    shared = [name for name in calls if hasattr(predictor, name)]
+    shared = [name for name in METHODS if name in calls and hasattr(predictor, name)]
     if not shared:
         raise ConfigurationError(f"verify: {type(model).__name__} and {predictor!r} have no method in common")
     for name in shared:
@@ -126,8 +129,8 @@ def _xgboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) 
 def _sklearn_calls(model: Any, X: Any) -> dict[str, Callable[[], Any]]:
     if "n_jobs" in model.get_params(deep=False):
         model = copy.copy(model).set_params(n_jobs=1)
-    names = ("predict", "predict_proba", "decision_function", "apply")
-    return {name: lambda name=name: getattr(model, name)(X) for name in names if hasattr(model, name)}
+    # A scikit-learn estimator has no predict_raw.
+    return {name: functools.partial(getattr(model, name), X) for name in METHODS if hasattr(model, name)}
 
 
 # -- comparing ---------------------------------------------------------------------------------------------
