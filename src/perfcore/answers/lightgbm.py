@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,12 +46,6 @@ class LightGBMAnswers:
 
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         answer = self.linked(margins)
-        if self.proba == "raw":
-            warnings.warn(
-                "the objective is the user's own, so predict and predict_proba return raw scores, as LGBMClassifier's do",
-                UserWarning,
-                stacklevel=3,
-            )
         return np.vstack((1.0 - answer, answer)).transpose() if self.proba == "two" else answer
 
     def decision_function(self, margins: np.ndarray) -> np.ndarray:

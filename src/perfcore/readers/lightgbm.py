@@ -117,6 +117,10 @@ def _estimator(source: Any, model: Model, lightgbm: Any) -> Model:
         methods=(*(name for name in methods if hasattr(source, name)), "apply"),
     )
     if is_classifier:
+        if not callable(source.objective_) and max(2, answers.n_outputs) > source.n_classes_:
+            raise UnsupportedModelError(
+                f"{model.origin}: {answers.n_outputs} outputs for {source.n_classes_} classes: some answer has no label"
+            )
         is_multiclass = source.n_classes_ > 2 or (
             isinstance(source.objective_, str) and source.objective_ in lightgbm.sklearn._MULTICLASS_OBJECTIVES
         )
