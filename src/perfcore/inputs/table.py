@@ -71,7 +71,8 @@ def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int,
         absent = [name for name in feature_names if name not in row]
         unknown = [name for name in row if name not in set(feature_names)]
         if absent or unknown:
-            raise InputError(f"a row needs exactly the columns {list(feature_names)}; missing {absent}, unknown {unknown}")
+            wanted = list(feature_names)
+            raise InputError(f"a row needs exactly the columns {wanted}; missing {absent}, unknown {unknown}")
         row = [row[name] for name in feature_names]
     values = np.asarray(row, dtype)
     if values.shape != (n_features,):

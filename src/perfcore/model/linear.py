@@ -14,11 +14,13 @@ class Linear:
     """``X @ coef.T + intercept``; ``coef`` is held in the shape and layout that the source holds.
 
     BLAS chooses its routine by shape, layout and dtype, and each routine adds in an order of its own:
-    the same bits come of the same call alone.
+    the same bits come of the same call alone. OpenBLAS has routines for rows that lie end to end, too,
+    so a gap between rows is kept (LinearRegression's ``coef_`` is a slice of LAPACK's solution).
     """
 
     coef: np.ndarray  # (n_features,) or (n_outputs, n_features), float32 or float64, C or Fortran order
     intercept: np.ndarray | float  # (n_outputs,) or (1,); a plain float takes the dtype of the product
+    row_gap: int = 0  # elements between the end of a row of coef and the next
 
     def __post_init__(self) -> None:
         coef, intercept = self.coef, self.intercept
@@ -30,6 +32,13 @@ class Linear:
             raise ModelFormatError(
                 f"linear: intercept {intercept.dtype} {intercept.shape}, allowed: one float an output"
             )
+        if self.row_gap:
+            if coef.ndim != 2 or not 0 < self.row_gap < 1 << 20:
+                raise ModelFormatError(f"linear: row_gap {self.row_gap} for coef {coef.shape}")
+            spaced = np.zeros((coef.shape[0], coef.shape[1] + self.row_gap), coef.dtype)
+            spaced[:, : coef.shape[1]] = coef
+            coef = spaced[:, : coef.shape[1]]
+            object.__setattr__(self, "coef", coef)
         coef.flags.writeable = False
 
     @property
