@@ -101,12 +101,12 @@ class Predictor(Fitted):
     @_where_source_has("predict_proba")
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``predict_proba(X)``: (n_rows, n_classes)."""
-        return self._model.answers.predict_proba(self._margins(X, n_threads))
+        return self._model.answers.predict_proba(self._margins(X, n_threads))  # type: ignore[attr-defined]
 
     @_where_source_has("decision_function")
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``decision_function(X)``."""
-        return self._model.answers.decision_function(self._margins(X, n_threads))
+        return self._model.answers.decision_function(self._margins(X, n_threads))  # type: ignore[attr-defined]
 
     def predict_raw(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Margins: the answer before its link, as the source gives them."""
@@ -115,7 +115,7 @@ class Predictor(Fitted):
     @_where_source_has("apply")
     def apply(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Leaf indices, numbered and shaped as the source does."""
-        n_rows, blocks = self._model.inputs.blocks(X)
+        n_rows, blocks = self._model.inputs.blocks(X)  # type: ignore[attr-defined]
         labels = np.empty((n_rows, self._model.body.n_trees), np.int32)
         at, count = 0, self._threads_for(n_rows, n_threads)
         for block in blocks:
@@ -134,9 +134,9 @@ class Predictor(Fitted):
         return self._model.answers.predict(self._margins_one(row))[0]
 
     @_where_source_has("predict_proba")
-    def predict_proba_one(self, row: Any) -> np.ndarray:
+    def predict_proba_one(self, row: Any) -> np.ndarray | list[np.ndarray]:
         """Class probabilities for one row: ``predict_proba([row])[0]``; a list of them where there are many outputs."""
-        proba = self._model.answers.predict_proba(self._margins_one(row))
+        proba = self._model.answers.predict_proba(self._margins_one(row))  # type: ignore[attr-defined]
         return [each[0] for each in proba] if isinstance(proba, list) else proba[0]
 
     # -- from table to margins -------------------------------------------------------------------
@@ -153,8 +153,8 @@ class Predictor(Fitted):
         if self._kernel is None:
             if n_threads is not None:
                 threads.resolve(n_threads)
-            return body.margins(self._model.inputs.array(X))
-        n_rows, blocks = self._model.inputs.blocks(X)
+            return body.margins(self._model.inputs.array(X))  # type: ignore[attr-defined]
+        n_rows, blocks = self._model.inputs.blocks(X)  # type: ignore[attr-defined]
         margins = np.empty((n_rows, body.n_outputs), body.value.dtype)
         at, count = 0, self._threads_for(n_rows, n_threads)
         for block in blocks:
@@ -179,7 +179,7 @@ class Predictor(Fitted):
         return np.array(self._model.inputs.feature_names, dtype=object)
 
     @property
-    def classes_(self) -> np.ndarray:
+    def classes_(self) -> np.ndarray | list[np.ndarray]:
         if self._model.answers.classes is None:
             raise AttributeError(f"{self._model.origin} has no classes")
         return self._model.answers.classes

@@ -168,8 +168,8 @@ def _unequal_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.size == 0:
         return np.empty(0, np.intp)
     if a.dtype == object:
-        same = [type(x) is type(y) and x == y for x, y in zip(a.ravel(), b.ravel(), strict=True)]
-        same = np.array(same, bool).reshape(len(a), -1)
+        pairs = zip(a.ravel(), b.ravel(), strict=True)
+        same = np.array([type(x) is type(y) and x == y for x, y in pairs]).reshape(len(a), -1)
     else:
         a, b = (np.ascontiguousarray(each).reshape(len(each), -1).view(np.uint8) for each in (a, b))
         same = a == b

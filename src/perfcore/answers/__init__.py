@@ -12,16 +12,23 @@ import numpy as np
 
 
 class Answers(Protocol):
-    kind: str | None  # "classifier", "regressor" or None (a Booster, a ranker)
-    classes: np.ndarray | None  # bears the name classes_ on the predictor
-    methods: tuple[str, ...]  # which of predict, predict_proba, decision_function, apply the source has
+    @property
+    def kind(self) -> str | None:
+        """One of "classifier", "regressor" or None (a Booster, a ranker)."""
+
+    @property
+    def classes(self) -> np.ndarray | list[np.ndarray] | None:
+        """What bears the name classes_ on the predictor; a list where there are many outputs."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Which of predict, predict_proba, decision_function, apply the source has.
+
+        ``predict_proba(margins)`` and ``decision_function(margins)`` are there where this names them.
+        """
 
     def predict(self, margins: np.ndarray) -> Any:
         """``margins``: a fresh (n_rows, n_outputs) array in the dtype of the sum; may be changed in place."""
-
-    def predict_proba(self, margins: np.ndarray) -> Any: ...
-
-    def decision_function(self, margins: np.ndarray) -> Any: ...
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         """The margins as the source hands them out (shape, dtype, averaging)."""

@@ -13,8 +13,19 @@ import numpy as np
 
 
 class Inputs(Protocol):
-    n_features: int
-    feature_names: tuple[str, ...] | None  # as the source reports them; None where it has none
+    @property
+    def n_features(self) -> int: ...
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """As the source reports them; None where it has none."""
+
+    def row(self, row: Any) -> np.ndarray:
+        """Check one row (array, sequence or mapping by name); return it as 1-D float32 or float64."""
+
+
+class Blocks(Inputs, Protocol):
+    """Inputs of a `perfcore.model.Forest`; those of a `perfcore.model.Linear` have ``array(X)``, the whole table."""
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         """Check a table; return its row count and its rows, in order, as float blocks.
@@ -23,6 +34,3 @@ class Inputs(Protocol):
         that already is one comes as one block, uncopied; others are converted block by block. A block
         may be overwritten once the next is asked for. Raises `InputError`.
         """
-
-    def row(self, row: Any) -> np.ndarray:
-        """Check one row (array, sequence or mapping by name); return it as 1-D float32 or float64."""

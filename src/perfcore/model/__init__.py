@@ -52,5 +52,5 @@ class Model:
 
     def _blank_margins(self) -> np.ndarray:
         if isinstance(self.body, Forest):
-            return np.empty((3, self.body.n_outputs), self.body.value.dtype)
+            return np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
         return self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))

@@ -24,7 +24,7 @@ import types
 import typing
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -107,11 +107,12 @@ class Encoder:
         return self._object(value, place)
 
     def _object(self, value: Any, place: Place) -> dict:
-        tag = _TAGS.get((type(value).__module__, type(value).__qualname__))
+        cls: type = type(value)
+        tag = _TAGS.get((cls.__module__, cls.__qualname__))
         if tag is None:
-            raise TypeError(f"{place}: {type(value).__module__}.{type(value).__qualname__} cannot be saved")
+            raise TypeError(f"{place}: {cls.__module__}.{cls.__qualname__} cannot be saved")
         fields = {}
-        for name, hint in _hints(type(value)).items():
+        for name, hint in _hints(cls).items():
             item = getattr(value, name)
             if not _fits(item, hint):
                 raise TypeError(f"{place.inside('.' + name)}: {type(item).__name__} where {hint} belongs")
@@ -130,7 +131,7 @@ class Encoder:
         if array.ndim > MOST_DIMENSIONS:
             raise TypeError(f"{place}: an array of {array.ndim} dimensions cannot be saved")
         # The order is kept: what BLAS adds first, and so a linear model's bits, depends on it.
-        order = "C" if array.flags.c_contiguous or not array.flags.f_contiguous else "F"
+        order: Literal["C", "F"] = "C" if array.flags.c_contiguous or not array.flags.f_contiguous else "F"
         data = array.ravel(order).view(np.uint8)
         at, self.size = self.size, _aligned(self.size + data.nbytes)
         self.arrays.append((at, data))

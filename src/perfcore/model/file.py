@@ -85,7 +85,7 @@ def from_bytes(data: bytes) -> Model:
     copy = room[start : start + len(data)]
     copy[:] = np.frombuffer(data, np.uint8)
     copy.flags.writeable = False
-    return _decode(memoryview(copy))
+    return _decode(copy.data)
 
 
 def fingerprint(model: Model) -> str:
