@@ -38,7 +38,7 @@ lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/cython-lint src
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
 
 check-long: $(ROOM)/test ## the tests with many more made-up forests
 	HYPOTHESIS_PROFILE=long $(PYTEST) tests -rs

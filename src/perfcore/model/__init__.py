@@ -48,7 +48,8 @@ class Model:
             columns[:2], columns[1, -1], columns[2] = 0, 1, -1
             getattr(self.answers, method)(margins)
         if "apply" in self.answers.methods:
-            self.answers.leaves(np.zeros((3, self.body.n_trees), np.int32))
+            n_trees: int = self.body.n_trees
+            self.answers.leaves(np.zeros((3, n_trees), np.int32))
 
     def _blank_margins(self) -> np.ndarray:
         if isinstance(self.body, Forest):
