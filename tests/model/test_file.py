@@ -1,5 +1,6 @@
 """The ``.pcore`` file: what goes in comes out, and nothing else is let in."""
 
+import copy
 import json
 import math
 import os
@@ -573,3 +574,37 @@ def test_one_changed_bit_changes_the_fingerprint():
     threshold = model.body.threshold.copy()
     threshold[0] = np.nextafter(threshold[0], 1)
     assert pcore.fingerprint(replace(model, body=replace(model.body, threshold=threshold))) != pcore.fingerprint(model)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_what_never_changes_is_itself(copied):
+    fast = Predictor(forest_model())
+    assert copied(fast) is fast
+    assert copied([fast])[0] is fast
+
+
+def test_a_predictor_cannot_be_changed():
+    fast = Predictor(forest_model())
+    for change in (
+        lambda: setattr(fast, "n_threads", 4),
+        lambda: setattr(fast, "anything", 4),
+        lambda: delattr(fast, "_model"),
+        lambda: setattr(fast._model, "origin", "elsewhere"),
+        lambda: fast._model.body.value.__setitem__(0, 1.0),
+    ):
+        with pytest.raises((AttributeError, ValueError)):
+            change()
+
+
+def test_joblib_dumps_and_loads(path):
+    joblib = pytest.importorskip("joblib")
+    fast = Predictor(category_model())
+    joblib.dump(fast, path)
+    assert joblib.load(path).fingerprint == fast.fingerprint
+
+
+def test_printing_tells_what_it_is():
+    text = str(Predictor(forest_model()))
+    for part in ("of tests", "2 with 5 leaves, depth 2", "kernel", "instruction set", "bytes", "fingerprint"):
+        assert part in text
+    assert "BLAS" in str(Predictor(linear_model())) and "sklearn.Ridge" in repr(Predictor(linear_model()))
