@@ -41,6 +41,8 @@ class Frame(NamedTuple):
                 "feature names must be all strings or none, but the columns' names are "
                 + ", ".join(sorted(kind.__qualname__ for kind in kinds))
             )
+        if len(set(columns)) != len(columns):
+            raise InputError(f"the data frame bears a column name twice: {columns}")
         if len(X.shape) != 2:
             raise InputError(f"expected a 2-D data frame, got shape {X.shape}")
         if is_pandas and len(columns) and _all_sparse(X):
@@ -52,15 +54,13 @@ class Frame(NamedTuple):
         return tuple(self.table.shape)
 
     def places(self, names: tuple[str, ...]) -> list[int]:
-        """Where the named columns lie; `InputError` where one is absent or there twice."""
+        """Where the named columns lie; `InputError` where one is absent."""
         if names == self.names:
             return list(range(len(names)))
         place = {name: j for j, name in enumerate(self.names or ())}
         missing = [name for name in names if name not in place]
         if missing:
             raise InputError(f"columns are missing: {missing}")
-        if len(place) != self.shape[1]:
-            raise InputError("the data frame bears a column name twice")
         return [place[name] for name in names]
 
     def blocks(self, dtype: np.dtype) -> Iterator[tuple[int, np.ndarray]]:
@@ -109,7 +109,7 @@ def _pandas_array(X: Any, dtype: np.dtype | None) -> np.ndarray:
     converts = any(_needs_conversion(each) for each in dtypes)
     original: Any = None
     if all(isinstance(each, np.dtype) for each in dtypes):
-        original = np.result_type(*dtypes)
+        original = _convert(lambda: np.empty(0, np.result_type(*dtypes))).dtype
     elif any(_is_string(each) for each in dtypes) or (converts and np.dtype(object) in dtypes):
         original = np.dtype(object)
     target = dtype

@@ -20,12 +20,12 @@ FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes 
 
 
 def as_table(X: Any, dtype: Any) -> np.ndarray:
-    """A list, array or array-like as the 2-D array that check_array() would make; numpy arrays as they are."""
+    """A list, array or array-like as the 2-D array that check_array() would make; numpy arrays are not cast."""
     if isinstance(X, np.matrix):
         raise InputError("np.matrix is not supported; pass np.asarray(X)")
     if is_sparse(X):
         raise InputError("a sparse table is not supported; pass X.toarray()")
-    array = X if isinstance(X, np.ndarray) else cast(X, dtype)
+    array = np.asarray(X) if isinstance(X, np.ndarray) else cast(X, dtype)
     rows = X if isinstance(X, list | tuple) else ()
     if array.dtype.kind == "c" or any(isinstance(row, np.ndarray) and row.dtype.kind == "c" for row in rows):
         raise InputError("complex data is not supported")
@@ -185,7 +185,7 @@ class LinearInputs:
         else:
             array = as_table(X, None)
             check_names(self.feature_names, None, self.estimator)
-            if array.dtype.kind == "O":
+            if array.dtype.kind == "O" and hasattr(X, "dtype"):
                 array = cast(array, np.float64)
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
@@ -196,7 +196,7 @@ class LinearInputs:
 
     def row(self, row: Any) -> np.ndarray:
         values = row_cells(row, self.feature_names, self.n_features, None)
-        if values.dtype.kind == "O":
+        if values.dtype.kind == "O" and hasattr(row, "dtype"):
             values = cast(values, np.float64)
         if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
             raise InputError(f"dtype {values.dtype} is not supported; convert the row to float64")
@@ -218,11 +218,11 @@ class CategoryInputs:
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         if is_frame(X):
             frame = Frame.of(X)
-            if self.feature_names is not None and frame.names is not None:
-                at = frame.places(self.feature_names)
-            else:
-                check_names(self.feature_names, frame.names, "OrdinalEncoder")
+            if self.feature_names is None:
+                check_names(None, frame.names, "OrdinalEncoder")
                 at = list(range(frame.shape[1]))
+            else:
+                at = frame.places(self.feature_names)
             check_shape(frame.shape[0], len(at), self.n_features, "ColumnTransformer")
             return frame.shape[0], self._frame_blocks(frame, at)
         array = as_table(X, object)

@@ -37,7 +37,7 @@ READERS = {
 # Python and scikit-learn put into every class: __doc__, _abc_impl, set_fit_request.
 HARMLESS = re.compile(
     r"fit|score|get_params|set_params|_parameter_constraints|_get_param_names|_get_metadata_request|"
-    r"_abc_\w+|set_\w+_request|__(?!getattribute__|sklearn_)\w+__"
+    r"get_metadata_routing|_abc_\w+|set_\w+_request|__(?!getattribute__)\w+__"
 )
 
 
