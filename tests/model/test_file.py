@@ -531,6 +531,8 @@ def test_parts_that_do_not_fit_one_another_are_refused():
         replace(model, inputs=NumericInputs(3, None, "X", "float64", "anything"))
     with pytest.raises(ModelFormatError, match="names"):
         replace(model, inputs=NumericInputs(2, ("one",), "X", "float64", "anything"))
+    with pytest.raises(ModelFormatError, match="categories"):
+        replace(category_model(), inputs=CategoryInputs(2, None, (None,)))
     with pytest.raises(ModelFormatError, match="answers"):
         replace(category_model(), answers=BoostingAnswers(np.array(["only"]), "logit", True, 1))
 

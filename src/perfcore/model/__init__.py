@@ -34,6 +34,9 @@ class Model:
             raise ModelFormatError(f"model: inputs of {n_features} features, a body of {self.body.n_features}")
         if names is not None and len(names) != n_features:
             raise ModelFormatError(f"model: {len(names)} feature names for {n_features} features")
+        categories = getattr(self.inputs, "categories", None)
+        if categories is not None and len(categories) != n_features:
+            raise ModelFormatError(f"model: categories of {len(categories)} columns for {n_features} features")
         try:
             with np.errstate(all="ignore"):
                 self._try_answers()
