@@ -11,6 +11,10 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from .model import Model
 
+# scikit-learn 1.9's Pipeline.fit writes this upon its last step before fitting it, and deletes it afterwards;
+# a predictor, which trains nothing, drops it.
+FIT_CONTEXT = "_parent_callback_ctx"
+
 
 class Fitted:
     """The estimator interface of a `Predictor` beside its answers."""

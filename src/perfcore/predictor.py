@@ -9,7 +9,7 @@ import numpy as np
 
 from . import isa, threads
 from ._ext.forest import ForestKernel
-from .estimator import Fitted
+from .estimator import FIT_CONTEXT, Fitted
 from .model import Forest, Model
 
 # Below this many (row, tree) pairs a call answers sooner on one thread than a second one starts.
@@ -242,10 +242,12 @@ class Predictor(Fitted):
         return self
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a Predictor is immutable: cannot set {name}; compile the model again instead")
+        if name != FIT_CONTEXT:
+            raise AttributeError(f"a Predictor is immutable: cannot set {name}; compile the model again instead")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a Predictor is immutable: cannot delete {name}")
+        if name != FIT_CONTEXT:
+            raise AttributeError(f"a Predictor is immutable: cannot delete {name}")
 
 
 def _from_bytes(data: bytes, n_threads: int | None) -> Predictor:
