@@ -30,21 +30,22 @@ class LightGBMInputs:
         if is_dataframe(X):
             return self._frame_blocks(X)
         array = self._array(X)
-        return len(array), array_blocks(array, _cell_dtype(array.dtype))
+        return len(array), array_blocks(array, self._cell_dtype(array.dtype))
 
     def row(self, row: Any) -> np.ndarray:
         """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
         if isinstance(row, Mapping):
             return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
         array = self._array(row[None, :] if isinstance(row, np.ndarray) and row.ndim == 1 else [row])
-        return cast(array, _cell_dtype(array.dtype))[0]
+        return cast(array, self._cell_dtype(array.dtype))[0]
 
     # -- arrays and lists ------------------------------------------------------------------------------
 
     def _array(self, X: Any) -> np.ndarray:
         if self.estimator is None and not isinstance(X, np.ndarray | list):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
-        if type(X).__module__.startswith("scipy.sparse") or hasattr(X, "columns") or hasattr(X, "column_names"):
+        is_sparse, is_frame = hasattr(X, "tocsr"), hasattr(X, "columns") or hasattr(X, "column_names")
+        if is_sparse or is_frame or (self.estimator is not None and isinstance(X, np.matrix)):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
         try:
             array = np.asarray(X)
@@ -56,15 +57,25 @@ class LightGBMInputs:
                 + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
             )
         self._require_width(array.shape[1])
-        return array if self.estimator is None else self._checked(array)
+        if self.estimator is not None:
+            self._check(array)
+        return array
 
-    def _checked(self, array: np.ndarray) -> np.ndarray:
+    def _check(self, array: np.ndarray) -> None:
         """sklearn.utils.check_array as LGBMModel.predict calls it: dtype="numeric", any finiteness."""
         if len(array) == 0:
             raise InputError(f"found 0 rows; {self.estimator} needs at least one")
-        if array.dtype.kind in "USVc" or isinstance(array, np.matrix):
-            raise InputError(f"{self.estimator} takes no {_type_name(array)} of {array.dtype}")
-        return cast(array, np.float64) if array.dtype.kind == "O" else array
+        if array.dtype.kind in "USVc":
+            raise InputError(f"{self.estimator} takes no cells of type {array.dtype}")
+
+    def _cell_dtype(self, dtype: np.dtype) -> np.dtype:
+        """basic.py _np2d_to_np1d: native float32 and float64 stay, all else becomes float32.
+
+        Before that, check_array makes float64 of an estimator's objects.
+        """
+        if dtype in (np.float32, np.float64):
+            return dtype
+        return np.dtype(np.float64 if dtype.kind == "O" and self.estimator is not None else np.float32)
 
     def _require_width(self, width: int) -> None:
         if width != self.n_features:
@@ -102,8 +113,9 @@ class LightGBMInputs:
                 f"train and valid dataset categorical_feature do not match: the table has {len(categorical)} category "
                 f"columns {[str(X.columns[j]) for j in categorical]}, the training table had {len(known)}"
             )
-        if categorical and not X.columns.is_unique:
-            raise InputError("a data frame with category columns must not bear a column name twice")
+        twice = [str(X.columns[j]) for j in categorical if (X.columns == X.columns[j]).sum() > 1]
+        if twice:
+            raise InputError(f"category columns whose names are there twice: {twice}")
         return {j: _code_table(X.dtypes.iloc[j], values) for j, values in zip(categorical, known, strict=True)}
 
     # -- one row by name -------------------------------------------------------------------------------
@@ -120,13 +132,16 @@ class LightGBMInputs:
         for column, values in zip(self.category_columns, known, strict=True):
             name = self.feature_names[column]
             if name in row:
-                row[name] = values.index(row[name]) if row[name] in values else np.nan
+                row[name] = _code(row[name], values)
         return row
 
 
-def _cell_dtype(dtype: np.dtype) -> np.dtype:
-    """basic.py _np2d_to_np1d: native float32 and float64 stay, all else becomes float32."""
-    return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float32)
+def _code(value: Any, values: tuple) -> float:
+    """Where pandas would find a value among a column's categories: 1 and 1.0 are one, 1 and True are not."""
+    for code, known in enumerate(values):
+        if known == value and isinstance(known, bool) == isinstance(value, bool | np.bool_):
+            return code
+    return np.nan
 
 
 def _type_name(X: Any) -> str:

@@ -43,10 +43,10 @@ def array_blocks(array: np.ndarray, dtype: Any) -> Iterator[np.ndarray]:
 
 
 def cast(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """``array`` as ``dtype``; `InputError` where a cell is no number."""
+    """``array`` as aligned cells of ``dtype``; `InputError` where a cell is no number."""
     try:
-        return np.asarray(array, dtype)
-    except (TypeError, ValueError) as error:
+        return np.require(array, dtype, "A")
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"cannot read {array.dtype} cells as {np.dtype(dtype)}: {error}") from error
 
 
