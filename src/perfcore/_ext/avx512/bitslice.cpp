@@ -8,6 +8,8 @@
 
 #include <immintrin.h>
 
+#include <type_traits>
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni"))), \
                              apply_to = function)
@@ -49,30 +51,74 @@ struct Cells {
 enum class Input { floats, doubles_rounded, doubles };
 
 template <Input input>
-inline Cells load(const Table& x, int64_t row, int32_t feature, int n) {
-    const char* at = x.data + row * x.row_stride + feature * x.column_stride;
-    const __mmask16 some = n >= 16 ? 0xFFFF : static_cast<__mmask16>((1u << n) - 1);
+using Number = std::conditional_t<input == Input::floats, float, double>;
+
+// 64 rows of a table, a feature at a time: feature f's cells at tile[64 * f], rows past the last repeating it.
+//
+// Rows that lie together are transposed in registers. A broadcast load puts a row's piece of 16 bytes into the lane
+// where its cells belong, so that only the exchange within lanes is left to the shuffle port.
+inline void transpose(const char* const row[16], float* to) {  // 4 columns of 16 rows
+    __m512 r[4];
+    for (int i = 0; i < 4; ++i) {
+        const auto piece = [&](int lane) { return _mm_loadu_ps(reinterpret_cast<const float*>(row[4 * lane + i])); };
+        r[i] = _mm512_broadcast_f32x4(piece(0));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x00F0, piece(1));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x0F00, piece(2));
+        r[i] = _mm512_mask_broadcast_f32x4(r[i], 0xF000, piece(3));
+    }
+    const auto pairs = [](__m512 a, __m512 b, bool high) {
+        return _mm512_castps_pd(high ? _mm512_unpackhi_ps(a, b) : _mm512_unpacklo_ps(a, b));
+    };
+    const __m512d a = pairs(r[0], r[1], false), b = pairs(r[2], r[3], false);
+    const __m512d c = pairs(r[0], r[1], true), d = pairs(r[2], r[3], true);
+    _mm512_store_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
+    _mm512_store_ps(to + 64, _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    _mm512_store_ps(to + 128, _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)));
+    _mm512_store_ps(to + 192, _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
+}
+
+inline void transpose(const char* const row[16], double* to) {  // 2 columns of 16 rows
+    for (int half = 0; half < 2; ++half, row += 8, to += 8) {
+        __m512d r[2];
+        for (int i = 0; i < 2; ++i) {
+            const auto piece = [&](int lane) { return _mm_loadu_pd(reinterpret_cast<const double*>(row[2 * lane + i])); };
+            r[i] = _mm512_broadcast_f64x2(piece(0));
+            r[i] = _mm512_mask_broadcast_f64x2(r[i], 0x0C, piece(1));
+            r[i] = _mm512_mask_broadcast_f64x2(r[i], 0x30, piece(2));
+            r[i] = _mm512_mask_broadcast_f64x2(r[i], 0xC0, piece(3));
+        }
+        _mm512_store_pd(to, _mm512_unpacklo_pd(r[0], r[1]));
+        _mm512_store_pd(to + 64, _mm512_unpackhi_pd(r[0], r[1]));
+    }
+}
+
+template <class Real>
+void fill_tile(const Table& x, int64_t row, int64_t n, int32_t n_features, Real* tile) {
+    constexpr int32_t TOGETHER = 16 / sizeof(Real);
+    const bool is_packed = x.column_stride == sizeof(Real);
+    const char* row_at[64];
+    for (int64_t i = 0; i < 64; ++i) row_at[i] = x.data + (row + (i < n ? i : n - 1)) * x.row_stride;
+    int32_t f = 0;
+    for (; is_packed && f + TOGETHER <= n_features; f += TOGETHER)
+        for (int group = 0; group < 64; group += 16) {
+            const char* piece[16];
+            for (int i = 0; i < 16; ++i) piece[i] = row_at[group + i] + f * static_cast<int64_t>(sizeof(Real));
+            transpose(piece, tile + 64 * f + group);
+        }
+    for (; f < n_features; ++f)
+        for (int i = 0; i < 64; ++i)
+            std::memcpy(tile + 64 * f + i, row_at[i] + f * x.column_stride, sizeof(Real));
+}
+
+template <Input input>
+inline Cells load(const Number<input>* tile) {
     Cells c;
     if constexpr (input == Input::floats) {
-        if (x.row_stride == 4) {
-            c.cell = _mm512_maskz_loadu_ps(some, at);
-        } else {
-            const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-            const __m512i offset = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(x.row_stride)));
-            c.cell = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), some, offset, at, 1);
-        }
+        c.cell = _mm512_loadu_ps(tile);
         c.low = c.high = _mm512_setzero_pd();
     } else {
-        const __mmask8 low = static_cast<__mmask8>(some), high = static_cast<__mmask8>(some >> 8);
-        if (x.row_stride == 8) {
-            c.low = _mm512_maskz_loadu_pd(low, at);
-            c.high = _mm512_maskz_loadu_pd(high, at + 64);
-        } else {
-            const __m256i lane = _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-            const __m256i offset = _mm256_mullo_epi32(lane, _mm256_set1_epi32(static_cast<int>(x.row_stride)));
-            c.low = _mm512_mask_i32gather_pd(_mm512_setzero_pd(), low, offset, at, 1);
-            c.high = _mm512_mask_i32gather_pd(_mm512_setzero_pd(), high, offset, at + 8 * x.row_stride, 1);
-        }
+        c.low = _mm512_loadu_pd(tile);
+        c.high = _mm512_loadu_pd(tile + 8);
         constexpr int ROUND = (input == Input::doubles ? _MM_FROUND_TO_NEG_INF : _MM_FROUND_TO_NEAREST_INT) |
                               _MM_FROUND_NO_EXC;
         c.cell = _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvt_roundpd_ps(c.low, ROUND)),
@@ -96,9 +142,9 @@ inline __mmask16 within(const Cells& c, double bound, bool as_doubles) {
                                   (_mm512_cmp_pd_mask(_mm512_abs_pd(c.high), b, _CMP_LE_OQ) << 8));
 }
 
-// The upper seven levels of a search lie in registers; deeper ones are gathered.
+// The upper eight levels of a search lie in registers; deeper ones are gathered.
 struct Pivots {
-    __m512 to_16, to_32, to_64[2], to_128[4];
+    __m512 to_16, to_32, to_64[2], to_128[4], to_256[8];
     const float* heap;
 
     explicit Pivots(const float* h, int levels) : heap(h) {
@@ -106,8 +152,15 @@ struct Pivots {
         if (levels > 4) to_32 = _mm512_loadu_ps(h + 16);
         for (int i = 0; i < 2 && levels > 5; ++i) to_64[i] = _mm512_loadu_ps(h + 32 + 16 * i);
         for (int i = 0; i < 4 && levels > 6; ++i) to_128[i] = _mm512_loadu_ps(h + 64 + 16 * i);
+        for (int i = 0; i < 8 && levels > 7; ++i) to_256[i] = _mm512_loadu_ps(h + 128 + 16 * i);
     }
 };
+
+// One of 64 pivots, by the low six bits.
+inline __m512 pick(const __m512 pivot[4], __m512i at, __mmask16 upper) {
+    return _mm512_mask_blend_ps(upper, _mm512_permutex2var_ps(pivot[0], at, pivot[1]),
+                                _mm512_permutex2var_ps(pivot[2], at, pivot[3]));
+}
 
 inline __m512i descend(__m512i at, __m512 cell, __m512 pivot) {
     // "not <=": NaN goes right everywhere and so ends above every threshold.
@@ -122,13 +175,13 @@ inline __m512i search(const Pivots& p, __m512 cell, int levels) {
     for (int level = 0; level < in_16; ++level) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_16));
     if (levels > 4) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_32));
     if (levels > 5) at = descend(at, cell, _mm512_permutex2var_ps(p.to_64[0], at, p.to_64[1]));
-    if (levels > 6) {
+    if (levels > 6) at = descend(at, cell, pick(p.to_128, at, _mm512_test_epi32_mask(at, _mm512_set1_epi32(32))));
+    if (levels > 7) {
         const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
-        const __m512 a = _mm512_permutex2var_ps(p.to_128[0], at, p.to_128[1]);
-        const __m512 b = _mm512_permutex2var_ps(p.to_128[2], at, p.to_128[3]);
-        at = descend(at, cell, _mm512_mask_blend_ps(upper, a, b));
+        at = descend(at, cell, _mm512_mask_blend_ps(_mm512_test_epi32_mask(at, _mm512_set1_epi32(64)),
+                                                    pick(p.to_256, at, upper), pick(p.to_256 + 4, at, upper)));
     }
-    for (int level = 7; level < levels; ++level) at = descend(at, cell, _mm512_i32gather_ps(at, p.heap, 4));
+    for (int level = 8; level < levels; ++level) at = descend(at, cell, _mm512_i32gather_ps(at, p.heap, 4));
     return _mm512_sub_epi32(at, _mm512_set1_epi32(1 << levels));
 }
 
@@ -167,14 +220,13 @@ inline __m512i pack(const __m512i v[4], int shift) {
 constexpr int NAN_BIT = 16, ZERO_BIT = 17;  // above the code in its 32 bits
 
 template <Input input>
-void bin_feature(const Plan& plan, const NumericFeature& f, const Table& x, int64_t row, int64_t n, char* word) {
+void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>* tile, char* word) {
     const Pivots pivots(plan.heap32.data() + f.heap, f.levels);
-    const bool has_missing = plan.missing == (input == Input::doubles ? plan.missing : floor_float(plan.missing));
+    const bool has_missing = input == Input::doubles ? plan.missing == plan.missing : plan.missing_is_float;
     const bool marks = f.needs_nan || f.needs_zero;
     __m512i code[4];
     for (int m = 0; m < 4; ++m) {
-        const int64_t left = n - 16 * m;
-        Cells c = load<input>(x, row + 16 * m, f.feature, left < 0 ? 0 : left > 16 ? 16 : static_cast<int>(left));
+        Cells c = load<input>(tile + 16 * m);
         if (has_missing)
             c.cell = _mm512_mask_blend_ps(equal_to(c, plan.missing, input == Input::doubles), c.cell,
                                           _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
@@ -205,10 +257,13 @@ void bin_feature(const Plan& plan, const NumericFeature& f, const Table& x, int6
 }
 
 template <Input input>
-void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes) {
-    for (int64_t first = 0; first < n; first += 64)
+void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
+    Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
+    for (int64_t first = 0; first < n; first += 64) {
+        fill_tile(x, row + first, n - first, plan.n_features, cells);
         for (const NumericFeature& f : plan.numeric)
-            bin_feature<input>(plan, f, x, row + first, n - first, codes + first / 8);
+            bin_feature<input>(plan, f, cells + 64 * static_cast<int64_t>(f.feature), codes + first / 8);
+    }
 }
 
 // Sums of 64 rows stay in registers over all trees of a chunk. Ids lie four to a 32-bit lane: a look-up ignores the
@@ -304,13 +359,13 @@ struct Isa {
         return static_cast<uint64_t>(16 * l + 4 * m + j);
     }
 
-    static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes) {
+    static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
         if (x.is_float) {
-            bin_all<Input::floats>(plan, x, row, n, codes);
+            bin_all<Input::floats>(plan, x, row, n, codes, tile);
         } else if (plan.rounds_to_float) {
-            bin_all<Input::doubles_rounded>(plan, x, row, n, codes);
+            bin_all<Input::doubles_rounded>(plan, x, row, n, codes, tile);
         } else {
-            bin_all<Input::doubles>(plan, x, row, n, codes);
+            bin_all<Input::doubles>(plan, x, row, n, codes, tile);
         }
     }
 

@@ -5,41 +5,32 @@
 namespace perfcore::bitslice::portable {
 namespace {
 
-struct Plane {
-    uint64_t word[8];
+#if defined(__GNUC__)
+typedef uint64_t Words __attribute__((vector_size(16), may_alias));  // a register of every 64-bit baseline
+#else
+struct Words {
+    uint64_t low, high;
+    Words operator&(Words o) const { return {low & o.low, high & o.high}; }
+    Words operator|(Words o) const { return {low | o.low, high | o.high}; }
+    Words operator^(Words o) const { return {low ^ o.low, high ^ o.high}; }
+    Words operator~() const { return {~low, ~high}; }
+};
+#endif
 
-    static Plane load(const char* at) {
-        Plane p;
-        std::memcpy(p.word, at, 64);
-        return p;
-    }
-    static void store(char* at, const Plane& p) { std::memcpy(at, p.word, 64); }
-    static Plane zeros() { return Plane{}; }
-    static Plane ones() { return Plane{{~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull}}; }
-    static Plane both(const Plane& a, const Plane& b) {
-        Plane p;
-        for (int i = 0; i < 8; ++i) p.word[i] = a.word[i] & b.word[i];
-        return p;
-    }
-    static Plane either(const Plane& a, const Plane& b) {
-        Plane p;
-        for (int i = 0; i < 8; ++i) p.word[i] = a.word[i] | b.word[i];
-        return p;
-    }
-    static Plane andnot(const Plane& a, const Plane& b) {  // ~a & b
-        Plane p;
-        for (int i = 0; i < 8; ++i) p.word[i] = ~a.word[i] & b.word[i];
-        return p;
-    }
-    static Plane or_and(const Plane& a, const Plane& b, const Plane& c) {
-        Plane p;
-        for (int i = 0; i < 8; ++i) p.word[i] = a.word[i] | (b.word[i] & c.word[i]);
-        return p;
-    }
-    static Plane select(const Plane& mask, const Plane& a, const Plane& b) {
-        Plane p;
-        for (int i = 0; i < 8; ++i) p.word[i] = b.word[i] ^ (mask.word[i] & (a.word[i] ^ b.word[i]));
-        return p;
+struct Plane {
+    Words a, b, c, d;
+
+    static Plane load(const char* at) { return *reinterpret_cast<const Plane*>(at); }
+    static void store(char* at, const Plane& p) { *reinterpret_cast<Plane*>(at) = p; }
+    static Plane zeros() { return {Words{0, 0}, Words{0, 0}, Words{0, 0}, Words{0, 0}}; }
+    static Plane ones() { return {~Words{0, 0}, ~Words{0, 0}, ~Words{0, 0}, ~Words{0, 0}}; }
+    static Plane both(const Plane& x, const Plane& y) { return {x.a & y.a, x.b & y.b, x.c & y.c, x.d & y.d}; }
+    static Plane either(const Plane& x, const Plane& y) { return {x.a | y.a, x.b | y.b, x.c | y.c, x.d | y.d}; }
+    static Plane andnot(const Plane& x, const Plane& y) { return {~x.a & y.a, ~x.b & y.b, ~x.c & y.c, ~x.d & y.d}; }
+    static Plane or_and(const Plane& x, const Plane& y, const Plane& z) { return either(x, both(y, z)); }
+    static Words select(Words mask, Words x, Words y) { return y ^ (mask & (x ^ y)); }
+    static Plane select(const Plane& mask, const Plane& x, const Plane& y) {
+        return {select(mask.a, x.a, y.a), select(mask.b, x.b, y.b), select(mask.c, x.c, y.c), select(mask.d, x.d, y.d)};
     }
 };
 
@@ -63,30 +54,48 @@ void search(const double* heap, int levels, const Cells& cells, uint32_t* at) {
         for (int i = 0; i < 64; ++i) at[i] = 2 * at[i] + static_cast<uint32_t>(!(cells.value[i] <= heap[at[i]]));
 }
 
+// The lowest bit of each of 64 bytes, as 64 bits.
+uint64_t gather_bits(const uint8_t* bytes, int bit) {
+    uint64_t bits = 0;
+    for (int i = 0; i < 8; ++i) {
+        uint64_t eight;
+        std::memcpy(&eight, bytes + 8 * i, 8);
+        eight = (eight >> bit) & 0x0101010101010101ull;
+        bits |= ((eight * 0x0102040810204080ull) >> 56) << (8 * i);  // the product's top byte collects byte j at bit j
+    }
+    return bits;
+}
+
 struct Isa {
     using Plane = portable::Plane;
 
     static uint64_t position_of(int row) { return static_cast<uint64_t>(row); }
 
-    static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes) {
+    static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char*) {
         Cells cells;
         uint32_t at[64];
+        uint8_t low[64], high[64], mark[64];
         for (int64_t first = 0; first < n; first += 64) {
-            char* word = codes + first / 8;
             for (const NumericFeature& f : plan.numeric) {
+                const auto put = [&](const uint8_t* bytes, int bit, int64_t plane) {
+                    const uint64_t bits = gather_bits(bytes, bit);
+                    std::memcpy(codes + first / 8 + plane * plan.plane_bytes, &bits, 8);
+                };
                 load(plan, x, row + first, n - first, f.feature, cells);
                 search(plan.heap64.data() + f.heap, f.levels, cells, at);
-                for (int level = 0; level < f.levels; ++level) {
-                    uint64_t bits = 0;
-                    for (int i = 0; i < 64; ++i) bits |= static_cast<uint64_t>((at[i] >> level) & 1u) << i;
-                    std::memcpy(word + (f.code_plane + level) * plan.plane_bytes, &bits, 8);
+                for (int i = 0; i < 64; ++i) low[i] = static_cast<uint8_t>(at[i]);
+                for (int level = 0; level < f.levels && level < 8; ++level) put(low, level, f.code_plane + level);
+                if (f.levels > 8) {
+                    for (int i = 0; i < 64; ++i) high[i] = static_cast<uint8_t>(at[i] >> 8);
+                    for (int level = 8; level < f.levels; ++level) put(high, level - 8, f.code_plane + level);
                 }
-                uint64_t nan = 0, zero = 0;
-                for (int i = 0; i < 64 && f.needs_nan; ++i) nan |= static_cast<uint64_t>(std::isnan(cells.value[i])) << i;
-                for (int i = 0; i < 64 && f.needs_zero; ++i)
-                    zero |= static_cast<uint64_t>(std::fabs(cells.value[i]) <= plan.zero_bound) << i;
-                std::memcpy(word + (f.code_plane + f.levels) * plan.plane_bytes, &nan, 8);
-                std::memcpy(word + (f.code_plane + f.levels + 1) * plan.plane_bytes, &zero, 8);
+                if (f.needs_nan || f.needs_zero) {
+                    for (int i = 0; i < 64; ++i)
+                        mark[i] = static_cast<uint8_t>((cells.value[i] != cells.value[i]) |
+                                                       (std::fabs(cells.value[i]) <= plan.zero_bound) << 1);
+                    put(mark, 0, f.code_plane + f.levels);
+                    put(mark, 1, f.code_plane + f.levels + 1);
+                }
             }
         }
     }
@@ -107,24 +116,33 @@ struct Isa {
         for (int first = 0; first < (id_bits > 8 ? 16 : 8); first += 8) {
             uint8_t* to = out + (first ? high_offset : 0);
             const int bits = tree.bits - first < 8 ? tree.bits - first : 8;
-            uint64_t id[64] = {};
-            for (int b = 0; b < bits; ++b) {
-                const uint8_t* plane = reinterpret_cast<const uint8_t*>(base) + tree.plane[first + b];
-                for (int g = 0; g < 64; ++g) id[g] |= byte_of[plane[g]] << b;
+            const uint8_t* plane[8];
+            for (int b = 0; b < bits; ++b) plane[b] = reinterpret_cast<const uint8_t*>(base) + tree.plane[first + b];
+            for (int g = 0; g < 64; ++g) {
+                uint64_t id = 0;
+                for (int b = 0; b < bits; ++b) id |= byte_of[plane[b][g]] << b;
+                std::memcpy(to + 8 * g, &id, 8);
             }
-            std::memcpy(to, id, 512);
         }
     }
 
+    // Eight rows' sums stay in registers over all trees of a chunk.
     template <class Real>
     static void add(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, int id_bits, Real* sums) {
-        const Real* table = reinterpret_cast<const Real*>(tables);
-        for (int64_t t = 0; t < n_trees; ++t, table += int64_t{1} << id_bits, ids += 2 * rows) {
-            if (id_bits <= 8) {
-                for (int64_t i = 0; i < rows; ++i) sums[i] += table[ids[i]];
-            } else {
-                for (int64_t i = 0; i < rows; ++i) sums[i] += table[ids[i] | (ids[rows + i] << 8)];
+        const int64_t entries = int64_t{1} << id_bits;
+        for (int64_t first = 0; first < rows; first += 8) {
+            const Real* table = reinterpret_cast<const Real*>(tables);
+            const uint8_t* id = ids + first;
+            Real sum[8];
+            std::memcpy(sum, sums + first, sizeof sum);
+            for (int64_t t = 0; t < n_trees; ++t, table += entries, id += 2 * rows) {
+                if (id_bits <= 8) {
+                    for (int i = 0; i < 8; ++i) sum[i] += table[id[i]];
+                } else {
+                    for (int i = 0; i < 8; ++i) sum[i] += table[id[i] | (id[rows + i] << 8)];
+                }
             }
+            std::memcpy(sums + first, sum, sizeof sum);
         }
     }
 

@@ -92,15 +92,10 @@ class Kernel {
     }
 
   private:
-    // The AVX-512 kernel counts a row's distance in 32 bits, sixteen rows at a time.
-    bool fits(const Table& x) const {
-        return isa_ == InstructionSet::portable || std::llabs(x.row_stride) < (int64_t{1} << 27);
-    }
-
     template <typename Real>
     Status predict_as(const Table& x, void* out, int n_threads) const {
         const auto at = [&](int64_t row) { return static_cast<Real*>(out) + row * forest_.n_outputs; };
-        if (!plan_ || x.n < least_rows_ || !fits(x)) {
+        if (!plan_ || x.n < least_rows_) {
             return in_pieces(x.n, 1024, n_threads, [&](int64_t begin, int64_t end) {
                 walk::predict(forest_, x, begin, end, at(begin));
                 return Status::ok;

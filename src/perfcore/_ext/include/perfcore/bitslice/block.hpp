@@ -38,7 +38,7 @@ class Block {
   private:
     template <int V>
     void run(const Table& x, int64_t row, int64_t n, Real* out) {
-        Isa::bin(p_, x, row, n, scratch_ + p_.codes_at());
+        Isa::bin(p_, x, row, n, scratch_ + p_.codes_at(), scratch_ + p_.masks_at());
         for (const CategoricalFeature& c : p_.categorical) rank(c, x, row, n);
         for (int v = 0; v < V; ++v) {
             char* mask = scratch_ + p_.masks_at() + 64 * v;

@@ -13,7 +13,8 @@
 //
 // Scratch, all in planes of plane_bytes (64 bytes for every 512 rows of a block):
 //
-//   [zeros][ones][slots: the programs' registers][masks: one a question] [code planes] [ids] [sums]
+//   [zeros][ones][slots: the programs' registers][masks: one a question][code planes][tables][ids][sums]
+//                                                [cells, until the masks are made]
 #pragma once
 
 #include <algorithm>
@@ -89,8 +90,8 @@ struct Chunk {
 enum class Leaves { plain, split };  // split: doubles up to 64 leaves as two tables, of low and of high halves
 
 struct Plan {
-    bool sums_in_float, rounds_to_float, truncates_negative;
-    int32_t n_outputs, leaf_width;
+    bool sums_in_float, rounds_to_float, truncates_negative, missing_is_float;
+    int32_t n_features, n_outputs, leaf_width;
     double zero_bound, missing;
     int vectors;           // planes hold this many vectors of 512 rows
     int64_t plane_bytes, n_slots, n_masks, n_code_planes, largest_table_planes;
@@ -113,7 +114,8 @@ struct Plan {
 
     int64_t block_rows() const { return static_cast<int64_t>(vectors) * ROWS_PER_VECTOR; }
     int64_t masks_at() const { return (2 + n_slots) * plane_bytes; }
-    int64_t codes_at() const { return masks_at() + n_masks * plane_bytes; }
+    int64_t tile_bytes() const { return int64_t{64} * 8 * n_features; }  // lies where the masks will be
+    int64_t codes_at() const { return masks_at() + std::max(n_masks * plane_bytes, tile_bytes()); }
     int64_t work_at() const { return codes_at() + n_code_planes * plane_bytes; }
     int64_t ids_at() const { return work_at() + largest_table_planes * plane_bytes; }
     int64_t sums_at() const { return ids_at() + 2 * CHUNK_TREES * block_rows(); }
@@ -146,10 +148,12 @@ class Planner {
         plan.sums_in_float = f_.sums_in_float;
         plan.rounds_to_float = f_.rounds_to_float;
         plan.truncates_negative = f_.truncates_negative;
+        plan.n_features = f_.n_features;
         plan.n_outputs = f_.n_outputs;
         plan.leaf_width = f_.leaf_width;
         plan.zero_bound = f_.zero_bound;
         plan.missing = f_.missing;
+        plan.missing_is_float = static_cast<double>(static_cast<float>(f_.missing)) == f_.missing;
         plan.n_code_planes = plan.largest_table_planes = 0;
         mask_of_node_.resize(f_.n_nodes);
         if (!plan_numeric() || !plan_categorical()) return false;
@@ -392,64 +396,96 @@ class Planner {
         return s;
     }
 
-    static std::vector<int32_t> gray_codes(const Shape& s, const std::vector<char>& flipped) {
-        std::vector<int32_t> code(s.n_leaves, 0), stack;
-        int32_t position = 0;
-        stack.push_back(s.n_leaves > 1 ? 0 : ~0);
-        while (!stack.empty()) {
-            const int32_t i = stack.back();
-            stack.pop_back();
-            if (i < 0) {
-                code[~i] = position ^ (position >> 1);
-                ++position;
-            } else {
-                stack.push_back(flipped[i] ? s.left[i] : s.right[i]);
-                stack.push_back(flipped[i] ? s.right[i] : s.left[i]);
-            }
+    // Leaf numbers from left to right in Gray code, and what they cost in instructions.
+    struct Numbering {
+        explicit Numbering(const Shape& shape)
+            : s(shape), flipped(s.post.size(), 0), first(s.post.size()), varies(s.post.size()), value(s.post.size()),
+              code(s.n_leaves, 0) {
+            if (s.n_leaves > 1) renumber(0, 0);
         }
-        return code;
-    }
 
-    // Instructions a numbering costs: a bit that varies below a node, or that is 0 on the left and 1 on the right.
-    static int64_t cost_of(const Shape& s, const std::vector<int32_t>& code, std::vector<int32_t>& varies,
-                           std::vector<int32_t>& value) {
-        int64_t cost = 0;
-        for (const int32_t i : s.post) {
-            const int32_t l = s.left[i], r = s.right[i];
-            const int32_t below = (l >= 0 ? varies[l] : 0) | (r >= 0 ? varies[r] : 0);
-            const int32_t left = l >= 0 ? value[l] : code[~l], right = r >= 0 ? value[r] : code[~r];
-            const int32_t differ = (left ^ right) & ~below;
-            cost += __builtin_popcount(below) + __builtin_popcount(differ & ~left);
-            varies[i] = below | differ;
-            value[i] = left;
-        }
-        return cost;
-    }
-
-    // A short climb over flips of children; larger trees get one pass, since a pass is quadratic in the leaves.
-    static std::vector<int32_t> numbering(const Shape& s) {
-        std::vector<char> flipped(s.post.size(), 0);
-        std::vector<int32_t> varies(s.post.size()), value(s.post.size());
-        std::vector<int32_t> code = gray_codes(s, flipped);
-        int64_t best = cost_of(s, code, varies, value);
-        const int passes = s.n_leaves <= 64 ? 3 : s.n_leaves <= 256 ? 1 : 0;
-        for (int pass = 0; pass < passes; ++pass) {
-            bool improved = false;
-            for (size_t i = 0; i < flipped.size(); ++i) {
-                flipped[i] ^= 1;
-                std::vector<int32_t> tried = gray_codes(s, flipped);
-                const int64_t cost = cost_of(s, tried, varies, value);
-                if (cost < best) {
-                    best = cost;
-                    code = std::move(tried);
-                    improved = true;
+        // Number the leaves below a node from a position on.
+        void renumber(int32_t node, int32_t position) {
+            stack.assign(1, node);
+            while (!stack.empty()) {
+                const int32_t i = stack.back();
+                stack.pop_back();
+                if (i < 0) {
+                    code[~i] = position ^ (position >> 1);
+                    ++position;
                 } else {
-                    flipped[i] ^= 1;
+                    first[i] = position;
+                    stack.push_back(flipped[i] ? s.left[i] : s.right[i]);
+                    stack.push_back(flipped[i] ? s.right[i] : s.left[i]);
                 }
             }
-            if (!improved) break;
         }
-        return code;
+
+        // One for every bit that varies below a node, or that is 0 on its left and 1 on its right.
+        int64_t cost(size_t post_begin, size_t post_end) {
+            int64_t cost = 0;
+            for (size_t at = post_begin; at < post_end; ++at) {
+                const int32_t i = s.post[at], l = s.left[i], r = s.right[i];
+                const int32_t below = (l >= 0 ? varies[l] : 0) | (r >= 0 ? varies[r] : 0);
+                const int32_t left = l >= 0 ? value[l] : code[~l], right = r >= 0 ? value[r] : code[~r];
+                const int32_t differ = (left ^ right) & ~below;
+                cost += popcount(below) + popcount(differ & ~left);
+                varies[i] = below | differ;
+                value[i] = left;
+            }
+            return cost;
+        }
+
+        static int popcount(uint32_t x) {
+            int n = 0;
+            for (; x; x &= x - 1) ++n;
+            return n;
+        }
+
+        const Shape& s;
+        std::vector<char> flipped;
+        std::vector<int32_t> first, varies, value, code, stack;
+    };
+
+    // A short climb over flips of children. A flip is judged by the largest subtree of up to 64 leaves around it, so
+    // that the climb is linear in the leaves.
+    static std::vector<int32_t> numbering(const Shape& s) {
+        Numbering numbering(s);
+        const size_t n = s.post.size();
+        std::vector<size_t> begin(n), around(n, 0);  // around: 1 + the place of the subtree that judges; 0: none
+        std::vector<int32_t> leaves(n);
+        for (size_t at = 0; at < n; ++at) {
+            const int32_t i = s.post[at];
+            const auto below = [&](int32_t child) { return child >= 0 ? leaves[child] : 1; };
+            leaves[i] = below(s.left[i]) + below(s.right[i]);
+            begin[at] = at + 2 - static_cast<size_t>(leaves[i]);  // a subtree is a run of the post order
+        }
+        for (size_t at = n; at-- > 0;) {
+            if (around[at] == 0 && leaves[s.post[at]] <= 64)
+                for (size_t inside = begin[at]; inside <= at; ++inside) around[inside] = at + 1;
+        }
+        for (size_t end = 0; end < n; ++end) {
+            if (around[end] != end + 1) continue;
+            int64_t best = numbering.cost(begin[end], end + 1);
+            for (int pass = 0; pass < 3; ++pass) {
+                bool improved = false;
+                for (size_t at = end + 1; at-- > begin[end];) {  // from the top down
+                    const int32_t i = s.post[at];
+                    numbering.flipped[i] ^= 1;
+                    numbering.renumber(i, numbering.first[i]);
+                    const int64_t cost = numbering.cost(begin[end], end + 1);
+                    if (cost < best) {
+                        best = cost;
+                        improved = true;
+                    } else {
+                        numbering.flipped[i] ^= 1;
+                        numbering.renumber(i, numbering.first[i]);
+                    }
+                }
+                if (!improved) break;
+            }
+        }
+        return numbering.code;
     }
 
     Program compile(const Shape& s, const std::vector<int32_t>& code, int bits) const {
