@@ -10,7 +10,8 @@ from .._ext import links
 from ..errors import InputError
 
 # The transform of each objective, ObjFunction::PredTransform, and of its base score, ProbToMargin.
-IDENTITY, SIGMOID, EXP, HINGE, SOFTMAX, ARGMAX = "identity", "sigmoid", "exp", "hinge", "softmax", "argmax"
+IDENTITY, SIGMOID, EXP, HINGE = "identity", "sigmoid", "exp", "hinge"
+SOFTMAX, ARGMAX, ASCENDING = "softmax", "argmax", "ascending"
 
 LINKS = {
     "reg:squarederror": IDENTITY,
@@ -18,7 +19,7 @@ LINKS = {
     "reg:squaredlogerror": IDENTITY,
     "reg:pseudohubererror": IDENTITY,
     "reg:absoluteerror": IDENTITY,
-    "reg:quantileerror": IDENTITY,
+    "reg:quantileerror": ASCENDING,
     "reg:expectileerror": IDENTITY,
     "binary:logitraw": IDENTITY,
     "rank:pairwise": IDENTITY,
@@ -67,6 +68,8 @@ class XGBoostAnswers:
             return (margins > 0).astype(np.float32)
         elif self.link == SOFTMAX:
             links.softmax_f32(margins)
+        elif self.link == ASCENDING:
+            links.sort_rows_f32(margins)
         elif self.link == ARGMAX:
             labels = np.empty(len(margins), np.float32)
             links.argmax_f32(margins, labels)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._ext import links
-from ..answers.xgboost import EXP, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
+from ..answers.xgboost import ASCENDING, EXP, IDENTITY, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..inputs.xgboost import XGBoostInputs
 from ..model import Forest, Model
@@ -18,6 +19,7 @@ from .xgboost_trees import read_tree
 LAST_WITH_LEGACY_BINARY = (3, 0)
 FIRST_WITH_PLAIN_DART = (3, 3)  # until then inplace_predict took the base score into each dropped tree's product
 FIRST_WITH_EMPTY_TABLES = (3, 4)
+FIRST_WITH_SORTED_QUANTILES = (3, 4)
 
 Range = tuple[int, int] | None
 
@@ -28,7 +30,7 @@ def read_file(path: str, iteration_range: Range = None) -> Model:
     if not is_document(data):
         return _read_legacy(path, iteration_range)
     document = parse(data, path)
-    return _booster_model(document, document.version, iteration_range)
+    return _booster_model(document, max(document.version, _version_at_hand()), iteration_range)
 
 
 def read_object(source: Any, iteration_range: Range = None) -> Model:
@@ -48,7 +50,20 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
 def _installed() -> tuple[int, int]:
     import xgboost
 
-    major, minor = xgboost.__version__.split(".")[:2]
+    return _major_minor(xgboost.__version__)
+
+
+def _version_at_hand() -> tuple[int, int]:
+    """The installed xgboost, without importing it: that is the one that would answer for a file; or none."""
+    package = find_spec("xgboost")
+    if package is None or not package.submodule_search_locations:
+        return (0, 0)
+    note = Path(package.submodule_search_locations[0], "VERSION")
+    return _major_minor(note.read_text()) if note.is_file() else (0, 0)
+
+
+def _major_minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
     return int(major), int(minor)
 
 
@@ -83,7 +98,7 @@ def _booster_model(document: Document, version: tuple[int, int], iteration_range
         body=_forest(document, begin, end),
         inputs=_inputs(document, version, through_dmatrix=True),
         answers=XGBoostAnswers(
-            link=_link(document),
+            link=_transform(document, version),
             empty_dimensions=_empty_dimensions(version),
             methods=("predict", "apply") if begin == 0 else ("predict",),
         ),
@@ -106,7 +121,7 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     missing = float("nan") if estimator.missing is None else float(np.float32(estimator.missing))
     recodes = document.categories is not None
     shared: dict[str, Any] = {
-        "link": _link(document),
+        "link": _transform(document, version),
         "empty_dimensions": _empty_dimensions(version),
     }
     apply = ("apply",) if begin == 0 else ()
@@ -212,6 +227,15 @@ def _link(document: Document) -> str:
             f"{document.place}: objective {document.objective!r}; perfcore knows {', '.join(sorted(LINKS))}"
         )
     return LINKS[document.objective]
+
+
+def _transform(document: Document, version: tuple[int, int]) -> str:
+    link = _link(document)
+    if link == ASCENDING and version < FIRST_WITH_SORTED_QUANTILES:
+        return IDENTITY
+    if document.objective == "reg:expectileerror" and document.n_outputs > 1:
+        raise UnsupportedModelError(f"{document.place}: reg:expectileerror of more than one expectile is not read yet")
+    return link
 
 
 def _base(document: Document) -> np.ndarray:

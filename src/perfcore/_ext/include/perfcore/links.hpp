@@ -84,6 +84,11 @@ inline void log_f32(float* x, int64_t n) {
     for (int64_t i = 0; i < n; ++i) x[i] = std::log(x[i]);
 }
 
+// XGBoost reg:quantileerror since 3.4: a row's quantiles in ascending order.
+inline void sort_rows_f32(float* x, int64_t n, int64_t k) {
+    for (int64_t i = 0; i < n; ++i, x += k) std::sort(x, x + k);
+}
+
 // XGBoost multi:softmax: the first of the largest, as std::max_element finds it (also among NaN).
 inline void argmax_f32(const float* x, int64_t n, int64_t k, float* out) {
     for (int64_t i = 0; i < n; ++i, x += k) out[i] = static_cast<float>(std::max_element(x, x + k) - x);
