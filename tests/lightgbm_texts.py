@@ -88,7 +88,12 @@ def model_text(
         "feature_infos=" + _join("none" for _ in range(n_features)),
         "tree_sizes=" + _join(len(part) for part in parts),
     ]
-    return "\n".join(header) + "\n\n" + "".join(parts) + "end of trees\n\nfeature_importances:\n\npandas_categorical:null\n"
+    return (
+        "\n".join(header)
+        + "\n\n"
+        + "".join(parts)
+        + "end of trees\n\nfeature_importances:\n\npandas_categorical:null\n"
+    )
 
 
 def _join(items) -> str:
@@ -113,7 +118,9 @@ def grow(rng: np.random.Generator, n_leaves: int, shape: str, n_features: int, c
     for leaves in range(1, n_leaves):
         leaf = {"chain": leaves - 1, "left": 0, "level": (leaves - 1) % max(1, leaves // 2 + 1)}.get(shape)
         leaf = int(rng.integers(leaves)) if leaf is None else leaf
-        split = Split(int(rng.integers(n_features)), _threshold(rng), int(rng.integers(4)) << 2 | int(rng.integers(2)) << 1)
+        split = Split(
+            int(rng.integers(n_features)), _threshold(rng), int(rng.integers(4)) << 2 | int(rng.integers(2)) << 1
+        )
         if categorical and split.feature % 2:
             split.threshold, split.decision = float(len(sets)), split.decision | 1
             sets.append(sorted(rng.choice(CODES, rng.integers(0, 6), replace=False).tolist()))

@@ -64,7 +64,10 @@ def unaligned(array):
 FLOATS = X[:60]
 TABLES = {
     **{f"float {code}": FLOATS.astype(code) for code in ("f2", "f4", "f8", "g", ">f4", ">f8", ">f2")},
-    **{f"whole {c}": WHOLE.astype(c) for c in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4", ">i8", ">u2", "?")},
+    **{
+        f"whole {c}": WHOLE.astype(c)
+        for c in ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4", ">i8", ">u2", "?")
+    },
     "large int64": WHOLE.astype(np.int64) * 2**30 + 1,
     "fortran": np.asfortranarray(FLOATS),
     "rows reversed": FLOATS[::-1],
@@ -188,7 +191,9 @@ FRAME_Y = (
 @pytest.fixture(scope="module")
 def frame_booster():
     return lightgbm.train(
-        PARAMS | {"objective": "regression", "min_data_per_group": 1, "cat_smooth": 0.0}, lightgbm.Dataset(FRAME, FRAME_Y), 20
+        PARAMS | {"objective": "regression", "min_data_per_group": 1, "cat_smooth": 0.0},
+        lightgbm.Dataset(FRAME, FRAME_Y),
+        20,
     )
 
 
@@ -272,7 +277,9 @@ def test_frames_are_read_as_the_file_reads_them(name, frame_booster, assert_same
 
 
 def test_a_model_of_arrays_reads_the_codes_of_a_frames_categories(booster, assert_same_bits):
-    agree(booster, pd.DataFrame(X[:50]).assign(c=pd.Categorical(list("ab") * 25)).iloc[:, [0, 1, 2, 4]], assert_same_bits)
+    agree(
+        booster, pd.DataFrame(X[:50]).assign(c=pd.Categorical(list("ab") * 25)).iloc[:, [0, 1, 2, 4]], assert_same_bits
+    )
 
 
 def test_a_row_by_name_is_a_frame_of_one_row(frame_booster, frame_estimator, assert_same_bits):

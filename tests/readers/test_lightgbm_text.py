@@ -116,7 +116,9 @@ def _model_of(parsed):
 def test_a_missing_line_is_named(key):
     text = model_text([TreeText([Split(0, 0.0, 0, -1, -2)], [1.0, 2.0])], 1)
     cut = re.sub(rf"^{key}=.*\n", "", text, flags=re.M)
-    cut = re.sub(r"^tree_sizes=.*$", "tree_sizes=" + str(cut.index("end of trees") - cut.index("Tree=")), cut, flags=re.M)
+    cut = re.sub(
+        r"^tree_sizes=.*$", "tree_sizes=" + str(cut.index("end of trees") - cut.index("Tree=")), cut, flags=re.M
+    )
     with pytest.raises(ModelFormatError, match=f"tree 0: {key}= is missing"):
         _read(cut)
 
@@ -140,7 +142,9 @@ def test_other_versions_are_refused(version):
         parse(model_text(TREES, 3, version=version).encode(), "model.txt")
 
 
-@pytest.mark.parametrize("objective", ["my_own", "binary", "binary sigmoid:0", "binary sigmoid:x", "multiclass num_class:2"])
+@pytest.mark.parametrize(
+    "objective", ["my_own", "binary", "binary sigmoid:0", "binary sigmoid:x", "multiclass num_class:2"]
+)
 def test_objectives_that_lightgbm_does_not_open_are_refused(objective):
     with pytest.raises((UnsupportedModelError, ModelFormatError), match="model.txt"):
         _read(model_text(TREES, 3, objective))

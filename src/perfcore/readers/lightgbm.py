@@ -288,7 +288,9 @@ def canonical_tree(tree: TextTree, output: int, place: str) -> Tree:
     # NumericalDecision: unless missing_type is NaN, NaN is 0 before anything else.
     nan_left = np.where((missing == MISSING_NAN) | (missing == MISSING_ZERO), default_left, t >= 0.0)
     flags = nan_left * NAN_LEFT + (missing == MISSING_ZERO) * ZERO_MISSING
-    threshold = np.where((t >= -ZERO_BOUND) & (t < 0.0), BELOW_ZERO, np.where((t >= 0.0) & (t < ZERO_BOUND), ZERO_BOUND, t))
+    threshold = np.where(
+        (t >= -ZERO_BOUND) & (t < 0.0), BELOW_ZERO, np.where((t >= 0.0) & (t < ZERO_BOUND), ZERO_BOUND, t)
+    )
     # CategoricalDecision: NaN, negative and unknown codes go right, whatever missing_type and default say.
     order = _parents_first(tree, place)
     moved = np.empty_like(order)
