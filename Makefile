@@ -40,8 +40,8 @@ lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
 
-check-long: $(ROOM)/test ## the tests with many more made-up forests
-	HYPOTHESIS_PROFILE=long $(PYTEST) tests -rs
+check-long: $(ROOM)/test ## sanitizers, and the tests with many more made-up forests
+	HYPOTHESIS_PROFILE=long $(PYTEST) $(TESTS) -rs -m 'long or not long'
 
 clean: ## remove what the other commands made
 	rm -rf .work build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

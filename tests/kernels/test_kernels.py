@@ -1,0 +1,143 @@
+"""Every kernel, on every instruction set that this machine has, against the plain walk: the same bits."""
+
+import threading
+
+import hypothesis
+import numpy as np
+import pytest
+from forests import Recipe, layouts, make_forest, make_table
+from hypothesis import strategies as st
+
+from perfcore._ext.forest import ForestKernel, instruction_sets
+
+recipes = st.builds(
+    Recipe,
+    seed=st.integers(0, 2**32 - 1),
+    n_features=st.integers(1, 40),
+    n_trees=st.integers(1, 20),
+    max_leaves=st.sampled_from([1, 2, 5, 16, 17, 31, 32, 33, 64, 65, 200]),
+    n_thresholds=st.sampled_from([0, 1, 3, 20, 300, 3000]),
+    n_outputs=st.sampled_from([1, 1, 3]),
+    vector_leaves=st.booleans(),
+    precision=st.sampled_from(["float32", "float64"]),
+    dtype=st.sampled_from(["float32", "float64"]),
+    grown=st.sampled_from(["anywhere", "chain", "level"]),
+    categories=st.booleans(),
+    zero_missing=st.booleans(),
+    missing=st.sampled_from([float("nan"), 0.0, 1.0, -1.5, 0.1]),
+    truncates_negative=st.booleans(),
+)
+row_counts = st.sampled_from([1, 7, 63, 64, 65, 511, 512, 513, 1023, 1024, 1025, 1537])
+
+
+def bits(array):
+    return array.shape, array.dtype, array.tobytes()
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@hypothesis.given(recipe=recipes, n_rows=row_counts)
+def test_bit_sliced_forests_answer_as_the_plain_walk_does(isa, recipe, n_rows):
+    forest, numbers = make_forest(recipe)
+    kernel = ForestKernel(forest, "bitslice", isa)
+    assert (kernel.kernel, kernel.isa) == ("bitslice", isa)
+    oracle = ForestKernel(forest, "walk")
+    for layout, X in layouts(make_table(recipe, numbers, n_rows)).items():
+        assert bits(kernel.predict(X)) == bits(oracle.predict(X)), layout
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("max_leaves", [600, 4000])
+@pytest.mark.parametrize("grown", ["anywhere", "chain"])
+def test_large_trees_answer_as_the_plain_walk_does(isa, max_leaves, grown):
+    recipe = Recipe(seed=max_leaves, n_trees=3, max_leaves=max_leaves, n_thresholds=200, n_features=20, grown=grown)
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 1100)
+    kernel = ForestKernel(forest, "bitslice", isa)
+    assert kernel.kernel == "bitslice"
+    assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("wide", [dict(n_thresholds=6000), dict(max_leaves=9000, n_thresholds=200)])
+def test_forests_too_large_to_slice_are_walked(isa, wide):
+    recipe = Recipe(seed=5, n_features=1, n_trees=2, **{"max_leaves": 9000, **wide})
+    forest, numbers = make_forest(recipe)
+    kernel = ForestKernel(forest, "bitslice", isa)
+    X = make_table(recipe, numbers, 100)
+    assert (kernel.kernel, kernel.isa) == ("walk", "portable")
+    assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@hypothesis.given(recipe=recipes)
+@hypothesis.settings(max_examples=15)
+def test_a_row_answers_alone_as_it_does_among_others_and_on_any_number_of_threads(isa, recipe):
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 2500)
+    kernel = ForestKernel(forest, "auto", isa)
+    together = kernel.predict(X)
+    assert bits(kernel.predict(X, n_threads=3)) == bits(together)
+    for row in (0, 1234, 2499):
+        assert bits(kernel.predict(X[row : row + 1])) == bits(together[row : row + 1])
+    assert bits(kernel.predict(X[100:131])) == bits(together[100:131])
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_one_kernel_answers_many_threads_at_once(isa):
+    recipe = Recipe(seed=8, n_trees=40, categories=True)
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 3000)
+    kernel = ForestKernel(forest, "auto", isa)
+    expected = bits(kernel.predict(X))
+    wrong = []
+
+    def ask():
+        wrong.extend(i for i in range(20) if bits(kernel.predict(X, n_threads=2)) != expected)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@hypothesis.given(recipe=recipes)
+@hypothesis.settings(max_examples=20)
+def test_leaves_are_those_whose_values_the_answer_adds(recipe):
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 70)
+    kernel = ForestKernel(forest, "auto", instruction_sets()[0])
+    labels = np.empty((len(X), forest.n_trees), np.int32)
+    kernel.leaves_into(X, labels, 2)
+    sums = np.repeat(forest.base[None, :], len(X), axis=0)
+    for t in range(forest.n_trees):
+        place = np.empty(forest.leaf_start[t + 1] - forest.leaf_start[t], np.int64)
+        place[forest.label[forest.leaf_start[t] : forest.leaf_start[t + 1]]] = np.arange(
+            forest.leaf_start[t], forest.leaf_start[t + 1]
+        )
+        value = forest.value[place[labels[:, t]]]
+        if forest.output[t] < 0:
+            sums += value
+        else:
+            sums[:, forest.output[t]] += value[:, 0]
+    assert bits(sums) == bits(kernel.predict(X))
+
+
+def test_tables_a_kernel_cannot_read_are_refused():
+    kernel = ForestKernel(make_forest(Recipe(seed=1))[0])
+    with pytest.raises(ValueError, match="expected"):
+        kernel.predict(np.zeros((3, 4)))
+    with pytest.raises(TypeError, match="float32 or float64"):
+        kernel.predict(np.zeros((3, 5), np.int64))
+    with pytest.raises(TypeError, match="float32 or float64"):
+        kernel.predict(np.zeros((3, 5), ">f8"))
+    with pytest.raises(ValueError, match="out must be"):
+        kernel.predict_into(np.zeros((3, 5)), np.zeros((2, 1)))
+    with pytest.raises(ValueError, match="isa"):
+        ForestKernel(make_forest(Recipe(seed=1))[0], "auto", "mmx")
+
+
+def test_no_rows_give_no_answers():
+    for isa in instruction_sets():
+        assert ForestKernel(make_forest(Recipe(seed=1))[0], "bitslice", isa).predict(np.zeros((0, 5))).shape == (0, 1)
