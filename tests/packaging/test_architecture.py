@@ -197,7 +197,7 @@ def test_the_package_bears_types_and_no_sources():
     assert (installed / "py.typed").exists()
     if "site-packages" in str(installed):  # the wheel
         files = {path.suffix for path in installed.rglob("*") if path.is_file()} - {".pyc"}
-        assert files <= {".py", ".pyi", ".typed", ".so", ".pyd", ".html", ""}, files
+        assert files <= {".py", ".pyi", ".typed", ".so", ".pyd", ".html", ".css"}, files
 
 
 def test_the_version_is_the_metadatas():

@@ -180,7 +180,7 @@ def _code_table(dtype: Any, values: tuple | None) -> np.ndarray:
             codes = np.asarray(column.set_categories(list(values)).codes)
         except (TypeError, ValueError) as error:
             raise InputError(f"categories {own[:5]} against {list(values)[:5]} of the model: {error}") from error
-    table = np.append(codes, -1).astype(np.float64 if len(codes) > 2**24 else np.float32)
+    table: np.ndarray = np.append(codes, -1).astype(np.float64 if len(codes) > 2**24 else np.float32)
     table[table < 0] = np.nan
     return table
 

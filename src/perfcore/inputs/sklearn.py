@@ -122,7 +122,7 @@ class NumericInputs:
             return frame.shape[0], self._frame_blocks(frame, dtype)
         array = as_table(X, dtype)
         check_names(self.feature_names, None, self.estimator)
-        check_shape(*array.shape, self.n_features, self.estimator)
+        check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         if not is_kernel_ready(array):
             return len(array), self._cast_blocks(array, dtype)
         for start in range(0, len(array), BLOCK_ROWS):
@@ -189,7 +189,7 @@ class LinearInputs:
                 array = cast(array, np.float64)
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
-        check_shape(*array.shape, self.n_features, self.estimator)
+        check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         for start in range(0, len(array), BLOCK_ROWS):
             check_cells(array[start : start + BLOCK_ROWS], array.dtype, FINITE, start)
         return array
@@ -227,7 +227,7 @@ class CategoryInputs:
             return frame.shape[0], self._frame_blocks(frame, at)
         array = as_table(X, object)
         check_names(self.feature_names, None, "OrdinalEncoder")
-        check_shape(*array.shape, self.n_features, "ColumnTransformer")
+        check_shape(len(array), array.shape[1], self.n_features, "ColumnTransformer")
         return len(array), self._array_blocks(array)
 
     def _array_blocks(self, array: np.ndarray) -> Iterator[np.ndarray]:

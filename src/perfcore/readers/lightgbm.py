@@ -111,7 +111,7 @@ def _live_link(
 def _estimator(source: Any, model: Model, lightgbm: Any) -> Model:
     is_classifier = isinstance(source, lightgbm.LGBMClassifier)
     methods = ("predict", "predict_proba", "decision_function") if is_classifier else ("predict",)
-    answers = replace(
+    answers: Any = replace(
         model.answers,
         kind="classifier" if is_classifier else "regressor" if isinstance(source, lightgbm.LGBMRegressor) else None,
         methods=(*(name for name in methods if hasattr(source, name)), "apply"),
@@ -328,7 +328,8 @@ def _parents_first(tree: TextTree, place: str) -> np.ndarray:
     own = np.arange(n)
     if all(((side < 0) | (side > own)).all() for side in (tree.left, tree.right)):
         return own
-    order, level = [], np.zeros(1, np.int64)
+    order: list[np.ndarray] = []
+    level = np.zeros(1, np.int64)
     while len(level) and sum(map(len, order)) <= n:
         order.append(level)
         level = np.stack([tree.left[level], tree.right[level]], axis=1).ravel()

@@ -194,7 +194,7 @@ def _parts(data: bytes, at: int, header: dict[str, tuple[int, str]], where: str)
 
 def _parts_by_line(data: bytes, at: int, where: str) -> tuple[list[bytes], int]:
     """As `_parts` for the first v2 files, which have no tree_sizes: a part ends at an empty line."""
-    parts = []
+    parts: list[bytes] = []
     while data.startswith(b"Tree=", at):
         first = data.find(b"\n", at)
         end = min((e for e in (data.find(b"\n\n", at), data.find(b"\n\r\n", at)) if e >= 0), default=-1)

@@ -109,11 +109,11 @@ class _Reader:
 
     def array(self, depth: int) -> Any:
         kind, count = self.header()
-        if kind in _NUMBERS:
+        if kind in _NUMBERS and count is not None:
             dtype = _NUMBERS[kind]
             return np.frombuffer(self.take(count * dtype.itemsize), dtype).astype(dtype.newbyteorder("="))
         self.require_sized(kind)
-        items = []
+        items: list[Any] = []
         while count is None or len(items) < count:
             marker = kind or self.marker()
             if count is None and marker == b"]":
