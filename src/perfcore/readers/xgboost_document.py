@@ -25,6 +25,8 @@ from . import ubjson
 NEWEST = (3, 4)
 FIRST_WITH_BYTE_OFFSETS = (3, 4)  # before, offsets into UTF-8 category names counted characters
 
+_FLOATS = {"split_conditions", "base_weights", "leaf_weights"}
+
 # The type numbers of cats.enc are those of xgboost's json.h, F32Array = 7 onwards.
 _CATEGORY_DTYPES = {
     number: np.dtype(code)
@@ -180,6 +182,9 @@ def _document(root: Any, place: str) -> Document:
     model, weight_drop = _tree_model(booster, place)
     trees = field(model, "trees", list, "model")
     leaf_width = _leaf_width(trees, n_outputs)
+    for i, tree in enumerate(trees):
+        for name in _FLOATS & tree.keys():  # while the document's text is at hand, should they need it
+            tree[name] = floats(tree, name, f"trees[{i}]")
     output = integers(model, "tree_info", "model", len(trees))
     if ((output < 0) | (output >= n_outputs)).any():
         raise ModelFormatError(f"model.tree_info: an output outside 0..{n_outputs - 1}")

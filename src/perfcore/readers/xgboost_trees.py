@@ -50,7 +50,8 @@ def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, 
 def below(threshold: np.ndarray) -> np.ndarray:
     """The largest float32 below each threshold, so that ``x < t`` is ``x <= below(t)``; NaN where none is."""
     # numpy's nextafter steps through -0 and the denormals as the C library's does.
-    before = np.nextafter(threshold, np.float32(-np.inf))
+    with np.errstate(over="ignore", under="ignore"):
+        before = np.nextafter(threshold, np.float32(-np.inf))
     return np.where(threshold == -np.inf, np.nan, before).astype(np.float64)
 
 
@@ -66,6 +67,9 @@ def _reached(left: np.ndarray, right: np.ndarray, place: str) -> np.ndarray:
         inner = levels[-1][left[levels[-1]] != LEAF]
         if not len(inner):
             return np.concatenate(levels)
+        if (right[inner] != left[inner] + 1).any():
+            # predict_fn.h GetNextNode steps to left + 1, whatever the document says.
+            raise ModelFormatError(f"{place}.right_children: a right child that does not follow the left one")
         children = np.column_stack([left[inner], right[inner]]).ravel()
         if ((children < 0) | (children >= n)).any():
             raise ModelFormatError(f"{place}: a child outside 0..{n - 1}")
