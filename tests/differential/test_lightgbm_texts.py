@@ -5,7 +5,6 @@ import pickle
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import perfcore
 
@@ -46,7 +45,7 @@ def test_made_up_forests(check, forest):
 
 
 @settings(max_examples=4)
-@given(forests(sizes=(1000, 4000), most_trees=2, linear=st.just(False)))
+@given(forests(sizes=(1000, 4000), most_trees=2, may_be_linear=False))
 def test_forests_of_thousands_of_leaves_and_deep_chains(check, forest):
     check(*forest)
 

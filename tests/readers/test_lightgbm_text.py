@@ -13,6 +13,7 @@ from lightgbm_texts import Split, TreeText, grow, model_text
 
 import perfcore
 from perfcore.errors import ConfigurationError, ModelFormatError, UnsupportedModelError
+from perfcore.readers.lightgbm import model_of
 from perfcore.readers.lightgbm_text import parse
 
 RNG = np.random.default_rng(5)
@@ -107,9 +108,7 @@ def _read(text):
 
 
 def _model_of(parsed):
-    from perfcore.readers.lightgbm import _model
-
-    return _model(parsed, (0, parsed.n_iterations), "model.txt")
+    return model_of(parsed, (0, parsed.n_iterations), "model.txt")
 
 
 @pytest.mark.parametrize("key", ["num_leaves", "num_cat", "split_feature", "threshold", "left_child", "leaf_value"])

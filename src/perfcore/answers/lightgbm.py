@@ -39,10 +39,9 @@ class LightGBMAnswers:
         return self.raw(margins)
 
     def predict(self, margins: np.ndarray) -> np.ndarray:
-        if self.kind != "classifier":
+        if self.classes is None or self.proba == "raw":
             return self.linked(margins)
-        probabilities = self.predict_proba(margins)
-        return probabilities if self.proba == "raw" else self.classes[np.argmax(probabilities, axis=1)]
+        return self.classes[np.argmax(self.predict_proba(margins), axis=1)]
 
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         answer = self.linked(margins)

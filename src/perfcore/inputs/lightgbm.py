@@ -122,14 +122,15 @@ class LightGBMInputs:
 
     def _coded(self, row: Mapping) -> Mapping:
         known = self.pandas_categorical or ()
-        if known and self.category_columns is None:
+        columns = self.category_columns
+        if known and columns is None:
             raise InputError(
                 "this model was trained on category columns but does not say which; pass a DataFrame of one row"
             )
-        if not known or self.feature_names is None:
+        if not columns or self.feature_names is None:
             return row
         row = dict(row)
-        for column, values in zip(self.category_columns, known, strict=True):
+        for column, values in zip(columns, known, strict=True):
             name = self.feature_names[column]
             if name in row:
                 row[name] = _code(row[name], values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def read_file(path: str | os.PathLike, iteration_range: tuple[int, int] | None =
     """A text model as ``lightgbm.Booster(model_file=path)`` answers; LightGBM need not be installed."""
     with open(path, "rb") as file:
         text = parse(file.read(), os.fspath(path))
-    return _model(text, _slice(text, -1, iteration_range), "LightGBM text " + text.version)
+    return model_of(text, _slice(text, -1, iteration_range), "LightGBM text " + text.version)
 
 
 def read_object(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
@@ -42,14 +42,14 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None = None) -> 
     _require_own_methods(source)
     origin = f"{type(source).__module__.partition('.')[0]}.{type(source).__qualname__} ({lightgbm.__version__})"
     if isinstance(source, lightgbm.Booster):
-        return _booster(source, iteration_range, origin)
+        return _booster(source, iteration_range, origin).model()
     if not isinstance(source, lightgbm.LGBMModel):
         raise UnsupportedModelError(f"{origin}: allowed: Booster, LGBMModel, LGBMClassifier, LGBMRegressor, LGBMRanker")
     if not source.__sklearn_is_fitted__():
         raise ConfigurationError(f"{origin} is not fitted")
     if str(source.get_params().get("pred_early_stop", False)).lower() not in ("false", "0"):
         raise UnsupportedModelError(f"{origin}: pred_early_stop leaves trees out, row by row; set it to False")
-    return _estimator(source, _booster(source.booster_, iteration_range, origin), lightgbm)
+    return _estimator(source, _booster(source.booster_, iteration_range, origin), lightgbm).model()
 
 
 def _require_own_methods(source: Any) -> None:
@@ -62,16 +62,29 @@ def _require_own_methods(source: Any) -> None:
             raise UnsupportedModelError(f"{module}.{cls.__qualname__} has a {min(changed)} of its own")
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """A `Model` in the making, its parts of known types."""
+
+    body: Forest
+    inputs: LightGBMInputs
+    answers: LightGBMAnswers
+    origin: str
+
+    def model(self) -> Model:
+        return Model(self.body, self.inputs, self.answers, self.origin)
+
+
 # -- Booster and estimators -----------------------------------------------------------------------------
 
 
-def _booster(booster: Any, iteration_range: tuple[int, int] | None, origin: str) -> Model:
+def _booster(booster: Any, iteration_range: tuple[int, int] | None, origin: str) -> _Parts:
     # %.17g in both directions: thresholds, leaves and coefficients of the text are the live model's bits.
     text = parse(booster.model_to_string(num_iteration=-1, start_iteration=0).encode(), origin)
     text = replace(text, pandas_categorical=_plain(booster.pandas_categorical, origin))
     iterations = _slice(text, booster.best_iteration, iteration_range)
-    model = _model(text, iterations, origin)
-    return replace(model, answers=_live_link(booster, model.answers, text.n_features, iterations, origin))
+    parts = _parts(text, iterations, origin)
+    return replace(parts, answers=_live_link(booster, parts.answers, text.n_features, iterations))
 
 
 def _plain(categories: list[list[Any]] | None, origin: str) -> tuple[tuple[Any, ...], ...] | None:
@@ -85,9 +98,7 @@ def _plain(categories: list[list[Any]] | None, origin: str) -> tuple[tuple[Any, 
     return plain
 
 
-def _live_link(
-    booster: Any, answers: LightGBMAnswers, n_features: int, iterations: tuple[int, int], origin: str
-) -> LightGBMAnswers:
+def _live_link(booster: Any, answers: LightGBMAnswers, n_features: int, iterations: tuple[int, int]) -> LightGBMAnswers:
     """The link the live object uses: its text prints the sigmoid's scale to six digits only.
 
     `lightgbm.train` passes models through their text, so the two differ only for boosters that still train.
@@ -98,44 +109,45 @@ def _live_link(
         candidates.append(replace(answers, scale=_atof(str(scale))))
     rows = np.random.default_rng(0).normal(size=(256, n_features)) * 10.0 ** np.arange(-2, 6).repeat(32)[:, None]
     begin, end = iterations
-    part = {"start_iteration": begin, "num_iteration": end - begin}
+    part = {"start_iteration": begin, "num_iteration": end - begin, "num_threads": 1}
     raw, answer = booster.predict(rows, raw_score=True, **part), booster.predict(rows, **part)
     for each in candidates:
         if np.array_equal(each.linked(raw.reshape(len(rows), -1).copy()), answer, equal_nan=True):
             return each
     raise UnsupportedModelError(
-        f"{origin}: the live booster's link is not the one that its text names; save it and compile the file"
+        "the live booster's link is not the one that its own text names; save the model and compile the file"
     )
 
 
-def _estimator(source: Any, model: Model, lightgbm: Any) -> Model:
-    is_classifier = isinstance(source, lightgbm.LGBMClassifier)
-    methods = ("predict", "predict_proba", "decision_function") if is_classifier else ("predict",)
-    answers: Any = replace(
-        model.answers,
-        kind="classifier" if is_classifier else "regressor" if isinstance(source, lightgbm.LGBMRegressor) else None,
-        methods=(*(name for name in methods if hasattr(source, name)), "apply"),
-    )
-    if is_classifier:
-        if not callable(source.objective_) and max(2, answers.n_outputs) > source.n_classes_:
-            raise UnsupportedModelError(
-                f"{model.origin}: {answers.n_outputs} outputs for {source.n_classes_} classes: some answer has no label"
-            )
-        is_multiclass = source.n_classes_ > 2 or (
-            isinstance(source.objective_, str) and source.objective_ in lightgbm.sklearn._MULTICLASS_OBJECTIVES
-        )
+def _estimator(source: Any, booster: _Parts, lightgbm: Any) -> _Parts:
+    kind = "regressor" if isinstance(source, lightgbm.LGBMRegressor) else None
+    answers = replace(booster.answers, kind=kind)
+    if isinstance(source, lightgbm.LGBMClassifier):
         answers = replace(
             answers,
+            kind="classifier",
             classes=np.array(source.classes_),
-            proba="raw" if callable(source.objective_) else "columns" if is_multiclass else "two",
+            methods=(*(m for m in ("predict", "predict_proba", "decision_function") if hasattr(source, m)), "apply"),
+            proba=_proba(source, answers.n_outputs, lightgbm),
         )
-    named = getattr(source, "_fitted_with_feature_names", model.inputs.feature_names is not None)
-    inputs = replace(
-        model.inputs,
-        estimator=type(source).__qualname__,
-        feature_names=tuple(source.feature_name_) if named else None,
-    )
-    return replace(model, inputs=inputs, answers=answers)
+    names = tuple(map(str, source.feature_names_in_)) if hasattr(source, "feature_names_in_") else None
+    inputs = replace(booster.inputs, estimator=type(source).__qualname__, feature_names=names)
+    return replace(booster, inputs=inputs, answers=answers)
+
+
+def _proba(source: Any, n_outputs: int, lightgbm: Any) -> str:
+    """How LGBMClassifier.predict_proba shapes the booster's answer."""
+    objective, n_classes = source.objective_, source.n_classes_
+    if callable(objective):
+        return "raw"
+    is_multiclass = n_classes > 2 or objective in lightgbm.sklearn._MULTICLASS_OBJECTIVES
+    n_columns = n_outputs if is_multiclass else 2
+    if n_columns == 1 or n_columns > n_classes:
+        raise UnsupportedModelError(
+            f"a classifier of {n_classes} classes with {n_columns} columns of probabilities (objective {objective}): "
+            "its own predict fails on some or all rows"
+        )
+    return "columns" if is_multiclass else "two"
 
 
 # -- text -> model --------------------------------------------------------------------------------------
@@ -148,12 +160,17 @@ def _slice(text: TextModel, best_iteration: int, iteration_range: tuple[int, int
     begin, end = iteration_range
     if not 0 <= begin < end <= text.n_iterations:
         raise ConfigurationError(
-            f"iteration_range=({begin}, {end}), allowed: 0 <= begin < end <= {text.n_iterations}, the model's iterations"
+            f"iteration_range=({begin}, {end}), allowed: 0 <= begin < end <= {text.n_iterations} iterations"
         )
     return begin, end
 
 
-def _model(text: TextModel, iterations: tuple[int, int], origin: str) -> Model:
+def model_of(text: TextModel, iterations: tuple[int, int], origin: str) -> Model:
+    """A Booster's model of the iterations [begin, end) of a text."""
+    return _parts(text, iterations, origin).model()
+
+
+def _parts(text: TextModel, iterations: tuple[int, int], origin: str) -> _Parts:
     if text.n_features > MOST_FEATURES:
         raise UnsupportedModelError(f"{origin}: {text.n_features} features, allowed: {MOST_FEATURES}")
     n_outputs = text.trees_per_iteration
@@ -180,7 +197,7 @@ def _model(text: TextModel, iterations: tuple[int, int], origin: str) -> Model:
         pandas_categorical=text.pandas_categorical,
         category_columns=_category_columns(text),
     )
-    return Model(forest, inputs, answers, f"{origin}, objective {text.objective or 'custom'}")
+    return _Parts(forest, inputs, answers, f"{origin}, objective {text.objective or 'custom'}")
 
 
 def _category_columns(text: TextModel) -> tuple[int, ...] | None:
@@ -328,13 +345,13 @@ def _parents_first(tree: TextTree, place: str) -> np.ndarray:
     own = np.arange(n)
     if all(((side < 0) | (side > own)).all() for side in (tree.left, tree.right)):
         return own
-    order: list[np.ndarray] = []
     level = np.zeros(1, np.int64)
-    while len(level) and sum(map(len, order)) <= n:
-        order.append(level)
+    levels = [level]
+    while len(level):
         level = np.stack([tree.left[level], tree.right[level]], axis=1).ravel()
         level = level[level >= 0]
-    found = np.concatenate(order)
+        levels.append(level)
+    found = np.concatenate(levels)  # at most n: node 0 is nobody's child, the others are one parent's each
     if len(found) != n:
         raise ModelFormatError(f"{place}: {n - len(found)} nodes cannot be reached from node 0")
     return found
