@@ -138,7 +138,7 @@ def test_it_has_the_sources_attributes_and_methods(classifier, regressor):
     assert (fast.classes_ == model.classes_).all() and fast.n_features_in_ == 5
     assert not hasattr(fast, "feature_names_in_") and not hasattr(fast, "decision_function")
     fast = regressor[1]
-    assert not hasattr(fast, "classes_") and not hasattr(fast, "predict_proba") and not hasattr(fast, "predict_proba_one")
+    assert not any(hasattr(fast, name) for name in ("classes_", "predict_proba", "predict_proba_one"))
 
 
 def test_it_is_immutable(classifier):

@@ -96,7 +96,8 @@ def fitted():
 def neighbours(model):
     """Rows whose cells are thresholds of the model, and the floats beside them."""
     if hasattr(model, "_predictors"):
-        nodes = [tree.nodes[tree.nodes["is_leaf"] == 0]["num_threshold"] for stage in model._predictors for tree in stage]
+        trees = [tree.nodes for stage in model._predictors for tree in stage]
+        nodes = [tree[tree["is_leaf"] == 0]["num_threshold"] for tree in trees]
     else:
         nodes = [tree.tree_.threshold[tree.tree_.feature >= 0] for tree in model.estimators_.ravel()]
     found = np.concatenate(nodes)

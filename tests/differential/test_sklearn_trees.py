@@ -34,7 +34,7 @@ CLASS3 = np.digitize(SCORE, [-1, 1])
 Y = {
     "number": SCORE,
     "positive": np.exp(SCORE / 3),
-    "two numbers": np.c_[SCORE, -SCORE**2],
+    "two numbers": np.c_[SCORE, -(SCORE**2)],
     "classes": CLASS3,
     "strings": np.array(["alpha", "be", "c"])[CLASS3],
     "bools": SCORE > 0,
