@@ -11,7 +11,7 @@ if sys.platform == "win32":
     FLAGS = ["/std:c++17", "/O2", "/fp:precise"]
 else:
     # Exactness: no contraction into fused multiply-adds, no fast-math; aarch64 would contract by default.
-    FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread"]
+    FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-pthread", "-g0"]
 
 
 def extension(name: str, *sources: str) -> Extension:

@@ -45,6 +45,16 @@ def test_bit_sliced_forests_answer_as_the_plain_walk_does(isa, recipe, n_rows):
         assert bits(kernel.predict(X)) == bits(oracle.predict(X)), layout
 
 
+@hypothesis.given(recipe=recipes, n_rows=row_counts)
+def test_interleaved_walks_answer_as_the_plain_walk_does(recipe, n_rows):
+    forest, numbers = make_forest(recipe)
+    kernel = ForestKernel(forest, "interleave")
+    assert kernel.kernel == "interleave"
+    oracle = ForestKernel(forest, "walk")
+    for layout, X in layouts(make_table(recipe, numbers, n_rows)).items():
+        assert bits(kernel.predict(X)) == bits(oracle.predict(X)), layout
+
+
 @pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize("max_leaves", [600, 4000])
 @pytest.mark.parametrize("grown", ["anywhere", "chain"])
@@ -64,7 +74,7 @@ def test_forests_too_large_to_slice_are_walked(isa, wide):
     forest, numbers = make_forest(recipe)
     kernel = ForestKernel(forest, "bitslice", isa)
     X = make_table(recipe, numbers, 100)
-    assert (kernel.kernel, kernel.isa) == ("walk", "portable")
+    assert (kernel.kernel, kernel.isa) == ("interleave", "portable")
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
 
 

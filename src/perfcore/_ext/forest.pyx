@@ -47,6 +47,7 @@ cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
     cdef enum class KernelName(int):
         automatic
         walk
+        interleave
         bitslice
 
     cdef enum class InstructionSet(int):
@@ -57,7 +58,7 @@ cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
 
     cdef cppclass Kernel:
         Kernel(const ForestView& forest, KernelName name, InstructionSet isa) except +
-        bint is_bitsliced()
+        KernelName name()
         InstructionSet isa()
         int64_t bytes()
         int64_t n_questions()
@@ -70,7 +71,7 @@ cdef const void* _address(cnp.ndarray array):
     return cnp.PyArray_DATA(array)
 
 
-KERNELS = ("auto", "walk", "bitslice")
+KERNELS = ("auto", "walk", "interleave", "bitslice")
 
 
 def instruction_sets():
@@ -87,8 +88,9 @@ cdef class ForestKernel:
     Parameters
     ----------
     forest : perfcore.model.Forest
-    kernel : {"auto", "walk", "bitslice"}
-        "bitslice" takes it for every batch size; where a forest cannot be bit-sliced, it is walked.
+    kernel : {"auto", "walk", "interleave", "bitslice"}
+        "auto" slices large batches of forests that are worth it, and walks interleaved otherwise. "bitslice" slices
+        batches of every size; a forest that cannot be sliced is walked all the same.
     isa : {"portable", "avx512"}
         One of `instruction_sets()`.
     """
@@ -137,7 +139,7 @@ cdef class ForestKernel:
         v.missing = forest.missing
         self._kernel = new Kernel(
             self._view,
-            KernelName.walk if kernel == "walk" else KernelName.bitslice if kernel == "bitslice" else KernelName.automatic,
+            <KernelName><int>KERNELS.index(kernel),
             InstructionSet.avx512 if isa == "avx512" else InstructionSet.portable,
         )
 
@@ -146,8 +148,8 @@ cdef class ForestKernel:
 
     @property
     def kernel(self):
-        """Which kernel answers batches: "bitslice" or "walk"."""
-        return "bitslice" if self._kernel.is_bitsliced() else "walk"
+        """Which kernel answers large batches: "bitslice", "interleave" or "walk"."""
+        return KERNELS[<int>self._kernel.name()]
 
     @property
     def isa(self):

@@ -1,5 +1,4 @@
 # Links in place over C-contiguous arrays: float64 for LightGBM and expit, float32 for XGBoost.
-cimport cython
 from libc.stdint cimport int64_t
 
 
