@@ -234,6 +234,7 @@ def test_one_row_is_checked_as_a_table_of_one(kind, fitted, assert_same_bits):
         "float32": X[0].astype(np.float32),
         "strided": X[:4, 0],
         "big-endian": X[0].astype(">f8"),
+        "unaligned": np.frombuffer(b"\0" + X[0].tobytes(), offset=1),
         "int": np.arange(4),
         "bool": X[0] > 0,
         "object": X[0].astype(object),

@@ -38,10 +38,10 @@ def as_table(X: Any, dtype: Any) -> np.ndarray:
 
 
 def cast(cells: Any, dtype: Any) -> np.ndarray:
-    """np.asarray(cells, dtype), with `InputError` where it fails and no warning where float32 overflows."""
+    """np.asarray(cells, dtype), aligned; `InputError` where it fails, and no warning where float32 overflows."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(cells, dtype)
+            return np.require(np.asarray(cells, dtype), None, "A")
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot read the cells as numbers: {error}") from error
 
@@ -138,13 +138,13 @@ class NumericInputs:
     def _frame_blocks(self, frame: Frame, dtype: np.dtype) -> Iterator[np.ndarray]:
         for start, block in frame.blocks(dtype):
             check_cells(block, dtype, self.allows, start)
-            yield block if is_kernel_ready(block) else np.asarray(block, dtype)
+            yield block if is_kernel_ready(block) else cast(block, dtype)
 
     def row(self, row: Any) -> np.ndarray:
         if type(row) is np.ndarray and row.ndim == 1 and row.dtype.char in "fd" and len(row) == self.n_features:
             # A small sum of squares proves every cell finite and within float32, whatever its rounding.
             if self.allows == ANYTHING or row.dot(row) < 1e37:
-                return row if is_kernel_ready(row) else row.astype(row.dtype.char)
+                return row if is_kernel_ready(row) else cast(row, row.dtype.char)
         values = row_cells(row, self.feature_names, self.n_features, np.dtype(self.precision))
         if not is_kernel_ready(values):
             values = cast(values, self.precision)
