@@ -153,8 +153,8 @@ def _array(record: Any, name: str, place: str, length: int | None, kinds: str) -
     value = field(record, name, (list, np.ndarray), place)
     try:
         array = np.asarray(value)
-    except ValueError:
-        array = np.empty(0, object)
+    except ValueError as error:
+        raise ModelFormatError(f"{place}.{name}: expected a list of numbers") from error
     if array.ndim != 1 or (array.dtype.kind not in kinds and len(array)):
         raise ModelFormatError(f"{place}.{name}: expected a list of numbers")
     if length is not None and len(array) != length:
@@ -188,7 +188,7 @@ def _document(root: Any, place: str) -> Document:
     output = integers(model, "tree_info", "model", len(trees))
     if ((output < 0) | (output >= n_outputs)).any():
         raise ModelFormatError(f"model.tree_info: an output outside 0..{n_outputs - 1}")
-    names = learner.get("feature_names") or []
+    names = field(learner, "feature_names", list, "learner") if learner.get("feature_names") else []
     if names and (len(names) != n_features or not all(isinstance(name, str) for name in names)):
         raise ModelFormatError(f"learner.feature_names: expected {n_features} names")
     return Document(
@@ -199,7 +199,7 @@ def _document(root: Any, place: str) -> Document:
         n_features=n_features,
         n_outputs=n_outputs,
         feature_names=tuple(names) or None,
-        attributes=learner.get("attributes") or {},
+        attributes=field(learner, "attributes", dict, "learner") if learner.get("attributes") else {},
         trees=trees,
         output=output,
         weight=None if weight_drop is None else floats(weight_drop, "weight_drop", "gradient_booster", len(trees)),

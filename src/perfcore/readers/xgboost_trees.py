@@ -94,7 +94,7 @@ def _vectors(
 
 def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray) -> dict[int, np.ndarray]:
     """Bitsets of the categories that go left: all within the words but those of the set, which go right."""
-    if not len(record.get("split_type", ())):  # before 1.3 there were none
+    if "split_type" not in record:  # before 1.3
         return {}
     is_category = integers(record, "split_type", place, n)[nodes] != 0
     start = {}
