@@ -7,6 +7,7 @@
 #include <new>
 
 #include "bitslice/bitslice.hpp"
+#include "bitslice/planner.hpp"
 #include "forest.hpp"
 #include "interleave.hpp"
 #include "threads.hpp"
