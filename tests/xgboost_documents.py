@@ -1,5 +1,6 @@
 """XGBoost model documents put together by hand, for tests: any trees, any numbers."""
 
+
 def tree(nodes, n_features):
     """A tree of ``nodes``: ("leaf", value) or ("split", feature, threshold, default_left, left, right), or with a
     list of categories for the threshold; children are indices.
@@ -71,7 +72,10 @@ def document(trees, n_features, *, objective="reg:squarederror", base_score="[5E
                 "num_feature": str(n_features),
                 "num_target": "1",
             },
-            "objective": {"name": objective, **PARAMETERS.get(objective, {"reg_loss_param": {"scale_pos_weight": "1"}})},
+            "objective": {
+                "name": objective,
+                **PARAMETERS.get(objective, {"reg_loss_param": {"scale_pos_weight": "1"}}),
+            },
         },
         "version": [3, 2, 0],
     }

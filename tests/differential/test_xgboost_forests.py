@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xgboost_documents import document, tree
 
 import perfcore
-from xgboost_documents import document, tree
 
 xgboost = pytest.importorskip("xgboost")
 N_FEATURES = 4
@@ -99,7 +99,9 @@ def test_any_forest_of_classes(path, assert_same_bits, trees, objective):
 
 
 def test_infinite_cells_where_an_estimator_takes_them(tmp_path, assert_same_bits):
-    trees = [tree([("split", 0, t, True, 1, 2), ("leaf", i + 1), ("leaf", -i)], N_FEATURES) for i, t in enumerate(EDGES)]
+    trees = [
+        tree([("split", 0, t, True, 1, 2), ("leaf", i + 1), ("leaf", -i)], N_FEATURES) for i, t in enumerate(EDGES)
+    ]
     record = document(trees, N_FEATURES)
     booster = booster_of(record)
     estimator = xgboost.XGBRegressor()
@@ -168,7 +170,8 @@ def test_base_score_and_link_of_every_objective(objective, score, tmp_path, asse
 
 
 @pytest.mark.parametrize(
-    "numeral", ["0.1", "1.00000005960464478", "1.00000005960464477539", "1.0000000596046447754", "1e-46", "7.0064923e-46"]
+    "numeral",
+    ["0.1", "1.00000005960464478", "1.00000005960464477539", "1.0000000596046447754", "1e-46", "7.0064923e-46"],
 )
 def test_long_numerals_are_rounded_once(numeral, tmp_path, assert_same_bits):
     record = document([tree([("split", 0, 0.5, True, 1, 2), ("leaf", 777.25), ("leaf", 0)], N_FEATURES)], N_FEATURES)

@@ -69,7 +69,9 @@ def opens_legacy_binary():
 def test_legacy_binary_is_refused_with_the_reason(shared, name):
     if opens_legacy_binary():
         pytest.skip("the installed xgboost opens the legacy binary format")
-    with pytest.raises(perfcore.errors.UnsupportedModelError, match="legacy binary format, which only xgboost up to 3.0"):
+    with pytest.raises(
+        perfcore.errors.UnsupportedModelError, match="legacy binary format, which only xgboost up to 3.0"
+    ):
         perfcore.compile(shared / "models" / "leaves" / name)
 
 

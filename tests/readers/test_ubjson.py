@@ -79,7 +79,10 @@ def test_broken_bytes_are_refused_with_their_place(data, place):
     assert place in str(error.value)
 
 
-@given(st.binary(max_size=60) | st.lists(st.sampled_from([b"[", b"{", b"$", b"#", b"i", b"L", b"\x02", b"S", b"]"])).map(b"".join))
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.sampled_from([b"[", b"{", b"$", b"#", b"i", b"L", b"\x02", b"S", b"]"])).map(b"".join)
+)
 def test_any_bytes_are_read_or_refused(data):
     try:
         ubjson.loads(data)

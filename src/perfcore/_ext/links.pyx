@@ -12,7 +12,7 @@ cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
     void c_sigmoid_f32 "perfcore::links::sigmoid_f32"(float* x, int64_t n)
     void c_exp_f32 "perfcore::links::exp_f32"(float* x, int64_t n)
     void c_softmax_f32 "perfcore::links::softmax_f32"(float* x, int64_t n, int64_t k)
-    void c_logit_f32 "perfcore::links::logit_f32"(float* x, int64_t n)
+    void c_logit_f32 "perfcore::links::logit_f32"(float* x, int64_t n, float edge)
     void c_log_f32 "perfcore::links::log_f32"(float* x, int64_t n)
     void c_sort_rows_f32 "perfcore::links::sort_rows_f32"(float* x, int64_t n, int64_t k)
     void c_argmax_f32 "perfcore::links::argmax_f32"(const float* x, int64_t n, int64_t k, float* out)
@@ -81,11 +81,11 @@ def softmax_f32(float[:, ::1] x not None):
             c_softmax_f32(&x[0, 0], x.shape[0], x.shape[1])
 
 
-def logit_f32(float[:, ::1] x not None):
-    """XGBoost's logit in float32; 0 and 1 are pulled inside by 1e-6."""
+def logit_f32(float[:, ::1] x not None, float edge):
+    """XGBoost's logit in float32, of probabilities held within [edge, 1 - edge]."""
     if x.size:
         with nogil:
-            c_logit_f32(&x[0, 0], x.shape[0] * x.shape[1])
+            c_logit_f32(&x[0, 0], x.shape[0] * x.shape[1], edge)
 
 
 def log_f32(float[:, ::1] x not None):

@@ -19,11 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .table import BLOCK_ROWS, array_blocks, as_array, is_dataframe
+from .table import BLOCK_ROWS, array_blocks, as_array, is_dataframe, is_kernel_ready, scan
 from .xgboost_frame import FrameReader, cell_code
-
-# From here a double rounds to a float32 infinity: the tie goes to the even neighbour.
-_ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
 
 _NOT_READ_YET = frozenset({"polars", "pyarrow", "modin", "dask", "cudf", "cupy"})
 
@@ -67,6 +64,9 @@ class XGBoostInputs:
 
     def row(self, row: Any) -> np.ndarray:
         """See `perfcore.inputs.Inputs.row`; a mapping holds category values, a sequence their codes."""
+        if type(row) is np.ndarray and row.shape == (self.n_features,) and is_kernel_ready(row):
+            if np.isnan(self.missing) and row.dot(row) < 1e37:  # all numbers, none near float32's largest
+                return row
         values = self._mapped(row) if isinstance(row, Mapping) else np.asarray(row)
         if values.shape != (self.n_features,):
             raise InputError(f"expected one row of {self.n_features} cells, got shape {values.shape}")
@@ -92,7 +92,7 @@ class XGBoostInputs:
 
     def _checked(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
-            if self.through_dmatrix and _has_infinity(block):
+            if self.through_dmatrix and scan(block, np.float32)[1]:
                 raise InputError("Input data contains `inf` or a value too large, while `missing` is not set to `inf`")
             yield block
 
@@ -122,16 +122,6 @@ def _check_cells(array: np.ndarray) -> None:
     if array.dtype.kind not in "biufO":
         raise InputError(f"cells must be numbers, got dtype {array.dtype}")
     if array.dtype.kind in "iuf" and not array.dtype.isnative:
-        raise InputError(f"cells of foreign byte order ({array.dtype.str}): XGBoost would misread them; convert them first")
-
-
-def _has_infinity(block: np.ndarray) -> bool:
-    for start in range(0, len(block), BLOCK_ROWS):
-        rows = block[start : start + BLOCK_ROWS]
-        if rows.dtype == np.float32:
-            found = np.isinf(rows).any()
-        else:
-            found = (np.abs(rows) >= _ROUNDS_TO_INFINITY).any()
-        if found:
-            return True
-    return False
+        raise InputError(
+            f"cells of foreign byte order ({array.dtype.str}): XGBoost would misread them; convert them first"
+        )

@@ -16,7 +16,15 @@ DEEPEST = 64
 
 _NUMBERS = {
     marker: np.dtype(code)
-    for marker, code in {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}.items()
+    for marker, code in {
+        b"i": ">i1",
+        b"U": ">u1",
+        b"I": ">i2",
+        b"l": ">i4",
+        b"L": ">i8",
+        b"d": ">f4",
+        b"D": ">f8",
+    }.items()
 }
 _CONSTANTS = {b"Z": None, b"T": True, b"F": False}
 _NO_OP = b"N"

@@ -17,6 +17,7 @@ from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, pa
 from .xgboost_trees import read_tree
 
 LAST_WITH_LEGACY_BINARY = (3, 0)
+FIRST_WITH_EDGED_SCORES = (3, 2)  # a logistic base score within 1e-6 of 0 or 1 is moved there
 FIRST_WITH_PLAIN_DART = (3, 3)  # until then inplace_predict took the base score into each dropped tree's product
 FIRST_WITH_EMPTY_TABLES = (3, 4)
 FIRST_WITH_SORTED_QUANTILES = (3, 4)
@@ -95,7 +96,7 @@ def _read_legacy(path: str, iteration_range: Range) -> Model:
 def _booster_model(document: Document, version: tuple[int, int], iteration_range: Range) -> Model:
     begin, end = _rounds(document, iteration_range or (0, 0))
     return Model(
-        body=_forest(document, begin, end),
+        body=_forest(document, version, begin, end),
         inputs=_inputs(document, version, through_dmatrix=True),
         answers=XGBoostAnswers(
             link=_transform(document, version),
@@ -140,6 +141,7 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     return Model(
         body=_forest(
             document,
+            version,
             begin,
             end,
             missing=float("nan") if recodes else missing,
@@ -192,9 +194,14 @@ def _rounds(document: Document, iteration_range: tuple[int, int]) -> tuple[int, 
 
 
 def _forest(
-    document: Document, begin: int, end: int, missing: float = float("nan"), through_base: bool = False
+    document: Document,
+    version: tuple[int, int],
+    begin: int,
+    end: int,
+    missing: float = float("nan"),
+    through_base: bool = False,
 ) -> Forest:
-    base = _base(document)
+    base = _base(document, version)
     trees = []
     for i in range(int(document.rounds[begin]), int(document.rounds[end])):
         place = f"{document.place}: trees[{i}]"
@@ -238,13 +245,14 @@ def _transform(document: Document, version: tuple[int, int]) -> str:
     return link
 
 
-def _base(document: Document) -> np.ndarray:
+def _base(document: Document, version: tuple[int, int]) -> np.ndarray:
     """The margin of the base score, ObjFunction::ProbToMargin."""
     base, link = document.base_score.copy(), _link(document)
     if link == SIGMOID:
-        if not ((base >= 0) & (base <= 1)).all():
+        edge = 1e-6 if version >= FIRST_WITH_EDGED_SCORES else 0.0
+        if not ((base >= 0) & (base <= 1) & ((edge > 0) | ((base > 0) & (base < 1)))).all():
             raise UnsupportedModelError(f"{document.place}: base_score {base} for a logistic loss; allowed: 0 to 1")
-        links.logit_f32(base[None, :])
+        links.logit_f32(base[None, :], edge)
     elif link == EXP:
         if document.objective == "reg:gamma" and not (base > 0).all():
             raise UnsupportedModelError(f"{document.place}: base_score {base} for reg:gamma; allowed: above 0")

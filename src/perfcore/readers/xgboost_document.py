@@ -29,8 +29,7 @@ _FLOATS = {"split_conditions", "base_weights", "leaf_weights"}
 
 # The type numbers of cats.enc are those of xgboost's json.h, F32Array = 7 onwards.
 _CATEGORY_DTYPES = {
-    number: np.dtype(code)
-    for number, code in enumerate(["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"], start=9)
+    number: np.dtype(code) for number, code in enumerate(["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"], start=9)
 }
 
 

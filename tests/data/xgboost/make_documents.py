@@ -17,7 +17,9 @@ X = RANDOM.normal(size=(160, 4)).astype(np.float32)
 X[RANDOM.random_sample(X.shape) < 0.15] = np.nan
 Z = np.nan_to_num(X)
 SIGNAL = Z[:, 0] * Z[:, 1] + Z[:, 2]
-ROWS = np.concatenate([X[:24], np.array([[np.nan] * 4, [0, -0.0, 1e-45, -1e-45], [3e38, -3e38, 1e30, -1e30]], np.float32)])
+ROWS = np.concatenate(
+    [X[:24], np.array([[np.nan] * 4, [0, -0.0, 1e-45, -1e-45], [3e38, -3e38, 1e30, -1e30]], np.float32)]
+)
 COMMON = {"max_depth": 3, "eta": 0.5, "min_child_weight": 0, "nthread": 1, "verbosity": 0}
 
 
@@ -37,25 +39,48 @@ def codes():
 def models():
     yield "dart", train(SIGNAL, 5, booster="dart", rate_drop=0.5, one_drop=1, seed=3), ROWS
     classes = np.digitize(SIGNAL, [-0.5, 0.5])
-    yield "classes", train(
-        classes, 2, objective="multi:softprob", num_class=3, num_parallel_tree=2, subsample=0.7, max_depth=2
-    ), ROWS
-    yield "pruned", train(
-        SIGNAL > 0, 3, objective="binary:logistic", base_score=0.3, gamma=1.5, tree_method="exact",
-        feature_names=["a", "b", "c", "d"], max_depth=4,
-    ), ROWS
+    yield (
+        "classes",
+        train(classes, 2, objective="multi:softprob", num_class=3, num_parallel_tree=2, subsample=0.7, max_depth=2),
+        ROWS,
+    )
+    yield (
+        "pruned",
+        train(
+            SIGNAL > 0,
+            3,
+            objective="binary:logistic",
+            base_score=0.3,
+            gamma=1.5,
+            tree_method="exact",
+            feature_names=["a", "b", "c", "d"],
+            max_depth=4,
+        ),
+        ROWS,
+    )
     if VERSION >= (1, 6):
         cells = codes()
         types = ["c", "q", "q", "q"]
         rows = ROWS.copy()
         rows[:, 0] = np.resize(np.array([0, 5, 31, 32, 39, 40, 64, 7.9, -1, -0.5, 1e9, np.nan], np.float32), len(rows))
-        yield "categories", train(
-            np.sin(cells[:, 0] * 7) + Z[:, 1], 3, cells, tree_method="hist", max_cat_to_onehot=1, feature_types=types
-        ), rows
+        yield (
+            "categories",
+            train(
+                np.sin(cells[:, 0] * 7) + Z[:, 1],
+                3,
+                cells,
+                tree_method="hist",
+                max_cat_to_onehot=1,
+                feature_types=types,
+            ),
+            rows,
+        )
     if VERSION >= (2, 0):
-        yield "vectors", train(
-            np.column_stack([SIGNAL, -Z[:, 1]]), 3, tree_method="hist", multi_strategy="multi_output_tree"
-        ), ROWS
+        yield (
+            "vectors",
+            train(np.column_stack([SIGNAL, -Z[:, 1]]), 3, tree_method="hist", multi_strategy="multi_output_tree"),
+            ROWS,
+        )
 
 
 def main(folder, wanted):

@@ -72,10 +72,10 @@ inline void softmax_f32(float* x, int64_t n, int64_t k) {
     }
 }
 
-// XGBoost ProbToMargin of the logistic objectives (regression_loss.h): 0 and 1 are pulled inside first.
-inline void logit_f32(float* x, int64_t n) {
+// XGBoost ProbToMargin of the logistic objectives (regression_loss.h); since 3.2 with an edge of 1e-6, before of 0.
+inline void logit_f32(float* x, int64_t n, float edge) {
     for (int64_t i = 0; i < n; ++i) {
-        const float p = std::min(std::max(x[i], 1e-6f), 1.0f - 1e-6f);
+        const float p = std::min(std::max(x[i], edge), 1.0f - edge);
         x[i] = -std::log(1.0f / p - 1.0f);
     }
 }
