@@ -1,0 +1,152 @@
+"""One trained model: compiled, held against its source bit by bit, saved and loaded, and timed."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import predictor, threads
+from ..errors import InputError, MismatchError, UnsupportedModelError
+from ..predictor import Predictor
+from ..testing import METHODS, verify
+from .clock import Ratio, interleaved
+from .data import Task
+from .models import Candidate, take, threads_of
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much the demo does; by default a minute or two on two cores."""
+
+    trees: int = 500
+    rows: int = 100_000
+    seconds: float = 4.0  # for the many rows of one model
+    all_threads: int = threads.available()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Medians of both sides, in seconds a row, and their ratio."""
+
+    source: float
+    perfcore: float
+    ratio: Ratio
+
+    @classmethod
+    def of(cls, seconds: dict[str, np.ndarray], n_rows: int) -> Timing:
+        source, own = seconds["source"] / n_rows, seconds["perfcore"] / n_rows
+        return cls(float(np.median(source)), float(np.median(own)), Ratio.of(source, own))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is shown of one model."""
+
+    framework: str
+    model: str
+    task: str
+    method: str = ""
+    shape: str = ""  # trees and leaves, or coefficients
+    kernel: str = ""
+    proof: str = ""
+    one_row: Timing | None = None
+    many_rows: Timing | None = None
+    all_threads: Timing | None = None
+    n_rows: int = 0
+    problem: str | None = None
+    refused: bool = False
+
+
+def measure(candidate: Candidate, task: Task, effort: Effort) -> Measurement:
+    """Train, compile, prove, time; unequal answers and refused models become the measurement's problem."""
+    train, test = task.rows
+    model = candidate.train(train)
+    named = functools.partial(Measurement, candidate.framework, candidate.name, task.name)
+    try:
+        fast = predictor.compile(model, n_threads=1)
+    except UnsupportedModelError as error:
+        return named(problem=str(error), refused=True)
+    try:
+        proof = _prove(fast, model, take(candidate.table, test))
+        times = _time(fast, model, candidate.table, effort)
+    except MismatchError as error:
+        return named(problem=str(error))
+    return named(**_shape(fast), proof=proof, **times)
+
+
+def _shape(fast: Predictor) -> dict[str, Any]:
+    described = fast._description()
+    kernel = ", ".join(described[name] for name in ("kernel", "instruction set") if name in described)
+    return {"shape": described.get("trees", f"{described['features']} coefficients"), "kernel": kernel}
+
+
+def _prove(fast: Predictor, model: Any, table: Any) -> str:
+    """Equal bits, live and after a round trip through a file; raises `MismatchError`."""
+    verify(fast, model, table)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.pcore")
+        fast.save(path)
+        loaded = predictor.load(path)
+        verify(loaded, model, table)
+        if loaded.fingerprint != fast.fingerprint:
+            raise MismatchError(f"{path}: loaded with fingerprint {loaded.fingerprint}, saved with {fast.fingerprint}")
+    asked = [name for name in METHODS if hasattr(fast, name) and (name != "predict_raw" or not _is_sklearn(model))]
+    return f"{len(table):,} rows: {', '.join(asked)}"
+
+
+def _is_sklearn(model: Any) -> bool:
+    return type(model).__module__.startswith("sklearn.")
+
+
+def _time(fast: Predictor, model: Any, table: Any, effort: Effort) -> dict[str, Any]:
+    """Timings of the probabilities where there are any, else of the predictions."""
+    name = "predict_proba" if hasattr(fast, "predict_proba") else "predict"
+    source, own = getattr(model, name), getattr(fast, name)
+    drawn = np.random.default_rng(0).integers(len(table), size=effort.rows)
+    many, singles = take(table, drawn), [take(table, drawn[i : i + 1]) for i in range(20)]
+    own_one, rows = _single(fast, name, singles)
+    with threads_of(model, 1):
+        _hold_equal(name, source(many), own(many, n_threads=1))
+        single = {
+            "source": lambda: [source(each) for each in singles],
+            "perfcore": lambda: [own_one(each) for each in rows],
+        }
+        one_row = Timing.of(interleaved(single, rounds=(5, 15), seconds=effort.seconds / 4, least=0.01), len(rows))
+        many_rows = _many_rows(source, own, many, 1, effort)
+    with threads_of(model, effort.all_threads):
+        all_threads = _many_rows(source, own, many, effort.all_threads, effort)
+    return {
+        "method": name,
+        "one_row": one_row,
+        "many_rows": many_rows,
+        "all_threads": all_threads,
+        "n_rows": len(many),
+    }
+
+
+def _single(fast: Predictor, name: str, singles: list[Any]) -> tuple[Callable, list[Any]]:
+    """perfcore's method for one row, and the rows as a service has them: arrays, or names and values."""
+    own_one = getattr(fast, f"{name}_one")
+    rows = [each.iloc[0].to_dict() if hasattr(each, "iloc") else each[0] for each in singles]
+    try:
+        own_one(rows[0])
+    except InputError:  # XGBoost before 3.3 remembers category names of more than ASCII cut short
+        return getattr(fast, name), singles
+    return own_one, rows
+
+
+def _many_rows(source: Callable, own: Callable, table: Any, n_threads: int, effort: Effort) -> Timing:
+    calls = {"source": lambda: source(table), "perfcore": lambda: own(table, n_threads=n_threads)}
+    seconds = effort.seconds if n_threads == 1 else effort.seconds / 2
+    return Timing.of(interleaved(calls, rounds=(3, 9), seconds=seconds, least=0.01), len(table))
+
+
+def _hold_equal(name: str, expected: np.ndarray, got: np.ndarray) -> None:
+    if expected.dtype != got.dtype or expected.shape != got.shape or expected.tobytes() != got.tobytes():
+        raise MismatchError(f"{name} of {len(expected):,} rows: answers differ from those of the source")

@@ -1,0 +1,81 @@
+"""The demo's table in the terminal, drawn by rich."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import Report
+    from .measurement import Measurement, Timing
+
+WIDTH = 120
+
+
+def working(what: str) -> AbstractContextManager:
+    """Says what is being done while it is done."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)
+
+
+def show(report: Report) -> None:
+    """Print the table and how to read it."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:  # piped: wide enough for the table, whatever rich takes for the width
+        console = Console(width=max(console.width, WIDTH))
+    table = Table(box=box.SIMPLE_HEAD, title="Same bits, sooner", title_justify="left", title_style="bold")
+    table.add_column("model, data", overflow="fold")
+    table.add_column("bits")
+    for title in ("one row: source → perfcore", "", "many rows: source → perfcore", "", f"{report.n_threads} threads"):
+        table.add_column(title, justify="right")
+    for each in report.measurements:
+        table.add_row(f"[bold]{escape(each.model)}[/]\n[dim]{escape(each.task)}[/]", *_cells(each))
+    console.print(table)
+    for line in [*legend(report), *(f"{name}: {value}" for name, value in report.machine.items())]:
+        console.print(line, style="dim", highlight=False, markup=False)
+
+
+def legend(report: Report) -> list[str]:
+    """How the numbers were measured, in sentences."""
+    n_rows = max((each.n_rows for each in report.measurements), default=0)
+    return [
+        *report.notes,
+        "Equal: dtype, shape and every bit of every method on the test rows, live and from a saved file, "
+        "and of the timed answers.",
+        f"One row: the source's method on a table of one row, perfcore's on one row. Many: {n_rows:,} rows drawn from "
+        "the data. One thread on both sides, but for the last column, where both have all.",
+        "Both sides take turns; medians of the rounds.",
+    ]
+
+
+def _cells(measurement: Measurement) -> list[str]:
+    from rich.markup import escape
+
+    if measurement.problem is not None:
+        verdict = "[yellow]refused[/]" if measurement.refused else "[red]NOT EQUAL[/]"
+        return [verdict, escape(measurement.problem)]
+    cells = ["[green]equal[/]"]
+    for timing in (measurement.one_row, measurement.many_rows):
+        if timing is not None:
+            cells += [f"{duration(timing.source)} → {duration(timing.perfcore)}", f"[bold]{times(timing)}[/]"]
+    return [*cells, times(measurement.all_threads) if measurement.all_threads else ""]
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit: 12.3 µs."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 1e-9:.0f} ns"
+
+
+def times(timing: Timing) -> str:
+    """A ratio with the digits that it bears: 134 ×, 4.6 ×."""
+    ratio = timing.ratio.median
+    return f"{ratio:.0f} ×" if ratio >= 20 else f"{ratio:.1f} ×"
