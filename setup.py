@@ -31,6 +31,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("forest", "src/perfcore/_ext/portable/bitslice.cpp", "src/perfcore/_ext/avx512/bitslice.cpp"),
+            extension("cells"),
             extension("links"),
         ],
         compiler_directives={

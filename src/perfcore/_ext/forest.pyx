@@ -173,21 +173,26 @@ cdef class ForestKernel:
 
     cdef Table _table(self, cnp.ndarray X) except *:
         cdef Table t
-        if X.ndim != 2 or X.shape[1] != self._view.n_features:
+        if cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 1) != self._view.n_features:
             raise ValueError(f"expected (n_rows, {self._view.n_features}), got {np.shape(X)}")
-        if not cnp.PyArray_ISBEHAVED_RO(X) or X.dtype not in (np.float32, np.float64):
+        cdef int kind = cnp.PyArray_TYPE(X)
+        if not cnp.PyArray_ISBEHAVED_RO(X) or (kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE):
             raise TypeError(f"expected aligned native float32 or float64, got {X.dtype}")
         t.data = <const char*>cnp.PyArray_DATA(X)
-        t.row_stride = X.strides[0]
-        t.column_stride = X.strides[1]
-        t.n = X.shape[0]
-        t.is_float = X.dtype == np.float32
+        t.row_stride = cnp.PyArray_STRIDE(X, 0)
+        t.column_stride = cnp.PyArray_STRIDE(X, 1)
+        t.n = cnp.PyArray_DIM(X, 0)
+        t.is_float = kind == cnp.NPY_FLOAT
         return t
 
     def predict(self, cnp.ndarray X not None, int n_threads=1):
         """Margins of a float32 or float64 block, (n_rows, n_outputs) in the dtype of the sum."""
         cdef Table table = self._table(X)
-        cdef cnp.ndarray out = np.empty((table.n, self._view.n_outputs), self._forest.value.dtype)
+        cdef cnp.npy_intp shape[2]
+        shape[0], shape[1] = table.n, self._view.n_outputs
+        cdef cnp.ndarray out = cnp.PyArray_EMPTY(
+            2, shape, cnp.NPY_FLOAT if self._view.sums_in_float else cnp.NPY_DOUBLE, 0
+        )
         self._predict(table, out, n_threads)
         return out
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .table import array_blocks, cast, column_blocks, is_dataframe, row_values
+from .table import array_blocks, cast, column_blocks, is_dataframe, is_kernel_ready, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,8 @@ class LightGBMInputs:
 
     def row(self, row: Any) -> np.ndarray:
         """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
+        if type(row) is np.ndarray and row.shape == (self.n_features,) and is_kernel_ready(row):
+            return row
         if isinstance(row, Mapping):
             return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
         array = self._array(row[None, :] if isinstance(row, np.ndarray) and row.ndim == 1 else [row])

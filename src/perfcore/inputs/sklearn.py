@@ -11,10 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .frames import Frame, is_frame, is_sparse
-from .table import BLOCK_ROWS, is_kernel_ready, row_values
-
-# The largest float64 that float32 does not round to infinity: half a unit above float32's own largest rounds up.
-FLOAT32_BOUND = float(np.nextafter(float.fromhex("0x1.ffffffp127"), 0.0))
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
 
@@ -70,18 +67,13 @@ def check_names(names: tuple[str, ...] | None, table: tuple[str, ...] | None, es
 
 def check_cells(block: np.ndarray, precision: Any, allows: str, first_row: int = 0) -> None:
     """Refuse cells that scikit-learn's _assert_all_finite refuses; ``precision``: the dtype that it would see."""
-    if allows == ANYTHING or block.dtype.kind != "f" or not block.size:
+    if allows == ANYTHING or block.dtype.char not in "fd" or not block.size:
         return
-    rounds = precision == np.float32 and block.dtype.itemsize > 4
-    bound = FLOAT32_BOUND if rounds else np.finfo(block.dtype).max
-    if allows == FINITE:
-        low, high = block.min(), block.max()  # NaN where any cell is: fails both comparisons
-        if low >= -bound and high <= bound:
-            return
-        _refuse_cell(block, ~(np.abs(block) <= bound), precision, first_row)
-    low, high = np.fmin.reduce(block, axis=None), np.fmax.reduce(block, axis=None)
-    if low < -bound or high > bound:
-        _refuse_cell(block, np.abs(block) > bound, precision, first_row)
+    nan, large = scan(block, precision)
+    if large or (nan and allows == FINITE):
+        bound = ROUNDS_TO_INFINITY if precision == np.float32 and block.dtype.itemsize > 4 else np.inf
+        refused = np.abs(block) >= bound
+        _refuse_cell(block, refused | np.isnan(block) if allows == FINITE else refused, precision, first_row)
 
 
 def _refuse_cell(block: np.ndarray, refused: np.ndarray, precision: Any, first_row: int) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._ext import cells
 from ..errors import InputError
 
 BLOCK_ROWS = 8192  # 8,192 rows of 28 float32 features are 0.9 MB: in the second-level cache
@@ -33,6 +34,17 @@ def is_kernel_ready(array: np.ndarray) -> bool:
     return array.dtype.char in "fd" and array.dtype.isnative and array.flags.aligned
 
 
+# From here on float32 rounds a double to infinity: half a unit above its largest, the tie going up.
+ROUNDS_TO_INFINITY = 2.0**128 - 2.0**103
+
+
+def scan(array: np.ndarray, precision: Any) -> tuple[bool, bool]:
+    """Whether a 2-D float array holds NaN, and whether it holds what is infinite once rounded to ``precision``."""
+    if not is_kernel_ready(array):
+        array = np.require(array, array.dtype.newbyteorder("="), "A")
+    return cells.scan(array, ROUNDS_TO_INFINITY if np.dtype(precision) == np.float32 else np.inf)
+
+
 def array_blocks(array: np.ndarray, dtype: Any) -> Iterator[np.ndarray]:
     """Rows of a 2-D array as float blocks: the array itself where a kernel reads it, else cast to ``dtype``."""
     if is_kernel_ready(array):
@@ -50,9 +62,7 @@ def cast(array: np.ndarray, dtype: Any) -> np.ndarray:
         raise InputError(f"cannot read {array.dtype} cells as {np.dtype(dtype)}: {error}") from error
 
 
-def column_blocks(
-    n_rows: int, columns: list[Callable[[int, int], np.ndarray]], dtype: Any
-) -> Iterator[np.ndarray]:
+def column_blocks(n_rows: int, columns: list[Callable[[int, int], np.ndarray]], dtype: Any) -> Iterator[np.ndarray]:
     """Blocks filled column by column; ``columns[j](start, stop)`` gives the cells of column j."""
     buffer = np.empty((len(columns), min(n_rows, BLOCK_ROWS)), dtype)
     for start in range(0, n_rows, BLOCK_ROWS):

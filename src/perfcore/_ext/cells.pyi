@@ -1,0 +1,3 @@
+import numpy as np
+
+def scan(X: np.ndarray, bound: float) -> tuple[bool, bool]: ...
