@@ -31,5 +31,5 @@ def resolve(n_threads: int | None) -> int:
     if n_threads is None:
         return available()
     if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads.__index__() < 1:
-        raise ConfigurationError(f"n_threads: allowed are None (all available) or a whole number from 1, got {n_threads!r}")
+        raise ConfigurationError(f"n_threads={n_threads!r}: allowed are None (all available) and whole numbers from 1")
     return n_threads.__index__()
