@@ -171,10 +171,11 @@ def test_numbered_and_layered_column_names(assert_same_bits):
             assert_same_bits(theirs(frame), fast(frame))
 
 
-@pytest.mark.parametrize(
-@pytest.mark.parametrize("column", [["a"] * N, [None] * N, pd.date_range("2020", periods=N)], ids=["a", "None", "date"])
-              "int64[pyarrow]", "double[pyarrow]", "bool[pyarrow]", "Sparse[float]"],
-)  # fmt: skip
+NUMBER_TYPES = ["int8", "uint16", "int64", "float16", "float64", "bool", "Int64", "UInt8", "Float32", "Float64"]
+NUMBER_TYPES += ["boolean", "int64[pyarrow]", "double[pyarrow]", "bool[pyarrow]", "Sparse[float]"]
+
+
+@pytest.mark.parametrize("dtype", NUMBER_TYPES)
 def test_frame_columns_of_any_number_type(dtype, assert_same_bits):
     if "pyarrow" in dtype:
         pytest.importorskip("pyarrow")
