@@ -35,9 +35,8 @@ class FrameReader:
 
     def blocks(self, X: Any) -> Iterator[np.ndarray]:
         self._check_names(X)
-        if all(isinstance(t, np.dtype) and t == X.dtypes.iloc[0] and t.char in "fd" for t in X.dtypes):
-            if self._reads_plain(X):
-                return (X.iloc[start : start + BLOCK_ROWS].to_numpy() for start in range(0, len(X), BLOCK_ROWS))
+        if self._is_plain(set(X.dtypes.tolist())) and len(X.columns) == self.inputs.n_features:
+            return (X.iloc[start : start + BLOCK_ROWS].to_numpy() for start in range(0, len(X), BLOCK_ROWS))
         recodes = self._recodes(X)
         columns = [self._column(X.iloc[:, j], j, recodes) for j in range(len(X.columns))]
         columns += [_absent] * (self.inputs.n_features - len(columns))
@@ -58,10 +57,15 @@ class FrameReader:
                 + (f"; unknown {unknown}" if unknown else "")
             )
 
-    def _reads_plain(self, X: Any) -> bool:
+    def _is_plain(self, dtypes: set[Any]) -> bool:
+        """Whether the frame's cells, all of one float type, are what the kernel reads."""
         inputs = self.inputs
         takes_codes = inputs.categories is None or inputs.through_dmatrix
-        return len(X.columns) == inputs.n_features and np.isnan(inputs.missing) and takes_codes
+        return (
+            dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}
+            and len(dtypes) == 1
+            and (np.isnan(inputs.missing) and takes_codes)
+        )
 
     def _recodes(self, X: Any) -> bool:
         """Whether category columns are recoded to the remembered categories; their kinds must agree then."""
