@@ -53,7 +53,7 @@ enum class Input { floats, doubles_rounded, doubles };
 template <Input input>
 using Number = std::conditional_t<input == Input::floats, float, double>;
 
-// 64 rows of a table, a feature at a time: feature f's cells at tile[64 * f], rows past the last repeating it.
+// 64 rows of a table, a column at a time: tile column c at tile[64 * c], rows past the last repeating it.
 //
 // Rows that lie together are transposed in registers. A broadcast load puts a row's piece of 16 bytes into the lane
 // where its cells belong, so that only the exchange within lanes is left to the shuffle port.
@@ -93,21 +93,25 @@ inline void transpose(const char* const row[16], double* to) {  // 2 columns of 
 }
 
 template <class Real>
-void fill_tile(const Table& x, int64_t row, int64_t n, int32_t n_features, Real* tile) {
-    constexpr int32_t TOGETHER = 16 / sizeof(Real);
-    const bool is_packed = x.column_stride == sizeof(Real);
+void fill_tile(const Plan& plan, const Table& x, int64_t row, int64_t n, Real* tile) {
+    constexpr int64_t SIZE = sizeof(Real), TOGETHER = 16 / SIZE;
     const char* row_at[64];
     for (int64_t i = 0; i < 64; ++i) row_at[i] = x.data + (row + (i < n ? i : n - 1)) * x.row_stride;
-    int32_t f = 0;
-    for (; is_packed && f + TOGETHER <= n_features; f += TOGETHER)
-        for (int group = 0; group < 64; group += 16) {
-            const char* piece[16];
-            for (int i = 0; i < 16; ++i) piece[i] = row_at[group + i] + f * static_cast<int64_t>(sizeof(Real));
-            transpose(piece, tile + 64 * f + group);
+    for (const int32_t first : plan.tile_groups) {
+        if (x.column_stride == SIZE && first + 4 <= plan.n_features) {
+            for (int64_t c = 0; c < 4; c += TOGETHER)
+                for (int group = 0; group < 64; group += 16) {
+                    const char* piece[16];
+                    for (int i = 0; i < 16; ++i) piece[i] = row_at[group + i] + (first + c) * SIZE;
+                    transpose(piece, tile + 64 * c + group);
+                }
+        } else {
+            for (int64_t c = 0; c < 4 && first + c < plan.n_features; ++c)
+                for (int i = 0; i < 64; ++i)
+                    std::memcpy(tile + 64 * c + i, row_at[i] + (first + c) * x.column_stride, sizeof(Real));
         }
-    for (; f < n_features; ++f)
-        for (int i = 0; i < 64; ++i)
-            std::memcpy(tile + 64 * f + i, row_at[i] + f * x.column_stride, sizeof(Real));
+        tile += 4 * 64;
+    }
 }
 
 template <Input input>
@@ -260,9 +264,9 @@ template <Input input>
 void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
     Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
     for (int64_t first = 0; first < n; first += 64) {
-        fill_tile(x, row + first, n - first, plan.n_features, cells);
+        fill_tile(plan, x, row + first, n - first, cells);
         for (const NumericFeature& f : plan.numeric)
-            bin_feature<input>(plan, f, cells + 64 * static_cast<int64_t>(f.feature), codes + first / 8);
+            bin_feature<input>(plan, f, cells + 64 * f.tile_column, codes + first / 8);
     }
 }
 

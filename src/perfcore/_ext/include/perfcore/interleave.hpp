@@ -4,12 +4,13 @@
 // tree; for a single row, eight trees are gone down side by side. Nodes are packed to 16 bytes, siblings lie side by
 // side, and a step is free of branches:
 //
-//   node   [ threshold: double | left: u32 | feature: u32 ]     next = left + (goes right)
+//   node   [ threshold: double | left: u32 | column: u32 ]     next = left + (goes right)
 //
 // A leaf is a node that leads to itself, so that walks of different lengths need no care. What a block of rows does
 // not need is left out of its steps: NaN where it has none, zeros and categories where the forest has none.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -23,7 +24,7 @@ constexpr int LANES = 8;
 constexpr int64_t BLOCK_ROWS = 64;
 struct Node {
     double threshold;
-    uint32_t left, feature;
+    uint32_t left, column;
 };
 
 enum class Care { none, nan, all };  // what a step must look out for
@@ -31,6 +32,12 @@ enum class Care { none, nan, all };  // what a step must look out for
 class Packed {
   public:
     explicit Packed(const ForestView& forest) : f_(forest) {
+        columns_.assign(f_.feature, f_.feature + f_.n_nodes);
+        std::sort(columns_.begin(), columns_.end());
+        columns_.erase(std::unique(columns_.begin(), columns_.end()), columns_.end());
+        const auto place = [&](int32_t feature) {
+            return static_cast<uint32_t>(std::lower_bound(columns_.begin(), columns_.end(), feature) - columns_.begin());
+        };
         nodes_.reserve(static_cast<size_t>(f_.n_nodes + f_.n_leaves));
         number_.reserve(nodes_.capacity());
         flags_.reserve(nodes_.capacity());
@@ -48,7 +55,7 @@ class Packed {
                     continue;
                 }
                 const uint32_t left = room_for(2);
-                nodes_[at] = {f_.threshold[from], left, static_cast<uint32_t>(f_.feature[from])};
+                nodes_[at] = {f_.threshold[from], left, place(f_.feature[from])};
                 number_[at] = from;
                 flags_[at] = f_.flags[from];
                 is_plain_ &= (f_.flags[from] & (ZERO_MISSING | CATEGORICAL)) == 0;
@@ -61,7 +68,7 @@ class Packed {
     int64_t bytes() const { return static_cast<int64_t>(nodes_.size() * (sizeof(Node) + 5) + root_.size() * 4); }
 
     // Doubles of scratch space that the calls below need.
-    int64_t scratch_cells() const { return BLOCK_ROWS * (f_.n_features > 0 ? f_.n_features : 1); }
+    int64_t scratch_cells() const { return BLOCK_ROWS * width(); }
 
     template <typename Real>
     void predict(const Table& x, int64_t begin, int64_t end, double* cells, Real* out) const {
@@ -85,6 +92,8 @@ class Packed {
     }
 
   private:
+    int64_t width() const { return columns_.empty() ? 1 : static_cast<int64_t>(columns_.size()); }
+
     uint32_t room_for(uint32_t n) {
         const uint32_t at = static_cast<uint32_t>(nodes_.size());
         nodes_.resize(at + n);
@@ -109,14 +118,16 @@ class Packed {
         }
     }
 
-    // The cells as nodes compare them; whether one is NaN.
+    // The cells that any node asks for, as nodes compare them; whether one is NaN.
     bool copy(const Table& x, int64_t first, int64_t n, double* cells) const {
         bool has_nan = false;
-        for (int64_t i = 0; i < n; ++i)
-            for (int32_t j = 0; j < f_.n_features; ++j, ++cells) {
-                *cells = walk::cell(f_, x, first + i, j);
-                has_nan |= *cells != *cells;
+        for (int64_t i = 0; i < n; ++i, cells += width()) {
+            cells[0] = 0.0;  // leaves ask for the first column, even where there is none
+            for (size_t j = 0; j < columns_.size(); ++j) {
+                cells[j] = walk::cell(f_, x, first + i, columns_[j]);
+                has_nan |= cells[j] != cells[j];
             }
+        }
         return has_nan;
     }
 
@@ -126,7 +137,7 @@ class Packed {
         uint32_t at[LANES];
         if (n < LANES) {
             for (int64_t i = 0; i < n; ++i) {
-                for (int lane = 0; lane < LANES; ++lane) row[lane] = cells + i * f_.n_features;
+                for (int lane = 0; lane < LANES; ++lane) row[lane] = cells + i * width();
                 for (int64_t tree = 0; tree < f_.n_trees; tree += LANES) {
                     const int64_t left = f_.n_trees - tree, lanes = left < LANES ? left : LANES;
                     for (int lane = 0; lane < LANES; ++lane) at[lane] = root_[tree + (lane < lanes ? lane : 0)];
@@ -140,7 +151,7 @@ class Packed {
             for (int64_t i = 0; i < n; i += LANES) {
                 const int64_t from = i + LANES <= n ? i : n - LANES;  // the last eight may repeat some rows' walks
                 for (int lane = 0; lane < LANES; ++lane) {
-                    row[lane] = cells + (from + lane) * f_.n_features;
+                    row[lane] = cells + (from + lane) * width();
                     at[lane] = root_[tree];
                 }
                 descend<CARE>(row, at);
@@ -163,7 +174,7 @@ class Packed {
     template <Care CARE>
     uint32_t step(const double* row, uint32_t at) const {
         const Node& node = nodes_[at];
-        const double v = row[node.feature];
+        const double v = row[node.column];
         if constexpr (CARE == Care::none) {
             return node.left + static_cast<uint32_t>(!(v <= node.threshold));
         } else {
@@ -178,6 +189,7 @@ class Packed {
 
     const ForestView& f_;
     bool is_plain_ = true;
+    std::vector<int32_t> columns_;  // of the table, those that are asked for
     std::vector<Node> nodes_;
     std::vector<int32_t> number_;  // of the node or the leaf in the forest
     std::vector<uint8_t> flags_;

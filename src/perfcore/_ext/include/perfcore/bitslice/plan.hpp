@@ -44,6 +44,7 @@ struct Question {
 
 struct NumericFeature {
     int32_t feature, n_thresholds, levels;
+    int64_t tile_column;  // see tile_groups
     int64_t heap;       // into heap32 (and heap64): 2^levels pivots, the root at 1
     int64_t sorted;     // into floors and exact: the thresholds in ascending order
     int64_t code_plane;  // levels planes, then one of NaN, then one of zeros
@@ -95,6 +96,7 @@ struct Plan {
     int64_t plane_bytes, n_slots, n_masks, n_code_planes, largest_table_planes;
 
     std::vector<NumericFeature> numeric;
+    std::vector<int32_t> tile_groups;  // columns that are asked for, four side by side: the first of each four
     std::vector<CategoricalFeature> categorical;
     std::vector<Question> questions;
     std::vector<CategoryQuestion> category_questions;
@@ -112,7 +114,7 @@ struct Plan {
 
     int64_t block_rows() const { return static_cast<int64_t>(vectors) * ROWS_PER_VECTOR; }
     int64_t masks_at() const { return (2 + n_slots) * plane_bytes; }
-    int64_t tile_bytes() const { return int64_t{64} * 8 * n_features; }  // lies where the masks will be
+    int64_t tile_bytes() const { return static_cast<int64_t>(tile_groups.size()) * 4 * 64 * 8; }
     int64_t codes_at() const { return masks_at() + std::max(n_masks * plane_bytes, tile_bytes()); }
     int64_t work_at() const { return codes_at() + n_code_planes * plane_bytes; }
     int64_t ids_at() const { return work_at() + largest_table_planes * plane_bytes; }

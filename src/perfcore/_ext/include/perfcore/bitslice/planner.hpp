@@ -89,6 +89,9 @@ class Planner {
 
             NumericFeature numeric{};
             numeric.feature = asked[begin].feature;
+            const int32_t group = numeric.feature / 4 * 4;
+            if (p_->tile_groups.empty() || p_->tile_groups.back() != group) p_->tile_groups.push_back(group);
+            numeric.tile_column = 4 * static_cast<int64_t>(p_->tile_groups.size() - 1) + numeric.feature % 4;
             numeric.question_begin = static_cast<int32_t>(p_->questions.size());
             add_thresholds(numeric, sorted);
             for (size_t i = begin; i < end; ++i) {
