@@ -33,10 +33,12 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
 
 def _read_file(path: str, iteration_range: tuple[int, int] | None) -> Model:
     with open(path, "rb") as file:
-        head = file.read(64)
+        head = file.read(512)
+    # XGBoost's legacy binary: 136 bytes of numbers, then the names of the objective and the booster.
+    is_legacy = head.startswith(b"binf") or any(name in head[136:] for name in (b"gbtree", b"gblinear", b"dart"))
     if head.startswith(b"tree"):
         from .lightgbm import read_file
-    elif head[:1] == b"{" or head.startswith(b"binf") or head[:1] == b"\x00":
+    elif head[:1] == b"{" or is_legacy:
         from .xgboost import read_file
     elif head.startswith(b"\x93PCORE"):
         raise ModelFormatError(f"{path} is a perfcore file: open it with perfcore.load")
