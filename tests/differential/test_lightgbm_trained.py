@@ -150,6 +150,10 @@ def test_reg_sqrt(check, objective):
     check(train(objective, reg_sqrt=True))
 
 
+def test_reg_sqrt_of_linear_leaves_that_add_up_to_nan(check):
+    check(train("regression", reg_sqrt=True, linear_tree=True, no_categories=True))
+
+
 @pytest.mark.parametrize("sigmoid", [0.5, 1.1, 2.3, 0.712345678912, 1 / 3, 17.123456789012345])
 @pytest.mark.parametrize("objective", ["binary", "multiclassova"])
 def test_the_sigmoid_of_a_booster_still_in_training_has_more_digits_than_its_text(objective, sigmoid, assert_same_bits):

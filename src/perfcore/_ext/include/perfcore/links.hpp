@@ -26,9 +26,9 @@ inline void log1p_exp(double* x, int64_t n) {
     for (int64_t i = 0; i < n; ++i) x[i] = std::log1p(std::exp(x[i]));
 }
 
-// LightGBM regression with reg_sqrt.
+// LightGBM regression with reg_sqrt, by Common::Sign, which is 0 for NaN.
 inline void signed_square(double* x, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) x[i] = std::copysign(1.0, x[i]) * x[i] * x[i];
+    for (int64_t i = 0; i < n; ++i) x[i] = ((x[i] > 0.0) - (x[i] < 0.0)) * x[i] * x[i];
 }
 
 // LightGBM Common::Softmax.
