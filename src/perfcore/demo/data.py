@@ -123,7 +123,7 @@ def _read(path: str) -> Any:
         if parts[-1:] in (["parquet"], ["pq"]):
             frame = pd.read_parquet(path)
         elif {"csv", "tsv", "txt"} & set(parts):
-            frame = pd.read_csv(path, sep=_separator(path), low_memory=False)
+            frame = pd.read_csv(path, sep=_separator(path), skipinitialspace=True, low_memory=False)
         else:
             raise ConfigurationError(f"{path}: allowed are .csv, .tsv, .txt (also .gz) and .parquet")
     except (ValueError, OSError) as error:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ class Effort:
 
     trees: int = 500
     rows: int = 100_000
-    seconds: float = 4.0  # for the many rows of one model
+    seconds: float = 3.0  # for the rounds of many rows of one model
+    seconds_a_call: float = 0.6  # for the source and many rows
     all_threads: int = threads.available()
 
 
@@ -109,9 +111,10 @@ def _time(fast: Predictor, model: Any, table: Any, effort: Effort) -> dict[str, 
     name = "predict_proba" if hasattr(fast, "predict_proba") else "predict"
     source, own = getattr(model, name), getattr(fast, name)
     drawn = np.random.default_rng(0).integers(len(table), size=effort.rows)
-    many, singles = take(table, drawn), [take(table, drawn[i : i + 1]) for i in range(20)]
+    singles = [take(table, drawn[i : i + 1]) for i in range(20)]
     own_one, rows = _single(fast, name, singles)
     with threads_of(model, 1):
+        many = take(table, drawn[: _affordable(source, take(table, drawn[:10_000]), effort)])
         _hold_equal(name, source(many), own(many, n_threads=1))
         single = {
             "source": lambda: [source(each) for each in singles],
@@ -145,6 +148,15 @@ def _many_rows(source: Callable, own: Callable, table: Any, n_threads: int, effo
     calls = {"source": lambda: source(table), "perfcore": lambda: own(table, n_threads=n_threads)}
     seconds = effort.seconds if n_threads == 1 else effort.seconds / 2
     return Timing.of(interleaved(calls, rounds=(3, 9), seconds=seconds, least=0.01), len(table))
+
+
+def _affordable(source: Callable, sample: Any, effort: Effort) -> int:
+    """As many rows as the source answers in the time that one call may take, at least those of the sample."""
+    begin = perf_counter()
+    source(sample)
+    rows = len(sample) * effort.seconds_a_call / (perf_counter() - begin)
+    thousands = int(rows) // 1000 * 1000
+    return min(effort.rows, max(thousands, len(sample)))
 
 
 def _hold_equal(name: str, expected: np.ndarray, got: np.ndarray) -> None:

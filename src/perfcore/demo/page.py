@@ -140,7 +140,8 @@ def _table(report: Report) -> str:
 
 
 def _row(each: Measurement) -> str:
-    details = [detail for detail in (each.task, each.method, each.shape) if detail]
+    many = f"{each.n_rows:,} rows" if each.n_rows else ""
+    details = [detail for detail in (each.task, each.method, each.shape, many) if detail]
     name = f"{escape(each.model)}<small>{escape(' · '.join(details))}</small>"
     if each.problem is not None:
         verdict = "refused" if each.refused else '<span class="bad">NOT EQUAL</span>'

@@ -32,7 +32,13 @@ def show(report: Report) -> None:
     table = Table(box=box.SIMPLE_HEAD, title="Same bits, sooner", title_justify="left", title_style="bold")
     table.add_column("model, data", overflow="fold")
     table.add_column("bits")
-    for title in ("one row: source → perfcore", "", "many rows: source → perfcore", "", f"{report.n_threads} threads"):
+    for title in (
+        "one row:\nsource → perfcore",
+        "",
+        "many rows:\nsource → perfcore",
+        "",
+        f"{report.n_threads} threads",
+    ):
         table.add_column(title, justify="right")
     for each in report.measurements:
         table.add_row(f"[bold]{escape(each.model)}[/]\n[dim]{escape(each.task)}[/]", *_cells(each))
@@ -43,13 +49,15 @@ def show(report: Report) -> None:
 
 def legend(report: Report) -> list[str]:
     """How the numbers were measured, in sentences."""
-    n_rows = max((each.n_rows for each in report.measurements), default=0)
+    counts = [each.n_rows for each in report.measurements if each.n_rows] or [0]
+    n_rows = f"{min(counts):,} to {max(counts):,}" if min(counts) < max(counts) else f"{max(counts):,}"
     return [
         *report.notes,
         "Equal: dtype, shape and every bit of every method on the test rows, live and from a saved file, "
         "and of the timed answers.",
-        f"One row: the source's method on a table of one row, perfcore's on one row. Many: {n_rows:,} rows drawn from "
-        "the data. One thread on both sides, but for the last column, where both have all.",
+        "One row: the source's method on a table of one row, perfcore's on one row. "
+        f"Many: {n_rows} rows drawn from the data, fewer where the source is slow; times are a row.",
+        "One thread on both sides, but for the last column, where both have all.",
         "Both sides take turns; medians of the rounds.",
     ]
 
