@@ -280,6 +280,8 @@ def test_a_model_of_arrays_reads_the_codes_of_a_frames_categories(booster, asser
     agree(
         booster, pd.DataFrame(X[:50]).assign(c=pd.Categorical(list("ab") * 25)).iloc[:, [0, 1, 2, 4]], assert_same_bits
     )
+    twice = pd.DataFrame(X[:50]).assign(c=pd.Categorical(list("ab") * 25)).iloc[:, [0, 1, 4, 4]]
+    agree(booster, twice, assert_same_bits)
 
 
 def test_a_row_by_name_is_a_frame_of_one_row(frame_booster, frame_estimator, assert_same_bits):

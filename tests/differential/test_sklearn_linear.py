@@ -122,6 +122,19 @@ def test_other_linear_models_are_refused():
         perfcore.compile(model)
 
 
+@pytest.mark.parametrize("cell", [np.nan, np.inf])
+def test_cells_of_half_precision_must_be_finite_too(cell):
+    model = Ridge().fit(X, TARGETS["one"])
+    table = X[:5].astype(np.float16)
+    table[3, 1] = cell
+    fast = perfcore.compile(model)
+    for predict in (model.predict, fast.predict):
+        with pytest.raises(ValueError, match="NaN|infinity"):
+            predict(table)
+    with pytest.raises(perfcore.InputError, match="NaN|infinity"):
+        fast.predict_one(table[3])
+
+
 def test_the_model_keeps_a_copy(assert_same_bits):
     model = Ridge().fit(X, TARGETS["seven"])
     expected, fast = model.predict(X), perfcore.compile(model)

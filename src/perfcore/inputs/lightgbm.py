@@ -107,6 +107,9 @@ class LightGBMInputs:
 
     def _code_tables(self, X: Any, categorical: list[int]) -> dict[int, np.ndarray]:
         """For each category column: the model's code for each of the column's own, and NaN at the end."""
+        twice = [str(X.columns[j]) for j in categorical if (X.columns == X.columns[j]).sum() > 1]
+        if twice:
+            raise InputError(f"category columns whose names are there twice: {twice}")
         known = self.pandas_categorical
         if known is None:  # a model that never saw a category column reads the frame's own codes
             return {j: _code_table(X.dtypes.iloc[j], None) for j in categorical}
@@ -115,9 +118,6 @@ class LightGBMInputs:
                 f"train and valid dataset categorical_feature do not match: the table has {len(categorical)} category "
                 f"columns {[str(X.columns[j]) for j in categorical]}, the training table had {len(known)}"
             )
-        twice = [str(X.columns[j]) for j in categorical if (X.columns == X.columns[j]).sum() > 1]
-        if twice:
-            raise InputError(f"category columns whose names are there twice: {twice}")
         return {j: _code_table(X.dtypes.iloc[j], values) for j, values in zip(categorical, known, strict=True)}
 
     # -- one row by name -------------------------------------------------------------------------------

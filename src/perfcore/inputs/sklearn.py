@@ -67,8 +67,10 @@ def check_names(names: tuple[str, ...] | None, table: tuple[str, ...] | None, es
 
 def check_cells(block: np.ndarray, precision: Any, allows: str, first_row: int = 0) -> None:
     """Refuse cells that scikit-learn's _assert_all_finite refuses; ``precision``: the dtype that it would see."""
-    if allows == ANYTHING or block.dtype.char not in "fd" or not block.size:
+    if allows == ANYTHING or block.dtype.char not in "efd" or not block.size:
         return
+    if block.dtype.char == "e":
+        block = block.astype(np.float32)
     nan, large = scan(block, precision)
     if large or (nan and allows == FINITE):
         bound = ROUNDS_TO_INFINITY if precision == np.float32 and block.dtype.itemsize > 4 else np.inf
