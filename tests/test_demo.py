@@ -219,8 +219,8 @@ def test_calls_take_turns_beginning_in_turn():
 
 
 def test_a_ratio_is_taken_round_by_round():
-    slow, fast = np.array([10.0, 30.0, 80.0]), np.array([1.0, 2.0, 4.0])
-    assert clock.Ratio.of(slow, fast) == (15.0, 10.0, 20.0)
+    slow, fast = np.array([8.0, 20.0, 60.0, 60.0, 10.0]), np.array([1.0, 2.0, 5.0, 4.0, 5.0])
+    assert clock.Ratio.of(slow, fast) == (10.0, 8.0, 12.0)
 
 
 def test_a_refused_model_is_no_failure():

@@ -41,6 +41,7 @@ def run(data: str | None, target: str | None, out: str, effort: Effort | None = 
         raise ConfigurationError(f"demo: no folder {file.parent} to write {file.name} into")
     # LightGBM trains on arrays under names it makes up, and scikit-learn then warns at each of its predictions.
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
+    warnings.filterwarnings("ignore", message="lbfgs failed to converge")  # how good a model is does not matter here
     tasks = bundled_tasks() if data is None or target is None else [file_task(data, target)]
     effort = effort or Effort()
     measurements = [

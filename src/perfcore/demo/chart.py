@@ -11,7 +11,7 @@ STEP, BAR = 44, 18
 
 @dataclass(frozen=True)
 class Bar:
-    """One model: how many times as fast, and between which extremes of the rounds."""
+    """One model: how many times as fast, and the quartiles of the rounds."""
 
     name: str
     detail: str
@@ -24,7 +24,7 @@ class Bar:
 
 
 def draw(bars: list[Bar], title: str) -> str:
-    """Horizontal bars from zero, on a linear scale; the whiskers are the slowest and fastest round."""
+    """Horizontal bars from zero, on a linear scale; the whiskers span the middle half of the rounds."""
     longest = max((bar.high for bar in bars), default=1.0)
     scale = (WIDTH - LABEL - VALUE) / max(longest, 2.0)
     height = STEP * len(bars) + 34
@@ -43,7 +43,7 @@ def _bar(bar: Bar, y: float, scale: float) -> str:
     length, middle = max(bar.ratio * scale, 1.5), y + BAR / 2
     low, high, end = LABEL + bar.low * scale, LABEL + bar.high * scale, LABEL + max(bar.ratio, bar.high) * scale + 8
     return (
-        f"<g><title>{escape(bar.name)}: {escape(bar.value)}, rounds {bar.low:.1f} to {bar.high:.1f}</title>"
+        f"<g><title>{escape(bar.name)}: {escape(bar.value)}, half of the rounds {bar.low:.1f} to {bar.high:.1f}</title>"
         f'<text class="name" x="{LABEL - 12}" y="{middle - 1:.1f}" text-anchor="end">{escape(bar.name)}</text>'
         f'<text class="detail" x="{LABEL - 12}" y="{middle + 13:.1f}" text-anchor="end">{escape(bar.detail)}</text>'
         f'<rect class="{bar.colour}" x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR}" rx="3"/>'

@@ -52,7 +52,7 @@ def _mean(call: Callable[[], Any], repeats: int) -> float:
 
 
 class Ratio(NamedTuple):
-    """How many times as long one side takes as the other: the median of the rounds, and their extremes."""
+    """How many times as long one side takes as the other: the median of the rounds, and their quartiles."""
 
     median: float
     low: float
@@ -62,4 +62,5 @@ class Ratio(NamedTuple):
     def of(cls, slow: np.ndarray, fast: np.ndarray) -> Ratio:
         """Both by round: what was measured side by side is divided."""
         quotients = slow / fast
-        return cls(float(np.median(quotients)), float(quotients.min()), float(quotients.max()))
+        low, median, high = np.quantile(quotients, [0.25, 0.5, 0.75])
+        return cls(float(median), float(low), float(high))

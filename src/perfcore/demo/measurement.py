@@ -85,7 +85,9 @@ def measure(candidate: Candidate, task: Task, effort: Effort) -> Measurement:
 def _shape(fast: Predictor) -> dict[str, Any]:
     described = fast._description()
     kernel = ", ".join(described[name] for name in ("kernel", "instruction set") if name in described)
-    return {"shape": described.get("trees", f"{described['features']} coefficients"), "kernel": kernel}
+    if "trees" not in described:
+        return {"shape": f"{described['features']} features", "kernel": kernel}
+    return {"shape": described["trees"].replace(" with", " trees with", 1), "kernel": kernel}
 
 
 def _prove(fast: Predictor, model: Any, table: Any) -> str:

@@ -74,7 +74,7 @@ their source bit by bit, and timed against it.</p>
 {_chart(report, "one_row")}</section>
 <section><h2>All numbers</h2><div class="scroll">{_table(report)}</div></section>
 <section><h2>How it was measured</h2><ul>{sentences}
-<li>Bars are medians; the line upon a bar spans the slowest and the fastest round.</li></ul>
+<li>Bars are medians; the line upon a bar spans the middle half of the rounds.</li></ul>
 <dl>{machine}</dl></section>"""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -141,7 +141,7 @@ def _table(report: Report) -> str:
 
 def _row(each: Measurement) -> str:
     many = f"{each.n_rows:,} rows" if each.n_rows else ""
-    details = [detail for detail in (each.task, each.method, each.shape, many) if detail]
+    details = [detail for detail in (each.task, each.method, each.shape, each.kernel, many) if detail]
     name = f"{escape(each.model)}<small>{escape(' · '.join(details))}</small>"
     if each.problem is not None:
         verdict = "refused" if each.refused else '<span class="bad">NOT EQUAL</span>'
