@@ -1,5 +1,7 @@
 """Every kernel, on every instruction set that this machine has, against the plain walk: the same bits."""
 
+import os
+import signal
 import threading
 
 import hypothesis
@@ -9,6 +11,7 @@ from forests import Recipe, layouts, make_forest, make_table
 from hypothesis import strategies as st
 
 from perfcore._ext.forest import ForestKernel, instruction_sets
+from perfcore.model import Forest, Tree
 
 recipes = st.builds(
     Recipe,
@@ -67,15 +70,67 @@ def test_large_trees_answer_as_the_plain_walk_does(isa, max_leaves, grown):
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
 
 
+def ladder(*leaf_counts):
+    """Chains over one feature: right is the next node, and every node has a threshold of its own."""
+    trees, first = [], 0
+    for n_leaves in leaf_counts:
+        node = np.arange(n_leaves - 1)
+        right = np.append(node[1:], ~(n_leaves - 1)) if n_leaves > 1 else node
+        flags = node % 2  # NAN_LEFT
+        trees.append(Tree(0 * node, first + node, ~node, right, flags, value=np.arange(n_leaves) / 7))
+        first += n_leaves - 1
+    return Forest.from_trees(trees, n_features=1, n_outputs=1, precision="float64", dtype="float64")
+
+
 @pytest.mark.parametrize("isa", instruction_sets())
-@pytest.mark.parametrize("wide", [dict(n_thresholds=6000), dict(max_leaves=9000, n_thresholds=200)])
-def test_forests_too_large_to_slice_are_walked(isa, wide):
-    recipe = Recipe(seed=5, n_features=1, n_trees=2, **{"max_leaves": 9000, **wide})
-    forest, numbers = make_forest(recipe)
+@pytest.mark.parametrize(
+    "leaf_counts", [[1], [2], [16], [17], [32], [33], [64], [65], [256], [257], [4096], [2049, 2048]]
+)
+def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, leaf_counts):
+    forest = ladder(*leaf_counts)
+    places = np.arange(-1.0, sum(leaf_counts) + 1)
+    X = np.concatenate([places, np.nextafter(places, np.inf), np.nextafter(places, -np.inf), [np.nan]])[:, None]
     kernel = ForestKernel(forest, "bitslice", isa)
-    X = make_table(recipe, numbers, 100)
+    assert kernel.kernel == "bitslice"
+    for table in (X, X.astype(np.float32)):
+        assert bits(kernel.predict(table)) == bits(ForestKernel(forest, "walk").predict(table))
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("leaf_counts", [[4097], [2049, 2049]])
+def test_forests_too_large_to_slice_are_walked(isa, leaf_counts):
+    forest = ladder(*leaf_counts)
+    kernel = ForestKernel(forest, "bitslice", isa)
+    X = np.arange(-1.0, 5000.0)[:, None]
     assert (kernel.kernel, kernel.isa) == ("interleave", "portable")
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_forked_in_the_midst_of_an_answer_answers():
+    forest, numbers = make_forest(Recipe(seed=3, n_trees=1, max_leaves=4, n_features=2))
+    X = np.zeros((200_000, 2))
+    kernel = ForestKernel(forest)
+    expected = bits(kernel.predict(X[:1]))
+    done = threading.Event()
+
+    def ask():
+        while not done.is_set():
+            kernel.predict(X, n_threads=4)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)  # a child that hangs ends here, not well
+                os._exit(0 if bits(kernel.predict(X[:1])) == expected else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        asking.join()
 
 
 @pytest.mark.parametrize("isa", instruction_sets())

@@ -8,7 +8,14 @@
 
 #include <immintrin.h>
 
+#include <array>
 #include <type_traits>
+
+bool perfcore::bitslice::avx512::supported() {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
+}
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni"))), \
@@ -57,6 +64,9 @@ using Number = std::conditional_t<input == Input::floats, float, double>;
 //
 // Rows that lie together are transposed in registers. A broadcast load puts a row's piece of 16 bytes into the lane
 // where its cells belong, so that only the exchange within lanes is left to the shuffle port.
+inline __m512d low_pairs(__m512 a, __m512 b) { return _mm512_castps_pd(_mm512_unpacklo_ps(a, b)); }
+inline __m512d high_pairs(__m512 a, __m512 b) { return _mm512_castps_pd(_mm512_unpackhi_ps(a, b)); }
+
 inline void transpose(const char* const row[16], float* to) {  // 4 columns of 16 rows
     __m512 r[4];
     for (int i = 0; i < 4; ++i) {
@@ -66,11 +76,8 @@ inline void transpose(const char* const row[16], float* to) {  // 4 columns of 1
         r[i] = _mm512_mask_broadcast_f32x4(r[i], 0x0F00, piece(2));
         r[i] = _mm512_mask_broadcast_f32x4(r[i], 0xF000, piece(3));
     }
-    const auto pairs = [](__m512 a, __m512 b, bool high) {
-        return _mm512_castps_pd(high ? _mm512_unpackhi_ps(a, b) : _mm512_unpacklo_ps(a, b));
-    };
-    const __m512d a = pairs(r[0], r[1], false), b = pairs(r[2], r[3], false);
-    const __m512d c = pairs(r[0], r[1], true), d = pairs(r[2], r[3], true);
+    const __m512d a = low_pairs(r[0], r[1]), b = low_pairs(r[2], r[3]);
+    const __m512d c = high_pairs(r[0], r[1]), d = high_pairs(r[2], r[3]);
     _mm512_store_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
     _mm512_store_ps(to + 64, _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
     _mm512_store_ps(to + 128, _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)));
@@ -358,7 +365,7 @@ void add_gathered(const uint8_t* ids, int64_t n_trees, int64_t rows, const char*
 struct Isa {
     using Plane = avx512::Plane;
 
-    static uint64_t position_of(int row) {  // the byte of pack() that holds this row of 64
+    static constexpr uint64_t position_of(int row) {  // the byte of pack() that holds this row of 64
         const int m = row / 16, l = row % 16 / 4, j = row % 4;
         return static_cast<uint64_t>(16 * l + 4 * m + j);
     }
@@ -421,9 +428,9 @@ struct Isa {
     // Where the sums of each row of 512 lie, following the steps above.
     template <class Real>
     static const uint16_t* row_of() {
-        static const auto table = [] {
-            std::vector<uint16_t> t(ROWS_PER_VECTOR);
-            uint16_t row_at[64];
+        static constexpr auto TABLE = [] {
+            std::array<uint16_t, ROWS_PER_VECTOR> t{};
+            uint16_t row_at[64] = {};
             for (int row = 0; row < 64; ++row) row_at[position_of(row)] = static_cast<uint16_t>(row);
             for (int at = 0; at < ROWS_PER_VECTOR; ++at) {
                 const int group = at / 64, k = at % 64 / 16, i = at % 16;
@@ -436,17 +443,11 @@ struct Isa {
             }
             return t;
         }();
-        return table.data();
+        return TABLE.data();
     }
 };
 
 }  // namespace
-
-bool supported() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
-}
 
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out) {
     if (plan.sums_in_float) {

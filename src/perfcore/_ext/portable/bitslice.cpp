@@ -1,4 +1,6 @@
 // The bit-sliced forest in plain C++: planes are eight words, which any compiler turns into what its baseline has.
+#include <array>
+
 #include "perfcore/bitslice/bitslice.hpp"
 #include "perfcore/bitslice/block.hpp"
 
@@ -102,13 +104,13 @@ struct Isa {
 
     // Byte b of `spread` has bit b of its index as its lowest bit.
     static const uint64_t* spread() {
-        static const auto table = [] {
-            std::vector<uint64_t> t(256);
+        static constexpr auto TABLE = [] {
+            std::array<uint64_t, 256> t{};
             for (uint64_t i = 0; i < 256; ++i)
                 for (int b = 0; b < 8; ++b) t[i] |= ((i >> b) & 1u) << (8 * b);
             return t;
         }();
-        return table.data();
+        return TABLE.data();
     }
 
     static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
@@ -148,12 +150,12 @@ struct Isa {
 
     template <class Real>
     static const uint16_t* row_of() {
-        static const auto table = [] {
-            std::vector<uint16_t> t(ROWS_PER_VECTOR);
-            std::iota(t.begin(), t.end(), uint16_t{0});
+        static constexpr auto TABLE = [] {
+            std::array<uint16_t, ROWS_PER_VECTOR> t{};
+            for (uint16_t i = 0; i < ROWS_PER_VECTOR; ++i) t[i] = i;
             return t;
         }();
-        return table.data();
+        return TABLE.data();
     }
 };
 

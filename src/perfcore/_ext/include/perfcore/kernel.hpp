@@ -1,9 +1,10 @@
 // One forest, the kernels it can run on, and the choice between them.
 #pragma once
 
-#include <cstdlib>
+#include <array>
+#include <atomic>
+#include <cstring>
 #include <memory>
-#include <mutex>
 #include <new>
 
 #include "bitslice/bitslice.hpp"
@@ -21,44 +22,37 @@ enum class InstructionSet : int { portable = 0, avx512 = 2 };
 inline bool runs_here(InstructionSet isa) { return isa == InstructionSet::portable || bitslice::avx512::supported(); }
 
 // Scratch space is kept from call to call: a fresh half megabyte costs more in page faults than 100 rows take.
+// Without a lock: one that another thread holds while the process forks would never be free in the child.
 class ScratchPool {
   public:
-    explicit ScratchPool(int64_t bytes) : bytes_(bytes) {}
+    explicit ScratchPool(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {}
     ~ScratchPool() {
-        for (void* block : free_) ::operator delete(block, ALIGNMENT);
+        for (std::atomic<void*>& place : kept_) ::operator delete(place.load(), ALIGNMENT);
     }
     ScratchPool(const ScratchPool&) = delete;
     ScratchPool& operator=(const ScratchPool&) = delete;
 
     char* take() {
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            if (!free_.empty()) {
-                void* block = free_.back();
-                free_.pop_back();
-                return static_cast<char*>(block);
-            }
-        }
-        const size_t size = static_cast<size_t>(bytes_);
-        void* block = ::operator new(size, ALIGNMENT, std::nothrow);
-        if (block) std::memset(block, 0, size);
+        for (std::atomic<void*>& place : kept_)
+            if (place.load(std::memory_order_relaxed))
+                if (void* block = place.exchange(nullptr)) return static_cast<char*>(block);
+        void* block = ::operator new(bytes_, ALIGNMENT, std::nothrow);
+        if (block) std::memset(block, 0, bytes_);
         return static_cast<char*>(block);
     }
 
     void give(char* block) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        try {
-            free_.push_back(block);
-        } catch (const std::bad_alloc&) {
-            ::operator delete(block, ALIGNMENT);
+        for (std::atomic<void*>& place : kept_) {
+            void* none = nullptr;
+            if (place.compare_exchange_strong(none, block)) return;
         }
+        ::operator delete(block, ALIGNMENT);
     }
 
   private:
     static constexpr std::align_val_t ALIGNMENT{4096};
-    const int64_t bytes_;
-    std::mutex mutex_;
-    std::vector<void*> free_;
+    const size_t bytes_;
+    std::array<std::atomic<void*>, 64> kept_{};
 };
 
 class Kernel {

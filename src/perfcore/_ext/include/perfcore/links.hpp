@@ -84,9 +84,11 @@ inline void log_f32(float* x, int64_t n) {
     for (int64_t i = 0; i < n; ++i) x[i] = std::log(x[i]);
 }
 
-// XGBoost reg:quantileerror since 3.4: a row's quantiles in ascending order.
+// XGBoost reg:quantileerror since 3.4: a row's quantiles in ascending order. NaN, over which `<` alone would lead
+// std::sort out of the row, comes last.
 inline void sort_rows_f32(float* x, int64_t n, int64_t k) {
-    for (int64_t i = 0; i < n; ++i, x += k) std::sort(x, x + k);
+    const auto before = [](float a, float b) { return a < b || (a == a && b != b); };
+    for (int64_t i = 0; i < n; ++i, x += k) std::sort(x, x + k, before);
 }
 
 // XGBoost multi:softmax: the first of the largest, as std::max_element finds it (also among NaN).
