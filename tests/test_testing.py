@@ -14,7 +14,12 @@ lightgbm = pytest.importorskip("lightgbm")
 xgboost = pytest.importorskip("xgboost")
 pytest.importorskip("sklearn")
 from sklearn.datasets import load_breast_cancer, load_iris  # noqa: E402
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor  # noqa: E402
+from sklearn.ensemble import (  # noqa: E402
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import Ridge  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -78,6 +83,27 @@ def test_a_range_of_iterations_is_asked_of_both(name, models, data):
     perfcore.verify(fast, models[name], data[0], iteration_range=(1, 4))
     with pytest.raises(MismatchError):
         perfcore.verify(fast, models[name], data[0])
+
+
+@pytest.mark.parametrize("name", ["boosting", "boosting of two classes", "histograms"])
+def test_a_range_of_iterations_of_scikit_learn_is_that_of_its_stages(name, models, data):
+    made = {
+        "boosting of two classes": GradientBoostingClassifier(n_estimators=4),
+        "histograms": HistGradientBoostingClassifier(max_iter=4, max_leaf_nodes=4),
+    }
+    model = models[name] if name in models else made[name].fit(*data)
+    X = table_for(name, data)
+    fast = perfcore.compile(model, iteration_range=(0, 2))
+    perfcore.verify(fast, model, X, iteration_range=(0, 2))
+    for other in (None, (0, 1), (0, 3)):
+        with pytest.raises(MismatchError):
+            perfcore.verify(fast, model, X, iteration_range=other)
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("boosting", (1, 2)), ("boosting", (0, 0)), ("forest", (0, 2))])
+def test_a_range_that_scikit_learn_cannot_answer_for_is_refused(name, wanted, models, data):
+    with pytest.raises(ConfigurationError, match="iteration_range"):
+        perfcore.verify(perfcore.compile(models[name]), models[name], table_for(name, data), iteration_range=wanted)
 
 
 def spoiled(model, **arrays):
@@ -153,6 +179,7 @@ class FakeSource(Answering):
         (np.array([np.nan]), np.array([-np.nan]), "row 0"),
         (np.array(["a", "b"]), np.array(["a", "c"]), "row 1: .*'b'.*'c'"),
         (np.array(["a", 1], object), np.array(["a", True], object), "row 1"),
+        (np.array(["a", 0.0], object), np.array(["a", -0.0], object), "row 1"),
         ([np.zeros(2), np.zeros(2)], [np.zeros(2), np.ones(2)], "row 0"),
         ([np.zeros(2)], [np.zeros(2), np.ones(2)], "list of 1"),
         (np.zeros((2, 9)), np.ones((2, 9)), r"\.\.\."),
@@ -164,7 +191,7 @@ def test_every_kind_of_difference_is_found(source, own, words):
 
 
 @pytest.mark.parametrize(
-    "same", [np.array([np.nan, -0.0]), np.array(["a", None], object), np.empty((0, 3)), [np.ones(2)]]
+    "same", [np.array([np.nan, -0.0]), np.array(["a", None, np.nan], object), np.empty((0, 3)), [np.ones(2)]]
 )
 def test_equal_bits_pass_whatever_they_mean(same):
     copy = [each.copy() for each in same] if isinstance(same, list) else same.copy()

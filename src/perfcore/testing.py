@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,7 +28,8 @@ def verify(
 
     Compared are ``predict``, ``predict_proba``, ``decision_function``, ``predict_raw`` and ``apply``,
     those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
-    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``.
+    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a scikit-learn boosting
+    model's first iterations, answers are those of ``staged_predict`` and its like.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def _source_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -
         if framework == "xgboost":
             return _xgboost_calls(model, X, iteration_range)
         if framework == "sklearn":
-            return _sklearn_calls(model, X)
+            return _sklearn_calls(model, X, iteration_range)
     raise ConfigurationError(
         f"verify: expected a LightGBM, XGBoost or scikit-learn model or the path of a model file, "
         f"got {type(model).__module__}.{type(model).__qualname__}"
@@ -126,11 +128,34 @@ def _xgboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) 
     return calls
 
 
-def _sklearn_calls(model: Any, X: Any) -> dict[str, Callable[[], Any]]:
+def _sklearn_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
+    if iteration_range is not None:
+        return _staged_calls(model, X, iteration_range)
     if "n_jobs" in model.get_params(deep=False):
         model = copy.copy(model).set_params(n_jobs=1)
     # A scikit-learn estimator has no predict_raw.
     return {name: functools.partial(getattr(model, name), X) for name in METHODS if hasattr(model, name)}
+
+
+def _staged_calls(model: Any, X: Any, iteration_range: tuple[int, int]) -> dict[str, Callable[[], Any]]:
+    begin, end = iteration_range
+    if not hasattr(model, "staged_predict") or begin != 0 or end < 1:
+        raise ConfigurationError(
+            f"verify: iteration_range={iteration_range} of {type(model).__name__}: of scikit-learn's models, boosting "
+            "ones alone have iterations, and answer for (0, end) alone"
+        )
+
+    def staged(name: str) -> Any:
+        answer = next(itertools.islice(getattr(model, "staged_" + name)(X), end - 1, None))
+        # GradientBoosting's staged margins keep the column that its decision_function drops.
+        return answer.ravel() if name == "decision_function" and answer.shape[1:] == (1,) else answer
+
+    calls: dict[str, Callable] = {
+        name: functools.partial(staged, name) for name in METHODS if hasattr(model, "staged_" + name)
+    }
+    if hasattr(model, "apply"):
+        calls["apply"] = lambda: model.apply(X)[:, :end]
+    return calls
 
 
 # -- comparing ---------------------------------------------------------------------------------------------
@@ -169,7 +194,8 @@ def _unequal_rows(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.empty(0, np.intp)
     if a.dtype == object:
         pairs = zip(a.ravel(), b.ravel(), strict=True)
-        same = np.array([type(x) is type(y) and x == y for x, y in pairs]).reshape(len(a), -1)
+        # The texts, because nan is not equal to itself, and 0.0 is to -0.0.
+        same = np.array([type(x) is type(y) and repr(x) == repr(y) for x, y in pairs]).reshape(len(a), -1)
     else:
         a, b = (np.ascontiguousarray(each).reshape(len(each), -1).view(np.uint8) for each in (a, b))
         same = a == b
