@@ -77,7 +77,7 @@ def _where_source_has(name: str):
 class Predictor(Fitted):
     """A trained model, compiled: immutable, safe from many threads, with no reference to its source.
 
-    Made by `compile` or `load`. Every method takes ``n_threads=``.
+    Made by `compile` or `load`. Every method over a table takes ``n_threads=``.
     """
 
     _model: Model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 
 from .errors import ConfigurationError
@@ -30,6 +31,10 @@ def resolve(n_threads: int | None) -> int:
     """A thread count from an argument: None is all available; otherwise a whole number from 1."""
     if n_threads is None:
         return available()
-    if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads.__index__() < 1:
+    try:
+        count = 0 if isinstance(n_threads, bool) else operator.index(n_threads)
+    except TypeError:
+        count = 0
+    if not 1 <= count < 2**31:
         raise ConfigurationError(f"n_threads={n_threads!r}: allowed are None (all available) and whole numbers from 1")
-    return n_threads.__index__()
+    return count

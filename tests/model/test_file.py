@@ -593,6 +593,9 @@ def test_a_predictor_cannot_be_changed():
         lambda: delattr(fast, "_model"),
         lambda: setattr(fast._model, "origin", "elsewhere"),
         lambda: fast._model.body.value.__setitem__(0, 1.0),
+        lambda: Predictor(category_model()).classes_.__setitem__(0, "maybe"),
+        lambda: Predictor(linear_model())._model.body.coef.__setitem__(0, 1.0),
+        lambda: Predictor(linear_model())._model.body.intercept.__setitem__(0, 1.0),
     ):
         with pytest.raises((AttributeError, ValueError)):
             change()

@@ -8,7 +8,7 @@ import pytest
 from perfcore import ModelFormatError
 from perfcore._ext.forest import ForestKernel
 from perfcore.model import Forest, LinearLeaves, Tree
-from perfcore.model.forest import CATEGORICAL, NAN_LEFT, OTHER_LEFT
+from perfcore.model.forest import CATEGORICAL, NAN_LEFT, OTHER_LEFT, ZERO_MISSING
 
 
 def stump(threshold=0.5, values=(1.0, 2.0), **rest):
@@ -107,6 +107,12 @@ def test_arrays_a_cell_short_or_long_or_of_another_shape_are_refused(whole, name
 def test_arrays_of_another_kind_are_refused(whole, name, odd):
     with pytest.raises(ModelFormatError, match="must be an array|leaf dtype"):
         changed(whole, **{name: np.zeros(getattr(whole, name).shape, odd)})
+
+
+def test_zero_as_missing_is_for_numeric_nodes_alone(whole):
+    node = np.flatnonzero(whole.flags & CATEGORICAL)[0]
+    with pytest.raises(ModelFormatError, match="zero as missing"):
+        with_cell(whole, "flags", node, CATEGORICAL | ZERO_MISSING)
 
 
 @pytest.mark.parametrize("name", ["feature", "left", "right", "category", "root", "leaf_start", "output", "label"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class Model:
                 self._try_answers()
         except (TypeError, ValueError, IndexError, AttributeError, KeyError, ZeroDivisionError) as error:
             raise ModelFormatError(f"model: its answers do not fit its body: {error}") from error
+        _freeze(self)
 
     def _try_answers(self) -> None:
         """Ask for every answer to three rows: zeros, and such that the last and the first class have the most."""
@@ -58,3 +59,16 @@ class Model:
         if isinstance(self.body, Forest):
             return np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
         return self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))
+
+
+def _freeze(part: Any) -> None:
+    """Make every array read-only: a predictor hands some of them out (``classes_``), and never changes."""
+    if isinstance(part, np.ndarray):
+        part.flags.writeable = False
+    elif is_dataclass(part):
+        _freeze(list(vars(part).values()))
+    elif isinstance(part, dict):
+        _freeze(list(part.values()))
+    elif isinstance(part, list | tuple):
+        for each in part:
+            _freeze(each)

@@ -8,7 +8,7 @@ One node asks one question of one cell ``x`` of a row::
 and a flag byte says where the cells go that the question does not cover::
 
     NAN_LEFT      x is NaN: go left, else right
-    ZERO_MISSING  |x| <= zero_bound counts as NaN           (LightGBM's zero_as_missing)
+    ZERO_MISSING  |x| <= zero_bound counts as NaN           (LightGBM's zero_as_missing; numeric questions only)
     CATEGORICAL   the question is about a category set
     OTHER_LEFT    a category outside the set's range goes left (negative or too large)
 
@@ -294,6 +294,7 @@ def _check(f: Forest) -> None:
     categorical = (f.flags & CATEGORICAL) != 0
     _require((f.flags < 16).all(), "unknown flag bits")
     _require(((f.category >= 0) == categorical).all(), "category sets and flags disagree")
+    _require(not (categorical & ((f.flags & ZERO_MISSING) != 0)).any(), "a category node with zero as missing")
     _require((f.category < n_sets).all(), "a category set out of range")
     if f.value.shape[1] == 1:
         _require(((f.output >= 0) & (f.output < f.n_outputs)).all(), "a tree's output column out of range")

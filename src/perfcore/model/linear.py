@@ -39,7 +39,6 @@ class Linear:
             spaced[:, : coef.shape[1]] = coef
             coef = spaced[:, : coef.shape[1]]
             object.__setattr__(self, "coef", coef)
-        coef.flags.writeable = False
 
     @property
     def n_features(self) -> int:

@@ -1,0 +1,21 @@
+"""A number of threads: what is one, and what is none."""
+
+import numpy as np
+import pytest
+
+from perfcore import ConfigurationError, threads
+
+
+@pytest.mark.parametrize("count", [1, 7, np.int64(3), np.uint8(2)])
+def test_whole_numbers_from_1_are_taken(count):
+    assert threads.resolve(count) == int(count) and type(threads.resolve(count)) is int
+
+
+def test_none_is_all_there_are():
+    assert threads.resolve(None) == threads.available() >= 1
+
+
+@pytest.mark.parametrize("count", [0, -1, True, np.True_, 1.0, np.float64(2), "2", 2**31, np.arange(2)], ids=repr)
+def test_anything_else_is_refused(count):
+    with pytest.raises(ConfigurationError, match="n_threads"):
+        threads.resolve(count)
