@@ -198,6 +198,17 @@ def test_categories_that_no_file_holds_are_refused():
         perfcore.compile(model)
 
 
+def test_dates_and_spans_are_no_numbers():
+    table = frame(height=WIDTH)
+    model = HistGradientBoostingRegressor(**QUICK).fit(table, TARGET)
+    dates = pd.date_range("2020-01-01", periods=N)
+    for column in (dates, dates - dates[0], dates.tz_localize("UTC")):
+        with pytest.raises(TypeError):
+            model.predict(table.assign(width=column))
+        with pytest.raises(perfcore.InputError, match="no number"):
+            perfcore.compile(model).predict(table.assign(width=column))
+
+
 def test_the_predictor_names_the_users_columns():
     model = HistGradientBoostingRegressor(**QUICK).fit(frame(), TARGET)
     fast = perfcore.compile(model)

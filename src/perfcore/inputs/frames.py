@@ -78,6 +78,9 @@ class Frame(NamedTuple):
     def numbers(self, column: int, start: int, stop: int) -> np.ndarray:
         """Cells of one column as float64."""
         if self.is_pandas:
+            dtype = self.table.dtypes.iloc[column]
+            if getattr(dtype, "kind", "") in ("m", "M"):
+                raise InputError(f"column {column}: {dtype} is no number; scikit-learn takes none beside numbers")
             return _pandas_array(self.table.iloc[start:stop, column : column + 1], np.dtype(np.float64))[:, 0]
         return _convert(lambda: np.asarray(self._column(column)[start:stop], np.float64))
 
