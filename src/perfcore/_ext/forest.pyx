@@ -32,7 +32,7 @@ cdef extern from "perfcore/forest.hpp" namespace "perfcore" nogil:
         const int32_t* linear_feature
         const double* linear_coefficient
         const uint8_t* linear_applies
-        int64_t n_nodes, n_leaves, n_trees, n_sets
+        int64_t n_nodes, n_leaves, n_trees
         int32_t n_features, n_outputs, leaf_width
         bint sums_in_float, rounds_to_float, truncates_negative
         double zero_bound, missing
@@ -128,7 +128,6 @@ cdef class ForestKernel:
         v.n_nodes = len(forest.feature)
         v.n_leaves = len(forest.value)
         v.n_trees = len(forest.root)
-        v.n_sets = len(forest.set_start) - 1
         v.n_features = forest.n_features
         v.n_outputs = forest.n_outputs
         v.leaf_width = forest.value.shape[1]

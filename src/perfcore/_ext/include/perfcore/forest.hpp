@@ -34,7 +34,7 @@ struct ForestView {
     const double* linear_coefficient;
     const uint8_t* linear_applies;
 
-    int64_t n_nodes, n_leaves, n_trees, n_sets;
+    int64_t n_nodes, n_leaves, n_trees;
     int32_t n_features, n_outputs, leaf_width;
     bool sums_in_float, rounds_to_float, truncates_negative;
     double zero_bound, missing;
