@@ -32,6 +32,7 @@ namespace perfcore::bitslice {
 constexpr int MAX_LEVELS = 12;       // 4,095 thresholds of one feature
 constexpr int MAX_ID_BITS = 12;      // 4,096 leaves of one tree
 constexpr int MAX_MASKS = 1 << 16;   // 4 MB of masks at 512 rows
+constexpr int64_t MAX_MEMBERS = 8192;  // of category sets, a tree: each is an instruction, and walking them is as fast
 constexpr int GROUP_TREES = 4;       // programs run interleaved, to hide the latency from store to load
 constexpr int CHUNK_TREES = 8;       // trees whose ids are added in one pass over the sums
 constexpr int ROWS_PER_VECTOR = 512;

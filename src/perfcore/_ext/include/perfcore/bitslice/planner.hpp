@@ -158,7 +158,7 @@ class Planner {
             if (f_.flags[i] & CATEGORICAL) nodes_of_feature[f_.feature[i]].push_back(static_cast<int32_t>(i));
         for (const auto& [feature, nodes] : nodes_of_feature) {
             if (!plan_category(feature, nodes)) return false;
-            if (n_masks_ > MAX_MASKS) return false;
+            if (n_masks_ > MAX_MASKS || static_cast<int64_t>(p_->members.size()) > MAX_MEMBERS * f_.n_trees) return false;
         }
         return true;
     }
