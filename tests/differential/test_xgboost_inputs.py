@@ -318,3 +318,18 @@ def test_codes_where_the_model_remembers_no_categories(assert_same_bits):
     frame = pd.DataFrame({"c": pd.Categorical(list("abcd"), categories=list("dcba")), "x": np.float32(0)})
     expected = booster.predict(xgboost.DMatrix(frame, enable_categorical=True))
     assert_same_bits(expected, perfcore.compile(booster).predict(frame))
+
+
+def test_an_estimator_that_cannot_predict_itself_is_refused():
+    estimator = fitted().set_params(missing=None)
+    with pytest.raises(xgboost.core.XGBoostError):
+        estimator.predict(X)
+    with pytest.raises(perfcore.UnsupportedModelError, match="missing=None"):
+        perfcore.compile(estimator)
+
+
+def test_a_booster_that_xgboost_cannot_write_is_refused():
+    booster = fitted().get_booster()
+    booster.set_param({"objective": "multi:softmax"})  # without the number of classes
+    with pytest.raises(perfcore.UnsupportedModelError, match="cannot write this model: .*num_class"):
+        perfcore.compile(booster)

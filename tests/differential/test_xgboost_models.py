@@ -98,6 +98,18 @@ def test_a_booster_of_any_objective(objective, booster, tmp_path, assert_same_bi
             assert_same_bits(model.predict(matrix, pred_leaf=True), fast.apply(table), source)
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_the_transform_of_many_margins(objective, assert_same_bits):
+    """So many that two ways to round would differ: exp in float32 and in double part in one of 1,500."""
+    model = train(objective, rounds=1)
+    fast = perfcore.compile(model)
+    shape = (20_000, fast._model.body.n_outputs)
+    base = (np.random.default_rng(3).normal(size=shape) * 4).astype(np.float32)
+    matrix = xgboost.DMatrix(np.zeros((len(base), X.shape[1])), base_margin=base.squeeze())
+    margins = model.predict(matrix, output_margin=True).reshape(shape)
+    assert_same_bits(model.predict(matrix), fast._model.answers.predict(margins.copy()))
+
+
 @pytest.mark.parametrize("parallel", [1, 3])
 @pytest.mark.parametrize("objective", ["reg:squarederror", "multi:softprob"])
 @pytest.mark.parametrize("booster", ["gbtree", "dart"])

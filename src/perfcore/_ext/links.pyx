@@ -11,6 +11,7 @@ cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
     void c_softmax "perfcore::links::softmax"(double* x, int64_t n, int64_t k)
     void c_sigmoid_f32 "perfcore::links::sigmoid_f32"(float* x, int64_t n)
     void c_exp_f32 "perfcore::links::exp_f32"(float* x, int64_t n)
+    void c_exp_f64_of_f32 "perfcore::links::exp_f64_of_f32"(float* x, int64_t n)
     void c_softmax_f32 "perfcore::links::softmax_f32"(float* x, int64_t n, int64_t k)
     void c_logit_f32 "perfcore::links::logit_f32"(float* x, int64_t n, float edge)
     void c_log_f32 "perfcore::links::log_f32"(float* x, int64_t n)
@@ -72,6 +73,13 @@ def exp_f32(float[:, ::1] x not None):
     if x.size:
         with nogil:
             c_exp_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def exp_f64_of_f32(float[:, ::1] x not None):
+    """x = exp(x), computed in double and rounded to float32"""
+    if x.size:
+        with nogil:
+            c_exp_f64_of_f32(&x[0, 0], x.shape[0] * x.shape[1])
 
 
 def softmax_f32(float[:, ::1] x not None):

@@ -10,7 +10,7 @@ from .._ext import links
 from ..errors import InputError
 
 # The transform of each objective, ObjFunction::PredTransform, and of its base score, ProbToMargin.
-IDENTITY, SIGMOID, EXP, HINGE = "identity", "sigmoid", "exp", "hinge"
+IDENTITY, SIGMOID, EXP, EXP_IN_DOUBLE, HINGE = "identity", "sigmoid", "exp", "exp_in_double", "hinge"
 SOFTMAX, ARGMAX, ASCENDING = "softmax", "argmax", "ascending"
 
 LINKS = {
@@ -31,7 +31,7 @@ LINKS = {
     "reg:tweedie": EXP,
     "count:poisson": EXP,
     "survival:cox": EXP,
-    "survival:aft": EXP,
+    "survival:aft": EXP_IN_DOUBLE,
     "binary:hinge": HINGE,
     "multi:softprob": SOFTMAX,
     "multi:softmax": ARGMAX,
@@ -64,6 +64,8 @@ class XGBoostAnswers:
             links.sigmoid_f32(margins)
         elif self.link == EXP:
             links.exp_f32(margins)
+        elif self.link == EXP_IN_DOUBLE:
+            links.exp_f64_of_f32(margins)
         elif self.link == HINGE:
             return (margins > 0).astype(np.float32)
         elif self.link == SOFTMAX:

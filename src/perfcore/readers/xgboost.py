@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._ext import links
-from ..answers.xgboost import ASCENDING, EXP, IDENTITY, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
+from ..answers.xgboost import ASCENDING, EXP, EXP_IN_DOUBLE, IDENTITY, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..inputs.xgboost import XGBoostInputs
 from ..model import Forest, Model
@@ -69,7 +69,13 @@ def _major_minor(version: str) -> tuple[int, int]:
 
 
 def _document_of(booster: Any) -> Document:
-    return parse(bytes(booster.save_raw("ubj")), "xgboost.Booster")
+    import xgboost
+
+    try:
+        data = booster.save_raw("ubj")
+    except xgboost.core.XGBoostError as error:  # parameters set after training that do not fit the trees
+        raise UnsupportedModelError(f"xgboost.Booster: xgboost itself cannot write this model: {error}") from error
+    return parse(bytes(data), "xgboost.Booster")
 
 
 def _read_legacy(path: str, iteration_range: Range) -> Model:
@@ -119,7 +125,9 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     _refuse_overridden(estimator, xgboost.XGBModel, ("predict", "predict_proba", "apply", "get_booster"))
     document, version = _document_of(estimator.get_booster()), _installed()
     begin, end = _rounds(document, _estimator_range(document, iteration_range))
-    missing = float("nan") if estimator.missing is None else float(np.float32(estimator.missing))
+    if estimator.missing is None:
+        raise UnsupportedModelError(f"{name}: missing=None, with which its own predict fails; allowed: a number or NaN")
+    missing = float(np.float32(estimator.missing))
     recodes = document.categories is not None
     shared: dict[str, Any] = {
         "link": _transform(document, version),
@@ -253,7 +261,7 @@ def _base(document: Document, version: tuple[int, int]) -> np.ndarray:
         if not ((base >= 0) & (base <= 1) & ((edge > 0) | ((base > 0) & (base < 1)))).all():
             raise UnsupportedModelError(f"{document.place}: base_score {base} for a logistic loss; allowed: 0 to 1")
         links.logit_f32(base[None, :], edge)
-    elif link == EXP:
+    elif link in (EXP, EXP_IN_DOUBLE):
         if document.objective == "reg:gamma" and not (base > 0).all():
             raise UnsupportedModelError(f"{document.place}: base_score {base} for reg:gamma; allowed: above 0")
         links.log_f32(base[None, :])

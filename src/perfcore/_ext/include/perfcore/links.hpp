@@ -58,11 +58,16 @@ inline void exp_f32(float* x, int64_t n) {
     for (int64_t i = 0; i < n; ++i) x[i] = std::exp(x[i]);
 }
 
+// XGBoost survival:aft, whose exp is the one of double.
+inline void exp_f64_of_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(std::exp(static_cast<double>(x[i])));
+}
+
 // XGBoost common::Softmax: the sum in double, the quotient in float.
 inline void softmax_f32(float* x, int64_t n, int64_t k) {
     for (int64_t i = 0; i < n; ++i, x += k) {
         float top = x[0];
-        for (int64_t j = 1; j < k; ++j) top = std::max(x[j], top);
+        for (int64_t j = 1; j < k; ++j) top = std::fmax(x[j], top);
         double sum = 0.0;
         for (int64_t j = 0; j < k; ++j) {
             x[j] = std::exp(x[j] - top);
