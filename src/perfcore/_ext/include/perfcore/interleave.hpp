@@ -21,7 +21,7 @@
 namespace perfcore::interleave {
 
 constexpr int LANES = 8;
-constexpr int64_t BLOCK_ROWS = 64;
+constexpr int64_t SMALL_FOREST = 1 << 20;  // bytes that a second-level cache keeps, however few rows ask for them
 struct Node {
     double threshold;
     uint32_t left, column;
@@ -68,7 +68,13 @@ class Packed {
     int64_t bytes() const { return static_cast<int64_t>(nodes_.size() * (sizeof(Node) + 5) + root_.size() * 4); }
 
     // Doubles of scratch space that the calls below need.
-    int64_t scratch_cells() const { return BLOCK_ROWS * width(); }
+    int64_t scratch_cells() const { return block_rows() * width(); }
+
+    // Rows that go down a tree before the next one: a forest that no near cache holds is read once for all of them.
+    int64_t block_rows() const {
+        const int64_t fitting = (int64_t{1} << 16) / width();  // half a megabyte of cells
+        return bytes() <= SMALL_FOREST || fitting < 64 ? 64 : fitting < 2048 ? fitting : 2048;
+    }
 
     template <typename Real>
     void predict(const Table& x, int64_t begin, int64_t end, double* cells, Real* out) const {
@@ -105,8 +111,9 @@ class Packed {
     // Calls visit(row, tree, leaf); for one row, trees come in order.
     template <typename Visit>
     void each_leaf(const Table& x, int64_t begin, int64_t end, double* cells, const Visit& visit) const {
-        for (int64_t first = begin; first < end; first += BLOCK_ROWS) {
-            const int64_t n = end - first < BLOCK_ROWS ? end - first : BLOCK_ROWS;
+        const int64_t together = block_rows();
+        for (int64_t first = begin; first < end; first += together) {
+            const int64_t n = end - first < together ? end - first : together;
             const bool has_nan = copy(x, first, n, cells);
             if (!is_plain_) {
                 block<Care::all>(first, n, cells, visit);

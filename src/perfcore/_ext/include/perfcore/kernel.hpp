@@ -94,7 +94,7 @@ class Kernel {
                 walk::leaves(forest_, x, begin, end, at(begin));
                 return Status::ok;
             });
-        return in_pieces(x.n, 1024, n_threads, [&](int64_t begin, int64_t end) {
+        return in_pieces(x.n, 2048, n_threads, [&](int64_t begin, int64_t end) {
             return with_scratch(*cells_, [&](char* cells) {
                 packed_->leaves(x, begin, end, reinterpret_cast<double*>(cells), at(begin));
             });
@@ -119,7 +119,7 @@ class Kernel {
                 return with_scratch(*planes_, [&](char* planes) { run_(*plan_, x, begin, end, planes, at(begin)); });
             });
         if (packed_)
-            return in_pieces(x.n, 1024, n_threads, [&](int64_t begin, int64_t end) {
+            return in_pieces(x.n, 2048, n_threads, [&](int64_t begin, int64_t end) {
                 return with_scratch(*cells_, [&](char* cells) {
                     packed_->predict(x, begin, end, reinterpret_cast<double*>(cells), at(begin));
                 });
