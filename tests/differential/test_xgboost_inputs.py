@@ -250,6 +250,24 @@ def test_categories_of_another_kind_are_refused(with_categories):
                 fast(other)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [X[:, 1], X[:, 1] > 0, [1, "a"] * (N // 2), [None] * N, pd.array([1, 2] * (N // 2), "Int64")],
+    ids=["float", "bool", "mixed", "none", "Int64"],
+)
+def test_category_values_that_are_neither_text_nor_whole_numbers(values, assert_same_bits):
+    """Since 3.1 they are looked at even where the model remembers no categories."""
+    frame = FRAME.assign(width=pd.Categorical(values))
+    for fast, theirs in both_ways(fitted(FRAME)):
+        try:
+            expected = theirs(frame)
+        except (xgboost.core.XGBoostError, ValueError, TypeError):
+            with pytest.raises(InputError, match="column 1: categories"):
+                fast(frame)
+        else:
+            assert_same_bits(expected, fast(frame))
+
+
 def test_category_codes_in_tables_of_numbers(with_categories, assert_same_bits):
     codes = [0, 1, 2, 3, 4, 31, 32, 1e6, 2**24 - 1, 2**24, 1e30, -1, -0.5, -0.0, 0.5, 1.99, np.nan]
     table = np.column_stack([codes, codes[::-1], np.zeros(len(codes))])

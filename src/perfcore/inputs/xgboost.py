@@ -38,6 +38,7 @@ class XGBoostInputs:
     through_dmatrix: bool
     categories: tuple[tuple[str, ...] | np.ndarray | None, ...] | None = None
     counts_characters: bool = False  # before 3.4, names were cut from the joined UTF-8 by their character counts
+    checks_categories: bool = False  # since 3.1 the values of a category column must be text or whole numbers
     drops_qid: bool = False  # a ranker ignores a column "qid"
     # A value that counts as missing, where the kernel cannot look for it: a category's code must be
     # compared before it is recoded.

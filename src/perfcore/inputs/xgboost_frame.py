@@ -85,7 +85,8 @@ class FrameReader:
             return _without(self.inputs.missing, _numeric(series, j))
         values = series.cat.categories
         codes = np.arange(len(values), dtype=np.float32)
-        to = codes_of(self.inputs, j, _names(values, j)) if recodes else codes.copy()
+        names = _names(values, j, self.inputs.counts_characters) if self.inputs.checks_categories else []
+        to = codes_of(self.inputs, j, names) if recodes else codes.copy()
         to[codes == np.float32(self.inputs.missing)] = np.nan
         to = np.append(to, np.float32(np.nan))  # code -1, a missing category, finds the last
         cells = series.cat.codes.to_numpy()
@@ -153,12 +154,12 @@ def _cut(names: list[str], counts_characters: bool) -> list[str]:
     return [text[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
-def _names(values: Any, j: int) -> list[str] | np.ndarray:
-    """A pandas category index as texts, or as an array of whole numbers."""
-    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu":
-        return values.to_numpy()
+def _names(values: Any, j: int, only_numpy: bool) -> list[str] | np.ndarray:
+    """A pandas category index as texts, or as an array of whole numbers; before 3.4, of numpy's only."""
+    if getattr(values.dtype, "kind", "O") in "iu" and (isinstance(values.dtype, np.dtype) or not only_numpy):
+        return values.to_numpy(getattr(values.dtype, "numpy_dtype", values.dtype))
     names = values.tolist()
-    if not all(isinstance(name, str) for name in names):
+    if not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"column {j}: categories must be text or whole numbers, got {values.dtype}")
     return names
 

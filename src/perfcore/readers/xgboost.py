@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from .._ext import links
-from ..answers.xgboost import ASCENDING, EXP, EXP_IN_DOUBLE, IDENTITY, LINKS, SIGMOID, XGBClassifierAnswers, XGBoostAnswers
+from ..answers.xgboost import (
+    ASCENDING,
+    EXP,
+    EXP_IN_DOUBLE,
+    IDENTITY,
+    LINKS,
+    SIGMOID,
+    XGBClassifierAnswers,
+    XGBoostAnswers,
+)
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..inputs.xgboost import XGBoostInputs
 from ..model import Forest, Model
@@ -17,6 +26,7 @@ from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, pa
 from .xgboost_trees import read_tree
 
 LAST_WITH_LEGACY_BINARY = (3, 0)
+FIRST_WITH_CHECKED_CATEGORIES = (3, 1)
 FIRST_WITH_EDGED_SCORES = (3, 2)  # a logistic base score within 1e-6 of 0 or 1 is moved there
 FIRST_WITH_PLAIN_DART = (3, 3)  # until then inplace_predict took the base score into each dropped tree's product
 FIRST_WITH_EMPTY_TABLES = (3, 4)
@@ -274,6 +284,7 @@ def _inputs(document: Document, version: tuple[int, int], **rest: Any) -> XGBoos
         feature_names=document.feature_names,
         categories=document.categories,
         counts_characters=version < FIRST_WITH_BYTE_OFFSETS,
+        checks_categories=version >= FIRST_WITH_CHECKED_CATEGORIES,
         **rest,
     )
 
