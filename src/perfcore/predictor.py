@@ -9,7 +9,9 @@ import numpy as np
 
 from . import isa, threads
 from ._ext.forest import ForestKernel
+from .errors import InputError
 from .estimator import FIT_CONTEXT, Fitted
+from .inputs.table import unlabelled
 from .model import Forest, Model
 
 # Below this many (row, tree) pairs a call answers sooner on one thread than a second one starts.
@@ -129,7 +131,7 @@ class Predictor(Fitted):
 
         Parameters
         ----------
-        row : 1-D array or sequence of n_features cells, or a mapping with every column by name
+        row : 1-D array or sequence of n_features cells, or a mapping or pandas Series with every column by name
         """
         return self._model.answers.predict(self._margins_one(row))[0]
 
@@ -163,7 +165,12 @@ class Predictor(Fitted):
         return margins
 
     def _margins_one(self, row: Any) -> np.ndarray:
-        values = self._model.inputs.row(row)[None, :]
+        try:
+            values = self._model.inputs.row(unlabelled(row))[None, :]
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"cannot read {type(row).__qualname__} as a row of numbers: {error}") from error
         return self._model.body.margins(values) if self._kernel is None else self._kernel.predict(values)
 
     # -- what it is --------------------------------------------------------------------------------

@@ -123,15 +123,16 @@ class LightGBMInputs:
     # -- one row by name -------------------------------------------------------------------------------
 
     def _coded(self, row: Mapping) -> Mapping:
-        known = self.pandas_categorical or ()
-        columns = self.category_columns
+        cells = {str(name).replace(" ", "_"): value for name, value in row.items()}  # as Dataset renames columns
+        if len(cells) != len(row):
+            raise InputError(f"a row with two names that are one to LightGBM: {list(row)}")
+        row, known, columns = cells, self.pandas_categorical or (), self.category_columns
         if known and columns is None:
             raise InputError(
                 "this model was trained on category columns but does not say which; pass a DataFrame of one row"
             )
         if not columns or self.feature_names is None:
             return row
-        row = dict(row)
         for column, values in zip(columns, known, strict=True):
             name = self.feature_names[column]
             if name in row:

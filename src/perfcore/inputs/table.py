@@ -20,10 +20,13 @@ def is_dataframe(X: Any) -> bool:
 
 def as_array(X: Any) -> np.ndarray:
     """A 2-D numpy array of a list or array; `InputError` for what is none."""
-    array = np.asarray(X)
+    try:
+        array = np.asarray(X)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot make a table of {type(X).__qualname__}: {error}") from error
     if array.ndim != 2:
         raise InputError(
-            f"expected a 2-D table (n_rows, n_features), got {array.ndim} dimensions, shape {array.shape}"
+            f"expected a 2-D table (n_rows, n_features), got a {type(X).__qualname__} of shape {array.shape}"
             + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
         )
     return array
@@ -71,6 +74,20 @@ def column_blocks(n_rows: int, columns: list[Callable[[int, int], np.ndarray]], 
         for j, column in enumerate(columns):
             block[j] = column(start, stop)
         yield block.T
+
+
+def unlabelled(row: Any) -> Any:
+    """A pandas Series as the mapping that it is, or as an array where its labels are mere positions; others as is."""
+    if type(row).__module__.partition(".")[0] != "pandas" or not hasattr(row, "to_dict") or not hasattr(row, "index"):
+        return row
+    if row.ndim != 1:
+        raise InputError(f"expected one row, got a {type(row).__qualname__} of shape {row.shape}")
+    if type(row.index).__name__ == "RangeIndex":
+        return row.to_numpy()
+    cells = row.to_dict()
+    if len(cells) != len(row):
+        raise InputError(f"a row that bears a label twice: {list(row.index)}")
+    return cells
 
 
 def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int, dtype: Any = None) -> np.ndarray:

@@ -100,6 +100,7 @@ class XGBoostInputs:
     def _mapped(self, row: Mapping) -> np.ndarray:
         """One row by name, every column present."""
         names = self.feature_names
+        row = {str(name): value for name, value in row.items()}
         if names is None:
             raise InputError("a row given as a mapping needs a model with feature names; this one has none")
         absent = [name for name in names if name not in row]

@@ -15,11 +15,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import mmap
 import os
 import secrets
+import stat
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -39,8 +41,13 @@ _HEADER_AT = 64
 
 def write_model(model: Model, path: str | os.PathLike) -> None:
     """Write a file aside, flush it to the disk and rename it: the path holds the old file or the whole new one."""
-    path = os.path.realpath(path)
+    given, path = path, os.path.realpath(path)
     folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "no such folder to save into", os.fspath(given))
+    replaced = os.stat(path) if os.path.exists(path) else None
+    if replaced is not None and not stat.S_ISREG(replaced.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", os.fspath(given))
     aside = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(aside, "xb") as file:
@@ -48,6 +55,8 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
+        if replaced is not None:
+            os.chmod(aside, stat.S_IMODE(replaced.st_mode))
         os.replace(aside, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -64,6 +73,8 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
 def read_model(path: str | os.PathLike) -> Model:
     """Map a file into memory and read the model in it; its arrays are views of the map and keep it alive."""
     path = os.fspath(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelFormatError(f"{path}: not a regular file")
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
@@ -154,7 +165,10 @@ def _decode(data: memoryview) -> Model:
 def _check_frame(data: memoryview) -> int:
     """Check everything before the header's meaning; return where the header ends."""
     if bytes(data[: len(MAGIC)]) != MAGIC:
-        raise ModelFormatError(f"byte 0: no perfcore file, it begins with {bytes(data[:8])!r} and not {MAGIC!r}")
+        raise ModelFormatError(
+            f"byte 0: no perfcore file, it begins with {bytes(data[:8])!r} and not {MAGIC!r}; "
+            "a model file of LightGBM or XGBoost goes to perfcore.compile"
+        )
     if len(data) < _HEADER_AT:
         raise ModelFormatError(f"byte {len(data)}: the file is cut inside its first {_HEADER_AT} bytes")
     _, protocol, header_length, file_length, zero = _PREFIX.unpack(data[: _PREFIX.size])

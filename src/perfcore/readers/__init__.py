@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from operator import index
 from typing import Any
 
-from ..errors import ModelFormatError, UnsupportedModelError
+from ..errors import ConfigurationError, ModelFormatError, UnsupportedModelError
 from ..model import Model
 
 
 def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
     """Read whatever `perfcore.compile` was handed; see there."""
+    iteration_range = _whole_numbers(iteration_range)
     if isinstance(source, str | os.PathLike):
         return _read_file(os.fspath(source), iteration_range)
     framework = type(source).__module__.partition(".")[0]
@@ -25,15 +27,33 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
         else:
             continue
         return read_object(source, iteration_range)
+    if type(source).__module__.startswith("perfcore."):
+        raise UnsupportedModelError("this is a perfcore predictor already")
     raise UnsupportedModelError(
         f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads LightGBM, XGBoost and scikit-learn "
         "models, or the path of a LightGBM text, XGBoost JSON or UBJSON file"
     )
 
 
+def _whole_numbers(iteration_range: Any) -> tuple[int, int] | None:
+    if iteration_range is None:
+        return None
+    try:
+        begin, end = iteration_range
+        return index(begin), index(end)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"iteration_range={iteration_range!r}: allowed are None and (begin, end), two whole numbers"
+        ) from None
+
+
 def _read_file(path: str, iteration_range: tuple[int, int] | None) -> Model:
+    if "\n" in path:
+        raise ModelFormatError("this is a model's text, not the path of a file: write it to one, or pass the model")
     with open(path, "rb") as file:
         head = file.read(512)
+    if head.startswith(b"\xef\xbb\xbf"):
+        raise ModelFormatError(f"{path}: byte 0: a UTF-8 byte order mark, which model files do not have; remove it")
     # XGBoost's legacy binary: 136 bytes of numbers, then the names of the objective and the booster.
     is_legacy = head.startswith(b"binf") or any(name in head[136:] for name in (b"gbtree", b"gblinear", b"dart"))
     if head.startswith(b"tree"):
