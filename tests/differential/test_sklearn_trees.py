@@ -283,7 +283,7 @@ def test_what_cannot_be_read_is_refused():
     for model in (each.fit(X, CLASS3) for each in others):
         with pytest.raises(perfcore.UnsupportedModelError, match=type(model).__name__):
             perfcore.compile(model)
-    with pytest.raises(perfcore.UnsupportedModelError, match="not fitted"):
+    with pytest.raises(perfcore.ConfigurationError, match="not fitted"):
         perfcore.compile(RandomForestClassifier())
     with pytest.raises(perfcore.ConfigurationError, match="no boosting iterations"):
         perfcore.compile(DecisionTreeRegressor().fit(X, SCORE), iteration_range=(0, 1))

@@ -111,6 +111,11 @@ def test_json_nested_too_deep_is_refused(tmp_path):
         compiled(tmp_path, '{"a":' * 200_000)
 
 
+def test_a_number_of_endless_digits_is_refused(tmp_path):
+    with pytest.raises(ModelFormatError, match="JSON"):
+        compiled(tmp_path, '{"version": ' + "9" * 10_000 + "}")
+
+
 @settings(max_examples=300)
 @given(st.data())
 def test_any_entry_exchanged_is_answered_or_refused(data):

@@ -16,6 +16,7 @@ from ..inputs.lightgbm import LightGBMInputs
 from ..model import Forest, Model, Tree
 from ..model.forest import CATEGORICAL, NAN_LEFT, ZERO_MISSING
 from .lightgbm_text import EMPTY, TextModel, TextTree, parse
+from .overrides import framework_class, refuse_overrides
 
 # meta.h kZeroThreshold, a float: cells no larger are read as 0 (c_api.cpp RowPairFunctionFromDenseMatric).
 ZERO_BOUND = float(np.float32(1e-35))
@@ -39,7 +40,9 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None = None) -> 
     """A live Booster, LGBMModel, LGBMClassifier, LGBMRegressor, LGBMRanker, or a subclass of theirs."""
     import lightgbm
 
-    _require_own_methods(source)
+    if any(cls.__module__ == "lightgbm.dask" for cls in type(source).__mro__):
+        raise UnsupportedModelError(f"{type(source).__qualname__} answers dask collections; compile its to_local()")
+    refuse_overrides(source, framework_class(source, "lightgbm"))
     origin = f"{type(source).__module__.partition('.')[0]}.{type(source).__qualname__} ({lightgbm.__version__})"
     if isinstance(source, lightgbm.Booster):
         return _booster(source, iteration_range, origin).model()
@@ -49,17 +52,8 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None = None) -> 
         raise ConfigurationError(f"{origin} is not fitted")
     if str(source.get_params().get("pred_early_stop", False)).lower() not in ("false", "0"):
         raise UnsupportedModelError(f"{origin}: pred_early_stop leaves trees out, row by row; set it to False")
+    refuse_overrides(source.booster_, lightgbm.Booster)
     return _estimator(source, _booster(source.booster_, iteration_range, origin), lightgbm).model()
-
-
-def _require_own_methods(source: Any) -> None:
-    for cls in type(source).__mro__:
-        module = cls.__module__
-        if module == "lightgbm.dask":
-            raise UnsupportedModelError(f"{cls.__qualname__} answers dask collections; compile its to_local()")
-        changed = {"predict", "predict_proba", "decision_function"} & vars(cls).keys()
-        if changed and not module.startswith(("lightgbm.", "sklearn.")):
-            raise UnsupportedModelError(f"{module}.{cls.__qualname__} has a {min(changed)} of its own")
 
 
 @dataclass(frozen=True)
@@ -123,6 +117,8 @@ def _estimator(source: Any, booster: _Parts, lightgbm: Any) -> _Parts:
     kind = "regressor" if isinstance(source, lightgbm.LGBMRegressor) else None
     answers = replace(booster.answers, kind=kind)
     if isinstance(source, lightgbm.LGBMClassifier):
+        if not np.array_equal(source._le.classes_, source.classes_):  # predict asks the one, classes_ shows the other
+            raise UnsupportedModelError(f"{booster.origin}: its label encoder's classes are not its classes_")
         answers = replace(
             answers,
             kind="classifier",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import types
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..model import Model
+from .overrides import refuse_overrides
 
 OLDEST = (1, 6)
 
@@ -33,13 +32,6 @@ READERS = {
     "sklearn.linear_model.LogisticRegression": "sklearn_linear",
 }
 
-# What a subclass may define for itself: nothing here has a part in an answer. The pattern is for what
-# Python and scikit-learn put into every class: __doc__, _abc_impl, set_fit_request.
-HARMLESS = re.compile(
-    r"fit|score|get_params|set_params|_parameter_constraints|_get_param_names|_get_metadata_request|"
-    r"get_metadata_routing|_abc_\w+|set_\w+_request|__(?!getattribute__)\w+__"
-)
-
 
 def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     """Read a fitted estimator of one of the classes above, or of a subclass that answers as it does."""
@@ -48,7 +40,7 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     if tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < OLDEST:
         raise UnsupportedModelError(f"scikit-learn {sklearn.__version__} is installed; 1.6 or later is needed")
     name = known_class(source)
-    _refuse_overrides(source, name)
+    refuse_overrides(source, sklearn_class(name))
     _refuse_unfitted(source)
     reader = import_module(f"{__package__}.{READERS[name]}")
     origin = f"{name} (scikit-learn {sklearn.__version__})"
@@ -59,7 +51,7 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     return reader.read(source, origin)
 
 
-def _class(name: str) -> type:
+def sklearn_class(name: str) -> type:
     module, _, attribute = name.rpartition(".")
     return getattr(import_module(module), attribute)
 
@@ -69,27 +61,12 @@ def known_class(source: Any) -> str:
     for base in type(source).__mro__:
         if base.__module__.partition(".")[0] == "sklearn":
             for name in READERS:
-                if name.endswith("." + base.__name__) and _class(name) is base:
+                if name.endswith("." + base.__name__) and sklearn_class(name) is base:
                     return name
     raise UnsupportedModelError(
         f"{type(source).__module__}.{type(source).__qualname__}: of scikit-learn, perfcore reads "
         + ", ".join(name.rpartition(".")[2] for name in READERS)
     )
-
-
-def _refuse_overrides(source: Any, name: str) -> None:
-    """A subclass, or an instance, that puts something in the way of its base's answers is not read as the base."""
-    base = _class(name)
-    own = [cls for cls in type(source).__mro__ if cls not in base.__mro__]
-    for cls in own:
-        for attribute in vars(cls):
-            if hasattr(base, attribute) and not HARMLESS.fullmatch(attribute):
-                raise UnsupportedModelError(
-                    f"{cls.__module__}.{cls.__qualname__} defines {attribute}, so it may answer otherwise than {name}"
-                )
-    for attribute in vars(source):
-        if isinstance(getattr(type(source), attribute, None), types.FunctionType | property):
-            raise UnsupportedModelError(f"this {name} has its {attribute} replaced, so it may answer otherwise")
 
 
 def _refuse_unfitted(source: Any) -> None:
@@ -99,7 +76,7 @@ def _refuse_unfitted(source: Any) -> None:
     try:
         check_is_fitted(source)
     except NotFittedError as error:
-        raise UnsupportedModelError(str(error)) from None
+        raise ConfigurationError(str(error)) from None
 
 
 def feature_names(source: Any) -> tuple[str, ...] | None:

@@ -59,6 +59,8 @@ def _exact_forest(source: Any, iteration_range: tuple[int, int] | None) -> Fores
     for stage in source.estimators_[: _iterations(iteration_range, len(source.estimators_))]:
         for output, estimator in enumerate(stage):
             tree, values = canonical_tree(estimator.tree_)
+            if values.shape[1:] != (1, 1):
+                raise UnsupportedModelError(f"a stage with leaves of shape {values.shape[1:]}, allowed: one number")
             # _gradient_boosting.pyx compares without asking for NaN, and adds scale * value in double.
             tree.flags = np.zeros_like(tree.flags)
             tree.value = scale * values[:, 0, 0]

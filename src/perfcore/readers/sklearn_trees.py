@@ -11,7 +11,8 @@ from ..errors import UnsupportedModelError
 from ..inputs.sklearn import FINITE, NAN, NumericInputs
 from ..model import Forest, Model, Tree
 from ..model.forest import NAN_LEFT
-from .sklearn import _refuse_overrides, class_labels, feature_names, known_class
+from .overrides import refuse_overrides
+from .sklearn import class_labels, feature_names, known_class, sklearn_class
 
 LEAF = -1  # sklearn/tree/_tree.pyx TREE_LEAF: a node without children
 
@@ -88,7 +89,7 @@ def _labels(source: Any) -> tuple[np.ndarray, ...]:
 
 
 def _check_member(estimator: Any, source: Any) -> None:
-    _refuse_overrides(estimator, known_class(estimator))
+    refuse_overrides(estimator, sklearn_class(known_class(estimator)))
     same = (
         estimator.tree_.n_features == source.n_features_in_
         and estimator.n_outputs_ == source.n_outputs_

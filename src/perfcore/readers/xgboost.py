@@ -22,6 +22,7 @@ from ..answers.xgboost import (
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..inputs.xgboost import XGBoostInputs
 from ..model import Forest, Model
+from .overrides import framework_class, refuse_overrides
 from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, parse
 from .xgboost_trees import read_tree
 
@@ -49,7 +50,7 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
     import xgboost
 
     if isinstance(source, xgboost.Booster):
-        _refuse_overridden(source, xgboost.Booster, ("predict",))
+        refuse_overrides(source, xgboost.Booster)
         return _booster_model(_document_of(source), _installed(), iteration_range)
     if isinstance(source, xgboost.XGBModel):
         return _estimator_model(source, iteration_range)
@@ -132,7 +133,10 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     if estimator.booster == "gblinear":
         raise UnsupportedModelError(f"{name}: a linear booster (gblinear) is not read yet, only trees")
     is_classifier = isinstance(estimator, xgboost.XGBClassifier)
-    _refuse_overridden(estimator, xgboost.XGBModel, ("predict", "predict_proba", "apply", "get_booster"))
+    refuse_overrides(estimator, framework_class(estimator, "xgboost"))
+    if not estimator.__sklearn_is_fitted__():
+        raise ConfigurationError(f"{name} is not fitted")
+    refuse_overrides(estimator.get_booster(), xgboost.Booster)
     document, version = _document_of(estimator.get_booster()), _installed()
     begin, end = _rounds(document, _estimator_range(document, iteration_range))
     if estimator.missing is None:
@@ -175,17 +179,6 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
         answers=answers,
         origin=_origin(name, document),
     )
-
-
-def _refuse_overridden(source: Any, base: type, methods: tuple[str, ...]) -> None:
-    """A user's subclass with methods of its own does not answer as xgboost's class does."""
-    for name in methods:
-        method = getattr(type(source), name, None)
-        if method is not None and not getattr(method, "__module__", "").startswith("xgboost"):
-            raise UnsupportedModelError(
-                f"{type(source).__module__}.{type(source).__qualname__} has its own {name}(), "
-                f"so it need not answer as xgboost.{base.__name__}; compile its Booster"
-            )
 
 
 def _estimator_range(document: Document, iteration_range: Range) -> tuple[int, int]:

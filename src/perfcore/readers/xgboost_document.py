@@ -83,6 +83,8 @@ def parse(data: bytes, place: str) -> Document:
         raise ModelFormatError(f"{place}: JSON, character {error.pos}: {error.msg}") from error
     except UnicodeDecodeError as error:
         raise ModelFormatError(f"{place}: JSON, byte {error.start}: text that is not UTF-8") from error
+    except ValueError as error:  # a whole number of more digits than Python turns into one
+        raise ModelFormatError(f"{place}: JSON: {error}") from error
 
 
 def nearest_float32(text: str) -> float:
