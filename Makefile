@@ -46,7 +46,7 @@ check-long: $(ROOM)/test ## sanitizers, and the tests with many more made-up for
 clean: ## remove what the other commands made
 	rm -rf .work build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find src -name '*.so' -delete
-	rm -f src/perfcore/_ext/*.cpp
+	rm -f src/perfcore/_ext/*.cpp perfcore_demo.html
 
 # -- what they rest on: each stamp is younger than what it was made from -----------------------------
 

@@ -104,7 +104,65 @@ def test_the_page_loads_nothing_and_keeps_foreign_text_as_text(frame, tmp_path):
     assert machine.processor() in out.read_text(encoding="utf-8")
 
 
+def test_any_header_and_an_empty_column_are_measured(frame, tmp_path, capsys):
+    odd = {"size": 'we,ird "size"', "count": "count <5]", "town": "the town", "open": "the_town", "seen": "Unnamed: 0"}
+    path, out = tmp_path / "houses.csv", tmp_path / "page.html"
+    frame.rename(columns=odd).assign(nothing=np.nan).to_csv(path, index=False)
+    assert demo.run(str(path), "kind", str(out), SMALL)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "columns left out, for they are empty: nothing" in printed
+    assert "'count <5]' is 'count _5_'" in printed and printed.count("equal ") == 4
+
+
+def test_what_will_happen_is_said_first_and_each_model_on_a_line(frame, tmp_path, capfd):
+    path = tmp_path / "houses.csv"
+    frame.to_csv(path, index=False)
+    demo.run(str(path), "kind", str(tmp_path / "page.html"), SMALL)
+    printed, progress = capfd.readouterr()
+    assert re.match(r"4 models are trained on houses\.csv, .* a minute or two .*\n", printed)
+    assert [line.split()[0] for line in progress.splitlines() if ", houses.csv" in line] == ["1/4", "2/4", "3/4", "4/4"]
+
+
+def test_a_model_that_cannot_be_trained_is_shown_and_the_others_measured(frame, tmp_path, monkeypatch, capsys):
+    path, out = tmp_path / "houses.csv", tmp_path / "page.html"
+    frame.to_csv(path, index=False)
+    train = models.Candidate.train
+
+    def fail_once(candidate, rows):
+        if candidate.framework == "XGBoost":
+            raise RuntimeError("no <bins>\nand more")
+        return train(candidate, rows)
+
+    monkeypatch.setattr(models.Candidate, "train", fail_once)
+    assert not demo.run(str(path), "kind", str(out), SMALL)
+    printed, text = capsys.readouterr().out, out.read_text(encoding="utf-8")
+    assert "not trained" in printed and "NOT EQUAL" not in printed + text and printed.count("equal ") == 3
+    assert "RuntimeError: no &lt;bins&gt;</td>" in text and "3 of 3" in text
+
+
+def test_one_row_timed_as_a_table_is_said(frame, tmp_path, monkeypatch, capsys):
+    path, out = tmp_path / "houses.csv", tmp_path / "page.html"
+    frame.to_csv(path, index=False)
+
+    def refuse(self, row):
+        raise perfcore.InputError("no such <name>")
+
+    monkeypatch.setattr(perfcore.Predictor, "predict_one", refuse)
+    assert demo.run(str(path), "price", str(out), SMALL)
+    note = "one row is predict of a table of one row, for predict_one says: no such"
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert f"{note} &lt;name&gt;" in out.read_text(encoding="utf-8")
+
+
 # -- a user's file ---------------------------------------------------------------------------------------------
+
+
+def test_names_that_a_framework_refuses_are_replaced_and_stay_apart():
+    names = ["a_b", "a b", "a:b", "a_b_2", "", "[", "a\nb", "c d", "größe"]
+    allowed = data._allowed_names(names)
+    assert [names[i] == allowed[i] for i in range(9)] == [True, False, False, True, False, False, False, True, True]
+    assert len({name.replace(" ", "_") for name in allowed}) == 9
+    assert not any(set(name) & set('",:[]{}<\n') for name in allowed) and all(allowed)
 
 
 def test_columns_become_what_the_frameworks_take(frame, tmp_path):
@@ -152,7 +210,7 @@ def test_rows_without_target_and_rare_classes_are_left_out_and_named(tmp_path):
 
 def test_what_cannot_be_used_is_refused_with_the_reason(frame, tmp_path):
     path = tmp_path / "houses.csv"
-    frame.assign(same=1, text=frame["name"]).to_csv(path, index=False)
+    frame.assign(same=1, word="same", text=frame["name"]).to_csv(path, index=False)
     few, odd, empty = tmp_path / "few.csv", tmp_path / "table.xlsx", tmp_path / "empty.csv"
     frame.head(20).to_csv(few, index=False)
     odd.write_bytes(b"x")
@@ -160,7 +218,8 @@ def test_what_cannot_be_used_is_refused_with_the_reason(frame, tmp_path):
     for file, target, reason in [
         (tmp_path / "none.csv", "kind", "no file"),
         (path, "prize", "no column 'prize'; its columns are size, count, town"),
-        (path, "same", "same is .* in every row"),
+        (path, "same", "same is 1 in every row"),
+        (path, "word", "word is 'same' in every row"),
         (path, "text", "400 different texts; at most 50 classes"),
         (few, "price", "at least 50 rows .* got 20"),
         (odd, "kind", r"allowed are \.csv"),
@@ -192,7 +251,8 @@ def test_mistakes_on_the_command_line_are_one_line_on_stderr(capsys, tmp_path):
 def test_a_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None if name == "rich" else True)
     assert main(["demo"]) == 2
-    assert "pip install 'perfcore[demo]'" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "pip install 'perfcore[demo]'" in printed and "pip install '.[demo]' (or make demo)" in printed
 
 
 def test_inspect_prints_what_a_file_becomes(tmp_path, capsys):

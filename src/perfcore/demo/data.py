@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,9 @@ MOST_ROWS = 60_000  # so that training stays within seconds; more are left out, 
 MOST_CLASSES = 50
 MOST_CATEGORIES = 255  # scikit-learn's histogram boosting takes no more
 SEPARATORS = ",;\t|"
+# LightGBM (utils/common.h CheckAllowedJSON) refuses " , : [ ] { } in names, XGBoost [ ] <; a line break or tab in a
+# name would break LightGBM's text model.
+FORBIDDEN_IN_NAMES = re.compile(r'[",:\[\]{}<\x00-\x1f\x7f]')
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +108,7 @@ def file_task(path: str, target: str) -> Task:
     if len(values) < LEAST_ROWS:
         raise ConfigurationError(f"{path}: at least {LEAST_ROWS} rows with a {target} are needed, got {len(values)}")
     if len(np.unique(values)) < 2:
-        raise ConfigurationError(f"{path}: {target} is {values[0]!r} in every row; there is nothing to learn")
+        raise ConfigurationError(f"{path}: {target} is {values[0].item()!r} in every row; there is nothing to learn")
     table = _table(frame, notes)
     if table.shape[1] == 0:
         raise ConfigurationError(f"{path}: no column beside {target} can be learned from: {'; '.join(notes)}")
@@ -182,16 +186,39 @@ def _table(frame: Any, notes: list[str]) -> Any:
     """Columns as the frameworks take them: numbers as float64, text as categories, times as days."""
     import pandas as pd
 
-    columns, left_out = {}, []
+    columns: dict[str, Any] = {}
+    left_out, empty = [], []
     for name, column in frame.items():
         column = _column(column)
-        if column.dtype == "category" and not 0 < len(column.cat.categories) <= MOST_CATEGORIES:
+        if column.isna().all():  # scikit-learn's histogram boosting finds no bins for it
+            empty.append(name)
+        elif column.dtype == "category" and len(column.cat.categories) > MOST_CATEGORIES:
             left_out.append(f"{name} ({len(column.cat.categories):,} different texts)")
         else:
             columns[name] = column
     if left_out:
         notes.append(f"columns left out, for at most {MOST_CATEGORIES} texts make a category: {_listed(left_out)}")
-    return pd.DataFrame(columns, index=frame.index)
+    if empty:
+        notes.append(f"columns left out, for they are empty: {_listed(empty)}")
+    names = _allowed_names(list(columns))
+    renamed = [f"{old!r} is {new!r}" for old, new in zip(columns, names, strict=True) if old != new]
+    if renamed:
+        notes.append(f"columns renamed, for LightGBM or XGBoost refuses their names: {_listed(renamed)}")
+    return pd.DataFrame(dict(zip(names, columns.values(), strict=True)), index=frame.index)
+
+
+def _allowed_names(names: list[str]) -> list[str]:
+    """Names that every framework takes; they differ in LightGBM too, which reads a space as an underscore."""
+    wanted = [FORBIDDEN_IN_NAMES.sub("_", name) or "_" for name in names]
+    # Names that stay as they are come first, so that it is the others that make way.
+    order = sorted(range(len(names)), key=lambda i: (names[i] != wanted[i], " " in names[i]))
+    taken: set[str] = set()
+    for i in order:
+        name, number = wanted[i], 2
+        while wanted[i].replace(" ", "_") in taken:
+            wanted[i], number = f"{name}_{number}", number + 1
+        taken.add(wanted[i].replace(" ", "_"))
+    return wanted
 
 
 def _column(column: Any) -> Any:

@@ -61,15 +61,25 @@ class Measurement:
     many_rows: Timing | None = None
     all_threads: Timing | None = None
     n_rows: int = 0
+    note: str = ""  # where it was measured in another way than the others
     problem: str | None = None
     refused: bool = False
+    untrained: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """What the problem is."""
+        return "refused" if self.refused else "not trained" if self.untrained else "NOT EQUAL"
 
 
 def measure(candidate: Candidate, task: Task, effort: Effort) -> Measurement:
-    """Train, compile, prove, time; unequal answers and refused models become the measurement's problem."""
+    """Train, compile, prove, time; failed training, refused models and unequal answers become its problem."""
     train, test = task.rows
-    model = candidate.train(train)
     named = functools.partial(Measurement, candidate.framework, candidate.name, task.name)
+    try:
+        model = candidate.train(train)
+    except Exception as error:  # a framework may raise anything over a user's data
+        return named(problem=_first_line(error), untrained=True)
     try:
         fast = predictor.compile(model, n_threads=1)
     except UnsupportedModelError as error:
@@ -114,7 +124,7 @@ def _time(fast: Predictor, model: Any, table: Any, effort: Effort) -> dict[str, 
     source, own = getattr(model, name), getattr(fast, name)
     drawn = np.random.default_rng(0).integers(len(table), size=effort.rows)
     singles = [take(table, drawn[i : i + 1]) for i in range(20)]
-    own_one, rows = _single(fast, name, singles)
+    own_one, rows, note = _single(fast, name, singles)
     with threads_of(model, 1):
         many = take(table, drawn[: _affordable(source, take(table, drawn[:10_000]), effort)])
         _hold_equal(name, source(many), own(many, n_threads=1))
@@ -132,18 +142,25 @@ def _time(fast: Predictor, model: Any, table: Any, effort: Effort) -> dict[str, 
         "many_rows": many_rows,
         "all_threads": all_threads,
         "n_rows": len(many),
+        "note": note,
     }
 
 
-def _single(fast: Predictor, name: str, singles: list[Any]) -> tuple[Callable, list[Any]]:
-    """perfcore's method for one row, and the rows as a service has them: arrays, or names and values."""
+def _single(fast: Predictor, name: str, singles: list[Any]) -> tuple[Callable, list[Any], str]:
+    """perfcore's method for one row, the rows as a service has them (arrays, or names and values), and a note."""
     own_one = getattr(fast, f"{name}_one")
     rows = [each.iloc[0].to_dict() if hasattr(each, "iloc") else each[0] for each in singles]
     try:
-        own_one(rows[0])
-    except InputError:  # XGBoost before 3.3 remembers category names of more than ASCII cut short
-        return getattr(fast, name), singles
-    return own_one, rows
+        for each in rows:
+            own_one(each)
+    except InputError as error:  # XGBoost before 3.3 remembers category names of more than ASCII cut short
+        return getattr(fast, name), singles, f"one row is {name} of a table of one row, for {name}_one says: {error}"
+    return own_one, rows, ""
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *lines[:1]])
 
 
 def _many_rows(source: Callable, own: Callable, table: Any, n_threads: int, effort: Effort) -> Timing:

@@ -89,10 +89,12 @@ def _timed(report: Report) -> list[Measurement]:
 
 def _tiles(report: Report) -> str:
     timed, refused = _timed(report), sum(each.refused for each in report.measurements)
-    wrong = len(report.measurements) - len(timed) - refused
+    untrained = sum(each.untrained for each in report.measurements)
+    answering = len(report.measurements) - refused - untrained
+    wrong = answering - len(timed)
     tiles = [
         (
-            f"{len(timed)} of {len(report.measurements) - refused}",
+            f"{len(timed)} of {answering}",
             "models answer with the same bits, live and from file",
         )
     ]
@@ -104,6 +106,8 @@ def _tiles(report: Report) -> str:
             )
     if refused:
         tiles.append((str(refused), "refused, for they cannot be answered exactly"))
+    if untrained:
+        tiles.append((str(untrained), "not trained, for their framework failed"))
     kind = ' class="bad"' if wrong else ""
     shown = [f"<div class=tile><b{kind if not i else ''}>{escape(a)}</b><span>{escape(b)}</span></div>"
              for i, (a, b) in enumerate(tiles)]  # fmt: skip
@@ -144,7 +148,7 @@ def _row(each: Measurement) -> str:
     details = [detail for detail in (each.task, each.method, each.shape, each.kernel, many) if detail]
     name = f"{escape(each.model)}<small>{escape(' · '.join(details))}</small>"
     if each.problem is not None:
-        verdict = "refused" if each.refused else '<span class="bad">NOT EQUAL</span>'
+        verdict = each.verdict if each.refused else f'<span class="bad">{each.verdict}</span>'
         return f'<tr><td>{name}</td><td class="text" colspan="8">{verdict}: {escape(each.problem)}</td></tr>'
     proof, rows = escape(each.proof), escape(each.proof.partition(":")[0])
     cells = [f'<span class="good">equal</span><small title="{proof}">{rows}</small>']

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,10 +14,15 @@ WIDTH = 120
 
 
 def working(what: str) -> AbstractContextManager:
-    """Says what is being done while it is done."""
+    """Says what is being done while it is done; a line where there is no terminal to show it on."""
     from rich.console import Console
+    from rich.markup import escape
 
-    return Console(stderr=True).status(what)
+    console = Console(stderr=True)
+    if console.is_terminal:
+        return console.status(escape(what))
+    print(what, file=sys.stderr, flush=True)
+    return nullcontext()
 
 
 def show(report: Report) -> None:
@@ -59,6 +65,7 @@ def legend(report: Report) -> list[str]:
         f"Many: {n_rows} rows drawn from the data, fewer where the source is slow; times are a row.",
         "One thread on both sides, but for the last column, where both have all.",
         "Both sides take turns; medians of the rounds.",
+        *(f"{each.model}, {each.task}: {each.note}" for each in report.measurements if each.note),
     ]
 
 
@@ -66,8 +73,8 @@ def _cells(measurement: Measurement) -> list[str]:
     from rich.markup import escape
 
     if measurement.problem is not None:
-        verdict = "[yellow]refused[/]" if measurement.refused else "[red]NOT EQUAL[/]"
-        return [verdict, escape(measurement.problem)]
+        colour = "yellow" if measurement.refused else "red"
+        return [f"[{colour}]{measurement.verdict}[/]", escape(measurement.problem)]
     cells = ["[green]equal[/]"]
     for timing in (measurement.one_row, measurement.many_rows):
         if timing is not None:
