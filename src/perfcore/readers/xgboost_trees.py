@@ -31,7 +31,7 @@ def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, 
     if ((feature < 0) | (feature >= n_features)).any():
         raise ModelFormatError(f"{place}.split_indices: a feature outside 0..{n_features - 1}")
     conditions = floats(record, "split_conditions", place, n)
-    flags = np.where(integers(record, "default_left", place, n)[nodes] != 0, NAN_LEFT, 0)
+    flags = np.where(_booleans(record, "default_left", place, n)[nodes], NAN_LEFT, 0)
     sets = _left_sets(record, place, n, nodes)
     flags[list(sets)] |= CATEGORICAL | OTHER_LEFT
     return Tree(
@@ -45,6 +45,13 @@ def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, 
         output=output if leaf_width == 1 else -1,
         sets=sets,
     )
+
+
+def _booleans(record: dict[str, Any], name: str, place: str, n: int) -> np.ndarray:
+    numbers = integers(record, name, place, n)
+    if not ((numbers == 0) | (numbers == 1)).all():
+        raise ModelFormatError(f"{place}.{name}: allowed: 0 and 1")
+    return numbers == 1
 
 
 def below(threshold: np.ndarray) -> np.ndarray:
@@ -96,7 +103,7 @@ def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray) ->
     """Bitsets of the categories that go left: all within the words but those of the set, which go right."""
     if "split_type" not in record:  # before 1.3
         return {}
-    is_category = integers(record, "split_type", place, n)[nodes] != 0
+    is_category = _booleans(record, "split_type", place, n)[nodes]
     start = {}
     if is_category.any():
         owner = integers(record, "categories_nodes", place)
@@ -108,7 +115,9 @@ def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray) ->
         raise ModelFormatError(f"{place}.categories: outside 0..{CATEGORIES_END - 1}")
     sets = {}
     for node in np.flatnonzero(is_category).tolist():
-        a, b = start.get(int(nodes[node]), (0, 0))
+        if int(nodes[node]) not in start:
+            raise ModelFormatError(f"{place}.categories_nodes: node {nodes[node]} splits by category but is not listed")
+        a, b = start[int(nodes[node])]
         if not 0 <= a <= b <= len(categories):
             raise ModelFormatError(f"{place}.categories_segments: outside the {len(categories)} categories")
         sets[node] = ~_bitset(categories[a:b])
