@@ -450,11 +450,7 @@ struct Isa {
 }  // namespace
 
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out) {
-    if (plan.sums_in_float) {
-        Block<Isa, float>(plan, scratch).predict(x, begin, end, static_cast<float*>(out));
-    } else {
-        Block<Isa, double>(plan, scratch).predict(x, begin, end, static_cast<double*>(out));
-    }
+    predict_on<Isa>(plan, x, begin, end, scratch, out);
 }
 
 }  // namespace perfcore::bitslice::avx512

@@ -227,4 +227,13 @@ class Block {
     char* scratch_;
 };
 
+template <class Isa>
+void predict_on(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out) {
+    if (plan.sums_in_float) {
+        Block<Isa, float>(plan, scratch).predict(x, begin, end, static_cast<float*>(out));
+    } else {
+        Block<Isa, double>(plan, scratch).predict(x, begin, end, static_cast<double*>(out));
+    }
+}
+
 }  // namespace perfcore::bitslice
