@@ -283,3 +283,26 @@ def test_one_row_and_the_saved_file(tmp_path, assert_same_bits):
         for row in X[:5]:
             assert_same_bits(estimator.predict_proba(row[None])[0], predictor.predict_proba_one(row))
             assert_same_bits(estimator.predict(row[None])[0], predictor.predict_one(row.tolist()))
+
+
+@pytest.mark.parametrize(("trained", "changed"), [("dart", "gbtree"), ("gbtree", "dart")])
+def test_a_booster_of_another_kind_since_training_is_refused_or_answers_alike(trained, changed):
+    rows = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    matrix = xgboost.DMatrix(rows, rows[:, 0] > 0)
+    booster = xgboost.train({"booster": trained, "objective": "binary:logistic", "max_depth": 2}, matrix, 4)
+    booster.set_param({"booster": changed})
+    try:
+        answers = perfcore.compile(booster).predict(rows)
+    except perfcore.UnsupportedModelError:
+        assert tuple(map(int, xgboost.__version__.split(".")[:2])) < (3, 3)
+    else:
+        assert answers.tobytes() == booster.predict(matrix).tobytes()
+
+
+def test_a_booster_of_no_rounds_that_takes_its_base_score_for_a_margin_is_refused():
+    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    matrix = xgboost.DMatrix(rows, rows[:, 0] > 0)
+    booster = xgboost.train({"objective": "binary:logistic"}, matrix, 0)
+    assert booster.predict(matrix, output_margin=True)[0] == 0.5
+    with pytest.raises(perfcore.UnsupportedModelError, match="no rounds"):
+        perfcore.compile(booster)

@@ -51,12 +51,30 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
 
     if isinstance(source, xgboost.Booster):
         refuse_overrides(source, xgboost.Booster)
-        return _booster_model(_document_of(source), _installed(), iteration_range)
+        document = _document_of(source)
+        model = _booster_model(document, _installed(), iteration_range)
+        if not document.trees:
+            _check_empty(source, model)
+        return model
     if isinstance(source, xgboost.XGBModel):
         return _estimator_model(source, iteration_range)
     raise UnsupportedModelError(
         f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads xgboost.Booster and the XGB* estimators"
     )
+
+
+def _check_empty(booster: Any, model: Model) -> None:
+    """A live Booster without trees may take its base score for a margin: one of no rounds, or, up to 3.2, one whose
+    parameter ``booster`` was set after training, which drops the trees."""
+    import xgboost
+
+    row = xgboost.DMatrix(np.full((1, model.body.n_features), np.nan, np.float32))
+    margin = booster.predict(row, output_margin=True, validate_features=False)
+    if margin.tobytes() != model.answers.raw(model.body.base[None, :].copy()).tobytes():
+        raise UnsupportedModelError(
+            f"xgboost.Booster: it has no trees, and its answer {margin.ravel()[0]!r} is not its base score; "
+            "training for no rounds does that, and so may setting the parameter 'booster' after training"
+        )
 
 
 def _installed() -> tuple[int, int]:
