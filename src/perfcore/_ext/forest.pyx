@@ -3,6 +3,7 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libcpp.string cimport string
 
 cnp.import_array()
 
@@ -46,23 +47,24 @@ cdef extern from "perfcore/forest.hpp" namespace "perfcore" nogil:
 cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
     cdef enum class KernelName(int):
         automatic
-        walk
-        interleave
-        bitslice
 
     cdef enum class InstructionSet(int):
         portable
-        avx512
 
     bint runs_here(InstructionSet isa)
 
     cdef cppclass Kernel:
-        Kernel(const ForestView& forest, KernelName name, InstructionSet isa) except +
         KernelName name()
         InstructionSet isa()
+        double cost(int64_t rows)
+
+
+cdef extern from "perfcore/engine.hpp" namespace "perfcore" nogil:
+    cdef cppclass Engine:
+        Engine(const ForestView& forest, KernelName name, InstructionSet isa) except +
+        const Kernel& kernel_for(int64_t rows)
+        const string& why_not(KernelName name)
         int64_t bytes()
-        int64_t n_questions()
-        int64_t n_instructions()
         Status predict(const Table& x, void* out, int n_threads)
         Status leaves(const Table& x, int32_t* out, int n_threads)
 
@@ -72,14 +74,13 @@ cdef const void* _address(cnp.ndarray array):
 
 
 KERNELS = ("auto", "walk", "interleave", "bitslice")
+ISAS = ("portable", "avx2", "avx512")
+MANY_ROWS = 100_000
 
 
 def instruction_sets():
     """The instruction sets this machine runs, best first."""
-    names = ["portable"]
-    if runs_here(InstructionSet.avx512):
-        names.insert(0, "avx512")
-    return tuple(names)
+    return tuple(name for i, name in reversed(list(enumerate(ISAS))) if runs_here(<InstructionSet><int>i))
 
 
 cdef class ForestKernel:
@@ -88,14 +89,14 @@ cdef class ForestKernel:
     Parameters
     ----------
     forest : perfcore.model.Forest
-    kernel : {"auto", "walk", "interleave", "bitslice"}
-        "auto" slices large batches of forests that are worth it, and walks interleaved otherwise. "bitslice" slices
-        batches of every size; a forest that cannot be sliced is walked all the same.
-    isa : {"portable", "avx512"}
-        One of `instruction_sets()`.
+    kernel : one of KERNELS
+        "auto" takes, for calls of each size, the one that costs least; another name forces that one. A forest that
+        it cannot take is walked all the same, and `why_not` says why.
+    isa : {"portable", "avx2", "avx512"}
+        One of `instruction_sets()`; a kernel takes the best form that it has, up to this one.
     """
 
-    cdef Kernel* _kernel
+    cdef Engine* _engine
     cdef ForestView _view
     cdef object _forest
 
@@ -136,39 +137,43 @@ cdef class ForestKernel:
         v.truncates_negative = forest.truncates_negative
         v.zero_bound = forest.zero_bound
         v.missing = forest.missing
-        self._kernel = new Kernel(
-            self._view,
-            <KernelName><int>KERNELS.index(kernel),
-            InstructionSet.avx512 if isa == "avx512" else InstructionSet.portable,
+        self._engine = new Engine(
+            self._view, <KernelName><int>KERNELS.index(kernel), <InstructionSet><int>ISAS.index(isa)
         )
 
     def __dealloc__(self):
-        del self._kernel
+        del self._engine
+
+    def kernel_for(self, int64_t n_rows):
+        """Which kernel answers calls of so many rows."""
+        return KERNELS[<int>self._engine.kernel_for(n_rows).name()]
+
+    def isa_for(self, int64_t n_rows):
+        """The instruction set of that kernel."""
+        return ISAS[<int>self._engine.kernel_for(n_rows).isa()]
+
+    def cost(self, int64_t n_rows):
+        """Nanoseconds that the cost model expects of a call of so many rows on one thread."""
+        return self._engine.kernel_for(n_rows).cost(n_rows)
+
+    def why_not(self, str kernel):
+        """Why a kernel does not take this forest; empty where it does, or was not asked."""
+        return self._engine.why_not(<KernelName><int>KERNELS.index(kernel)).decode()
 
     @property
     def kernel(self):
-        """Which kernel answers large batches: "bitslice", "interleave" or "walk"."""
-        return KERNELS[<int>self._kernel.name()]
+        """Which kernel answers large batches."""
+        return self.kernel_for(MANY_ROWS)
 
     @property
     def isa(self):
         """The instruction set of that kernel."""
-        return "avx512" if self._kernel.isa() == InstructionSet.avx512 else "portable"
+        return self.isa_for(MANY_ROWS)
 
     @property
     def nbytes(self):
-        """Bytes of what the kernel was prepared into, over the forest's own arrays."""
-        return self._kernel.bytes()
-
-    @property
-    def n_questions(self):
-        """Distinct questions that are asked of a row; 0 where the forest is walked."""
-        return self._kernel.n_questions()
-
-    @property
-    def n_instructions(self):
-        """Instructions of all trees' programs, each for up to 1,024 rows; 0 where the forest is walked."""
-        return self._kernel.n_instructions()
+        """Bytes of what the kernels were prepared into, over the forest's own arrays."""
+        return self._engine.bytes()
 
     cdef Table _table(self, cnp.ndarray X) except *:
         cdef Table t
@@ -207,7 +212,7 @@ cdef class ForestKernel:
         cdef void* data = cnp.PyArray_DATA(out)
         cdef Status status
         with nogil:
-            status = self._kernel.predict(table, data, n_threads)
+            status = self._engine.predict(table, data, n_threads)
         if status != Status.ok:
             raise MemoryError("no memory for the kernel's scratch space")
 
@@ -220,6 +225,6 @@ cdef class ForestKernel:
         cdef int32_t* data = <int32_t*>cnp.PyArray_DATA(out)
         cdef Status status
         with nogil:
-            status = self._kernel.leaves(table, data, n_threads)
+            status = self._engine.leaves(table, data, n_threads)
         if status != Status.ok:
             raise MemoryError("no memory for the kernel's scratch space")

@@ -11,12 +11,6 @@
 #include <array>
 #include <type_traits>
 
-bool perfcore::bitslice::avx512::supported() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
-}
-
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni"))), \
                              apply_to = function)
@@ -464,8 +458,6 @@ void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char*
 #else
 
 namespace perfcore::bitslice::avx512 {
-
-bool supported() { return false; }
 
 void predict(const Plan&, const Table&, int64_t, int64_t, char*, void*) {}
 

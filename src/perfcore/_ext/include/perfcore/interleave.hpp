@@ -11,11 +11,13 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
 
 #include "forest.hpp"
+#include "kernel.hpp"
 #include "walk.hpp"
 
 namespace perfcore::interleave {
@@ -204,3 +206,36 @@ class Packed {
 };
 
 }  // namespace perfcore::interleave
+
+namespace perfcore {
+
+class InterleaveKernel final : public Kernel {
+  public:
+    InterleaveKernel(const ForestView& forest, const interleave::Packed& packed) : f_(forest), packed_(packed) {}
+
+    KernelName name() const override { return KernelName::interleave; }
+    InstructionSet isa() const override { return InstructionSet::portable; }
+    int64_t bytes() const override { return packed_.bytes(); }
+    int64_t piece_rows() const override { return 2048; }
+    int64_t scratch_bytes() const override { return packed_.scratch_cells() * 8; }
+
+    double cost(int64_t rows) const override {
+        const double leaves = static_cast<double>(f_.n_leaves) / static_cast<double>(f_.n_trees);
+        return static_cast<double>(rows * f_.n_trees) * 2.5 * std::log2(leaves + 1);
+    }
+
+    void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {
+        double* cells = reinterpret_cast<double*>(scratch);
+        if (f_.sums_in_float) {
+            packed_.predict(x, begin, end, cells, static_cast<float*>(out));
+        } else {
+            packed_.predict(x, begin, end, cells, static_cast<double*>(out));
+        }
+    }
+
+  private:
+    const ForestView& f_;
+    const interleave::Packed& packed_;
+};
+
+}  // namespace perfcore

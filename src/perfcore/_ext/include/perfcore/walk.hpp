@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "forest.hpp"
+#include "kernel.hpp"
 
 namespace perfcore::walk {
 
@@ -91,3 +92,30 @@ inline void leaves(const ForestView& f, const Table& x, int64_t begin, int64_t e
 }
 
 }  // namespace perfcore::walk
+
+namespace perfcore {
+
+class WalkKernel final : public Kernel {
+  public:
+    explicit WalkKernel(const ForestView& forest) : f_(forest) {}
+
+    KernelName name() const override { return KernelName::walk; }
+    InstructionSet isa() const override { return InstructionSet::portable; }
+    int64_t bytes() const override { return 0; }
+    double cost(int64_t rows) const override { return 30.0 * static_cast<double>(rows * f_.n_trees); }
+    int64_t piece_rows() const override { return 1024; }
+    int64_t scratch_bytes() const override { return 0; }
+
+    void predict(const Table& x, int64_t begin, int64_t end, char*, void* out) const override {
+        if (f_.sums_in_float) {
+            walk::predict(f_, x, begin, end, static_cast<float*>(out));
+        } else {
+            walk::predict(f_, x, begin, end, static_cast<double*>(out));
+        }
+    }
+
+  private:
+    const ForestView& f_;
+};
+
+}  // namespace perfcore

@@ -15,7 +15,6 @@ void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char*
 
 namespace avx512 {
 constexpr Leaves LEAVES = Leaves::split;
-bool supported();
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
 }  // namespace avx512
 

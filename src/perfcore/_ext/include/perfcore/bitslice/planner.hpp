@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string>
 #include <tuple>
 
 #include "program.hpp"
@@ -14,12 +15,13 @@ class Planner {
   public:
     Planner(const ForestView& forest, Leaves leaves) : f_(forest), leaves_(leaves) {}
 
-    // False where the forest is better walked: too many leaves a tree, or too many questions.
-    bool build(Plan& plan) {
+    // Empty, or why the forest cannot be sliced.
+    std::string build(Plan& plan) {
         p_ = &plan;
-        if (f_.linear_applies || f_.n_trees == 0) return false;
+        if (f_.linear_applies) return "linear leaves";
         for (int64_t t = 0; t < f_.n_trees; ++t)
-            if (id_bits(f_.leaf_start[t + 1] - f_.leaf_start[t]) > MAX_ID_BITS) return false;
+            if (id_bits(f_.leaf_start[t + 1] - f_.leaf_start[t]) > MAX_ID_BITS)
+                return "tree " + std::to_string(t) + " has more than 4,096 leaves";
         plan.sums_in_float = f_.sums_in_float;
         plan.rounds_to_float = f_.rounds_to_float;
         plan.truncates_negative = f_.truncates_negative;
@@ -31,7 +33,7 @@ class Planner {
         plan.missing_is_float = static_cast<double>(static_cast<float>(f_.missing)) == f_.missing;
         plan.n_code_planes = plan.largest_table_planes = 0;
         mask_of_node_.resize(f_.n_nodes);
-        if (!plan_numeric() || !plan_categorical()) return false;
+        if (!plan_numeric() || !plan_categorical()) return why_not_;
         plan.n_masks = n_masks_;
         plan.vectors = n_masks_ * 128 <= (1 << 20) ? 2 : 1;  // masks stay in a second-level cache of 1 MB or more
         plan.plane_bytes = 64 * plan.vectors;
@@ -39,10 +41,15 @@ class Planner {
         const size_t real = f_.sums_in_float ? 4 : 8;
         plan.base.resize(f_.n_outputs * real);
         std::memcpy(plan.base.data(), f_.base, plan.base.size());
-        return true;
+        return {};
     }
 
   private:
+    bool refuse(const std::string& why) {
+        why_not_ = why;
+        return false;
+    }
+
     static int id_bits(int64_t n_leaves) {
         int bits = 0;
         while ((int64_t{1} << bits) < n_leaves) ++bits;
@@ -85,7 +92,8 @@ class Planner {
                 if (!std::isnan(asked[i].threshold)) sorted.push_back(asked[i].threshold);
             std::sort(sorted.begin(), sorted.end());
             sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-            if (levels_for(sorted.size()) > MAX_LEVELS) return false;
+            if (levels_for(sorted.size()) > MAX_LEVELS)
+                return refuse("feature " + std::to_string(asked[begin].feature) + " has more than 4,095 thresholds");
 
             NumericFeature numeric{};
             numeric.feature = asked[begin].feature;
@@ -116,7 +124,7 @@ class Planner {
             p_->n_code_planes += numeric.levels + 2;
             note_tables(numeric.levels);
             p_->numeric.push_back(numeric);
-            if (n_masks_ > MAX_MASKS) return false;
+            if (n_masks_ > MAX_MASKS) return refuse("more than 65,536 distinct questions");
         }
         return true;
     }
@@ -158,7 +166,9 @@ class Planner {
             if (f_.flags[i] & CATEGORICAL) nodes_of_feature[f_.feature[i]].push_back(static_cast<int32_t>(i));
         for (const auto& [feature, nodes] : nodes_of_feature) {
             if (!plan_category(feature, nodes)) return false;
-            if (n_masks_ > MAX_MASKS || static_cast<int64_t>(p_->members.size()) > MAX_MEMBERS * f_.n_trees) return false;
+            if (n_masks_ > MAX_MASKS) return refuse("more than 65,536 distinct questions");
+            if (static_cast<int64_t>(p_->members.size()) > MAX_MEMBERS * f_.n_trees)
+                return refuse("more than 8,192 members of category sets a tree");
         }
         return true;
     }
@@ -181,7 +191,8 @@ class Planner {
             const int32_t set = f_.category[node];
             c.n_codes = std::max<int64_t>(c.n_codes, (f_.set_start[set + 1] - f_.set_start[set]) * 32);
         }
-        if (c.n_codes > (1 << 22)) return false;  // one look-up table of 8 MB is the most a feature may take
+        if (c.n_codes > (1 << 22))  // one look-up table of 8 MB is the most a feature may take
+            return refuse("feature " + std::to_string(feature) + " has category codes above 4,194,304");
         std::vector<uint16_t> rank(c.n_codes, 0);
         std::map<std::tuple<std::vector<int32_t>, uint8_t>, int32_t> mask_of;
         std::vector<std::vector<int32_t>> codes_of;
@@ -194,7 +205,8 @@ class Planner {
             if (is_new) {
                 for (const int32_t code : codes)
                     if (rank[code] == 0) {
-                        if (n_ranks >= (1 << MAX_LEVELS)) return false;
+                        if (n_ranks >= (1 << MAX_LEVELS))
+                            return refuse("feature " + std::to_string(feature) + " has more than 4,095 categories");
                         rank[code] = static_cast<uint16_t>(n_ranks++);
                     }
                 codes_of.push_back(std::move(codes));
@@ -337,6 +349,7 @@ class Planner {
 
     const ForestView& f_;
     const Leaves leaves_;
+    std::string why_not_;
     Plan* p_ = nullptr;
     int32_t n_masks_ = 0;
     std::vector<int32_t> mask_of_node_;
