@@ -7,20 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from . import isa, threads
+from . import isa, kernels, threads
 from ._ext.forest import ForestKernel
-from .errors import InputError
+from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
 from .inputs.table import unlabelled
 from .model import Forest, Model
 
-# Below this many (row, tree) pairs a call answers sooner on one thread than a second one starts.
-PAIRS_WORTH_A_THREAD = 1_000_000
+# Nanoseconds of work for which another thread is worth starting: several times what starting one takes.
+WORTH_A_THREAD = 100_000
 
 
 def compile(  # noqa: A001 - perfcore.compile is the name users know from other compilers
     model: Any,
     *,
+    kernel: str | None = None,
     n_threads: int | None = None,
     iteration_range: tuple[int, int] | None = None,
 ) -> Predictor:
@@ -30,6 +31,10 @@ def compile(  # noqa: A001 - perfcore.compile is the name users know from other 
     ----------
     model : a fitted LightGBM, XGBoost or scikit-learn estimator, a Booster, or the path of a model file
         An estimator answers as that estimator does, a file as that framework's Booster does.
+    kernel : str, optional
+        Forces one way to walk the trees, for calls of every size; by default, or with "auto", a cost model chooses
+        (`Predictor.explain` says what and why). All give the same bits. ``PERFCORE_KERNEL`` does the same for a
+        whole process, where the forest allows it.
     n_threads : int, optional
         Threads for large tables unless a call says otherwise; by default all that the process may use.
     iteration_range : (int, int), optional
@@ -44,14 +49,14 @@ def compile(  # noqa: A001 - perfcore.compile is the name users know from other 
     """
     from .readers import read
 
-    return Predictor(read(model, iteration_range), n_threads=n_threads)
+    return Predictor(read(model, iteration_range), kernel=kernel, n_threads=n_threads)
 
 
-def load(path: str | os.PathLike, *, n_threads: int | None = None) -> Predictor:
+def load(path: str | os.PathLike, *, kernel: str | None = None, n_threads: int | None = None) -> Predictor:
     """Open a ``.pcore`` file written by `Predictor.save`; needs no framework installed."""
     from .model.file import read_model
 
-    return Predictor(read_model(path), n_threads=n_threads)
+    return Predictor(read_model(path), kernel=kernel, n_threads=n_threads)
 
 
 class _Method:
@@ -83,14 +88,19 @@ class Predictor(Fitted):
     """
 
     _model: Model
+    _forced: str | None
     _n_threads: int | None
     _kernel: ForestKernel | None
 
-    def __init__(self, model: Model, *, n_threads: int | None = None):
+    def __init__(self, model: Model, *, kernel: str | None = None, n_threads: int | None = None):
+        is_forest = isinstance(model.body, Forest)
+        if kernel not in (None, "auto") and not is_forest:
+            raise ConfigurationError(f"kernel={kernel!r}: {model.origin} is a BLAS product, only a forest has kernels")
         vars(self).update(
             _model=model,
+            _forced=kernel,
             _n_threads=None if n_threads is None else threads.resolve(n_threads),
-            _kernel=ForestKernel(model.body, isa=isa.chosen()) if isinstance(model.body, Forest) else None,
+            _kernel=kernels.make(model.body, kernel, isa.chosen()) if is_forest else None,
         )
 
     # -- the source's own methods --------------------------------------------------------------
@@ -146,9 +156,8 @@ class Predictor(Fitted):
     def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
         if n_threads is not None:
             return threads.resolve(n_threads)
-        if n_rows * self._model.body.n_trees < PAIRS_WORTH_A_THREAD:
-            return 1
-        return self._n_threads or threads.available()
+        worth = int(self._kernel.cost(n_rows) / WORTH_A_THREAD)
+        return 1 if worth < 2 else min(worth, self._n_threads or threads.available())
 
     def _margins(self, X: Any, n_threads: int | None) -> np.ndarray:
         body = self._model.body
@@ -218,13 +227,22 @@ class Predictor(Fitted):
             described |= {
                 "outputs": f"{body.n_outputs:,}",
                 "trees": f"{body.n_trees:,} with {body.n_leaves:,} leaves, depth {body.depth:,}",
-                "kernel": self._kernel.kernel,
-                "instruction set": self._kernel.isa,
+                "kernel": kernels.describe(self._kernel),
+                "instruction set": isa.chosen(),
             }
         else:
             described |= {"outputs": f"{body.n_outputs:,}", "kernel": "BLAS"}
         size = body.nbytes + (0 if self._kernel is None else self._kernel.nbytes)
         return described | {"bytes": f"{size:,}", "fingerprint": self.fingerprint}
+
+    def explain(self) -> str:
+        """What `print` shows, and which kernel answers calls of which size, what others would take, and why.
+
+        Times are what the cost model expects; it is a model, fitted on one machine, and only compares kernels.
+        """
+        if self._kernel is None:
+            return f"{self}\n  a product of the table and the coefficients, by BLAS, as the source computes it"
+        return f"{self}\n{kernels.explain(self._kernel)}"
 
     # -- immutable: kept, sent and copied as bytes -------------------------------------------------
 
@@ -240,7 +258,7 @@ class Predictor(Fitted):
     def __reduce__(self):
         from .model.file import to_bytes
 
-        return _from_bytes, (to_bytes(self._model), self._n_threads)
+        return _from_bytes, (to_bytes(self._model), self._forced, self._n_threads)
 
     def __copy__(self) -> Predictor:
         return self
@@ -257,7 +275,7 @@ class Predictor(Fitted):
             raise AttributeError(f"a Predictor is immutable: cannot delete {name}")
 
 
-def _from_bytes(data: bytes, n_threads: int | None) -> Predictor:
+def _from_bytes(data: bytes, kernel: str | None, n_threads: int | None) -> Predictor:
     from .model.file import from_bytes
 
-    return Predictor(from_bytes(data), n_threads=n_threads)
+    return Predictor(from_bytes(data), kernel=kernel, n_threads=n_threads)

@@ -62,6 +62,8 @@ cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
 cdef extern from "perfcore/engine.hpp" namespace "perfcore" nogil:
     cdef cppclass Engine:
         Engine(const ForestView& forest, KernelName name, InstructionSet isa) except +
+        size_t n_kernels()
+        const Kernel& kernel(size_t i)
         const Kernel& kernel_for(int64_t rows)
         const string& why_not(KernelName name)
         int64_t bytes()
@@ -99,12 +101,14 @@ cdef class ForestKernel:
     cdef Engine* _engine
     cdef ForestView _view
     cdef object _forest
+    cdef readonly str asked  # for which kernel
 
     def __cinit__(self, forest, str kernel="auto", str isa="portable"):
         if kernel not in KERNELS or isa not in instruction_sets():
             raise ValueError(f"kernel {kernel!r} of {KERNELS}, isa {isa!r} of {instruction_sets()}")
         cdef ForestView* v = &self._view
         self._forest = forest
+        self.asked = kernel
         v.feature = <const int32_t*>_address(forest.feature)
         v.threshold = <const double*>_address(forest.threshold)
         v.left = <const int32_t*>_address(forest.left)
@@ -155,6 +159,14 @@ cdef class ForestKernel:
     def cost(self, int64_t n_rows):
         """Nanoseconds that the cost model expects of a call of so many rows on one thread."""
         return self._engine.kernel_for(n_rows).cost(n_rows)
+
+    def costs(self, int64_t n_rows):
+        """The same for every kernel that takes this forest: {kernel: nanoseconds}."""
+        cdef size_t i
+        return {
+            KERNELS[<int>self._engine.kernel(i).name()]: self._engine.kernel(i).cost(n_rows)
+            for i in range(self._engine.n_kernels())
+        }
 
     def why_not(self, str kernel):
         """Why a kernel does not take this forest; empty where it does, or was not asked."""

@@ -34,7 +34,8 @@ class Engine {
         scratch_ = std::make_unique<ScratchPool>(scratch);
     }
 
-    const std::vector<std::unique_ptr<const Kernel>>& kernels() const { return kernels_; }
+    size_t n_kernels() const { return kernels_.size(); }
+    const Kernel& kernel(size_t i) const { return *kernels_[i]; }
 
     // Why a kernel does not take this forest; empty where it does, or was not wanted.
     const std::string& why_not(KernelName name) const { return why_not_[static_cast<int>(name)]; }
