@@ -1,4 +1,4 @@
-"""The kernels under the sanitizers: no byte out of bounds, no undefined behaviour, no race (make check-long)."""
+"""The kernels' own test program: under the sanitizers, and on another processor (make check-long)."""
 
 import shutil
 import subprocess
@@ -7,18 +7,41 @@ import pytest
 
 pytestmark = pytest.mark.long
 
+FLAGS = ["-std=c++17", "-g", "-ffp-contract=off", "-pthread"]
+
+
+@pytest.fixture
+def build(tmp_path, repository):
+    """Builds the test program with a compiler and flags; returns its path."""
+
+    def build(compiler, *flags):
+        program = tmp_path / "kernels"
+        ext = repository / "src/perfcore/_ext"
+        sources = sorted(source for source in ext.glob("*/*.cpp"))
+        assert sources
+        command = [compiler, *FLAGS, *flags, f"-I{ext / 'include'}", repository / "tests/sanitizers/kernels.cpp"]
+        subprocess.run([*command, *sources, "-o", program], check=True)
+        return program
+
+    return build
+
 
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_kernels_are_clean_under(sanitizer, tmp_path, repository):
+def test_kernels_are_clean_under(sanitizer, build):
+    """No byte out of bounds, no undefined behaviour, no race."""
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
-    ext = repository / "src/perfcore/_ext"
-    program = tmp_path / "kernels"
-    sources = [repository / "tests/sanitizers/kernels.cpp", ext / "portable/bitslice.cpp", ext / "avx512/bitslice.cpp"]
-    flags = ["-std=c++17", "-O1", "-g", "-ffp-contract=off", "-pthread", f"-fsanitize={sanitizer}"]
-    subprocess.run(
-        [compiler, *flags, "-fno-sanitize-recover=all", f"-I{ext / 'include'}", *sources, "-o", program], check=True
-    )
-    ran = subprocess.run([program], capture_output=True, text=True)
+    check(build(compiler, "-O1", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"))
+
+
+def test_portable_kernels_agree_on_aarch64(build):
+    compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
+    if compiler is None or emulator is None:
+        pytest.skip("needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user)")
+    check(emulator, build(compiler, "-O2", "-static"))
+
+
+def check(*command):
+    ran = subprocess.run(command, capture_output=True, text=True)
     assert (ran.returncode, ran.stdout) == (0, "all kernels agree\n"), ran.stdout + ran.stderr[-4000:]

@@ -88,7 +88,7 @@ class Engine {
     ForestView forest_;
     std::unique_ptr<const interleave::Packed> packed_;
     std::vector<std::unique_ptr<const Kernel>> kernels_;
-    std::string why_not_[4];
+    std::string why_not_[N_KERNEL_NAMES];
     std::unique_ptr<ScratchPool> scratch_;
 };
 

@@ -8,6 +8,7 @@
 namespace perfcore {
 
 enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3 };
+constexpr int N_KERNEL_NAMES = 4;
 
 // In rising order; a kernel takes the best form that it has, up to the one asked for.
 enum class InstructionSet : int { portable = 0, avx2 = 1, avx512 = 2 };
