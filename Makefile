@@ -5,6 +5,7 @@ PYTHON ?= python3
 TESTS ?= tests
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+GRID_ARGS ?=
 
 ROOM := .work/$(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
 BIN := $(ROOM)/venv/bin
@@ -17,7 +18,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
 
 unexport PYTHONPATH
 .DELETE_ON_ERROR:
-.PHONY: help demo test field bench lint check-long clean
+.PHONY: help demo test field bench grid lint check-long clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +34,9 @@ field: $(ROOM)/test ## equality of bits on other people's models, in ../shared
 
 bench: $(ROOM)/test ## time perfcore against the frameworks (BENCH_ARGS=--check: gates only)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+grid: $(ROOM)/test ## look for a cell where a framework is faster (GRID_ARGS=--check: answers only)
+	$(BIN)/python -m benchmarks.grid $(GRID_ARGS)
 
 lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/ruff check
