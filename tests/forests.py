@@ -29,7 +29,7 @@ class Recipe:
     vector_leaves: bool = False
     precision: str = "float64"
     dtype: str = "float64"
-    grown: str = "anywhere"  # or "chain", "level"
+    grown: str = "anywhere"  # or "chain", "level", "symmetric"
     categories: bool = False
     zero_missing: bool = False
     missing: float = float("nan")
@@ -45,6 +45,8 @@ def make_forest(recipe: Recipe) -> tuple[Forest, list[np.ndarray]]:
     trees = []
     for _ in range(recipe.n_trees):
         n_leaves = int(rng.integers(1, recipe.max_leaves + 1))
+        if recipe.grown == "symmetric":
+            n_leaves = 1 << n_leaves.bit_length() - 1
         left, right = grow(rng, n_leaves, recipe.grown)
         n_nodes = n_leaves - 1
         feature = rng.integers(0, recipe.n_features, n_nodes)
@@ -57,6 +59,10 @@ def make_forest(recipe: Recipe) -> tuple[Forest, list[np.ndarray]]:
             flags[node] = CATEGORICAL | (flags[node] & NAN_LEFT) | OTHER_LEFT * rng.integers(0, 2)
             dense = rng.integers(0, 2**32, rng.integers(0, 5), dtype=np.uint32)
             sets[int(node)] = dense & rng.integers(0, 2**32, dtype=np.uint32)
+        if recipe.grown == "symmetric":  # a level's nodes all ask what its first asks
+            first = np.array([(1 << (node + 1).bit_length() - 1) - 1 for node in range(n_nodes)], np.int64)
+            feature, threshold, flags = feature[first], threshold[first], flags[first]
+            sets = {node: sets[at] for node, at in enumerate(first.tolist()) if at in sets}
         trees.append(
             Tree(
                 feature,
@@ -89,7 +95,7 @@ def grow(rng: np.random.Generator, n_leaves: int, grown: str) -> tuple[np.ndarra
     children = np.zeros((2, n_leaves - 1), np.int64)
     loose: list[tuple[int, int]] = [(0, -1)]  # (side, parent) of what is not decided yet
     for node in range(n_leaves - 1):
-        at = {"chain": len(loose) - 1, "level": 0}.get(grown, int(rng.integers(len(loose))))
+        at = {"chain": len(loose) - 1, "level": 0, "symmetric": 0}.get(grown, int(rng.integers(len(loose))))
         side, parent = loose.pop(at)
         if parent >= 0:
             children[side, parent] = node

@@ -24,7 +24,7 @@ recipes = st.builds(
     vector_leaves=st.booleans(),
     precision=st.sampled_from(["float32", "float64"]),
     dtype=st.sampled_from(["float32", "float64"]),
-    grown=st.sampled_from(["anywhere", "chain", "level"]),
+    grown=st.sampled_from(["anywhere", "chain", "level", "symmetric"]),
     categories=st.booleans(),
     zero_missing=st.booleans(),
     missing=st.sampled_from([float("nan"), 0.0, 1.0, -1.5, 0.1]),
@@ -104,6 +104,24 @@ def test_forests_too_large_to_slice_are_walked(isa, leaf_counts):
     X = np.arange(-1.0, 5000.0)[:, None]
     assert (kernel.kernel, kernel.isa) == ("interleave", "portable")
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
+
+
+def symmetric(second_half):
+    """A tree of depth 3, whose last level asks 0.5 in its first half."""
+    feature, threshold = [0, 1, 1, 2, 2, 2, 2], [0.1, 0.2, 0.2, 0.5, 0.5, second_half, second_half]
+    children = np.array([[1, 3, 5, ~0, ~2, ~4, ~6], [2, 4, 6, ~1, ~3, ~5, ~7]])
+    return Tree(np.array(feature), np.array(threshold), *children, np.zeros(7), value=np.arange(8) / 7)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_symmetric_trees_take_no_instructions(isa):
+    def kernel(*trees):
+        forest = Forest.from_trees(trees, n_features=3, n_outputs=1, precision="float64", dtype="float64")
+        return ForestKernel(forest, "bitslice", isa)
+
+    many, few = [symmetric(0.5)] * 400, [symmetric(0.5)] * 8
+    odd = [symmetric(0.6)] * 400  # one question more, and levels that do not ask one question each
+    assert kernel(*many).nbytes - kernel(*few).nbytes < kernel(*odd).nbytes - kernel(*few).nbytes - 400 * 16
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -91,9 +91,35 @@ struct Numbering {
     std::vector<int32_t> first, varies, value, code, stack;
 };
 
+// The ids of a symmetric tree, as CatBoost grows them: every level asks one question, and that question's mask is an
+// id bit as it stands, so that the tree takes no instruction at all. Empty for other trees.
+inline std::vector<int32_t> numbering_by_level(const Shape& s, const std::vector<int32_t>& mask_of_node) {
+    std::vector<int32_t> code(s.n_leaves), front(1, 0), path(1, 0);  // front: the nodes of one level; path: their ids
+    for (int level = 0; !s.post.empty(); ++level) {
+        std::vector<int32_t> children, paths;
+        for (size_t i = 0; i < front.size(); ++i) {
+            const int32_t node = front[i];
+            if ((node < 0) != (front[0] < 0)) return {};
+            if (node < 0) {
+                code[~node] = path[i];
+                continue;
+            }
+            if (mask_of_node[s.node[node]] != mask_of_node[s.node[front[0]]]) return {};
+            children.insert(children.end(), {s.left[node], s.right[node]});
+            paths.insert(paths.end(), {path[i] | 1 << level, path[i]});
+        }
+        if (children.empty()) return code;
+        front.swap(children);
+        path.swap(paths);
+    }
+    return {};
+}
+
 // A short climb over flips of children. A flip is judged by the largest subtree of up to 64 leaves around it, so
 // that the climb is linear in the leaves.
-inline std::vector<int32_t> numbering(const Shape& s) {
+inline std::vector<int32_t> numbering(const Shape& s, const std::vector<int32_t>& mask_of_node) {
+    std::vector<int32_t> by_level = numbering_by_level(s, mask_of_node);
+    if (!by_level.empty()) return by_level;
     Numbering numbering(s);
     const size_t n = s.post.size();
     std::vector<size_t> begin(n), around(n, 0);  // around: 1 + the place of the subtree that judges; 0: none

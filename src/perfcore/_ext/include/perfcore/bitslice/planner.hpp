@@ -256,7 +256,7 @@ class Planner {
         int32_t slots = 1;
         for (const int64_t tree : order) {
             const Shape shape = shape_of(f_, tree);
-            codes.push_back(numbering(shape));
+            codes.push_back(numbering(shape, mask_of_node_));
             programs.push_back(compile(shape, codes.back(), id_bits(shape.n_leaves), mask_of_node_));
             slots = std::max(slots, programs.back().n_slots);
         }
