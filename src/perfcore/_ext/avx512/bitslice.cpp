@@ -222,6 +222,20 @@ inline __m512i pack(const __m512i v[4], int shift) {
     return _mm512_packus_epi16(_mm512_packus_epi32(part(0), part(1)), _mm512_packus_epi32(part(2), part(3)));
 }
 
+inline void slice_bit(__m512i bytes, int bit, char* to) {
+    const uint64_t bits = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(static_cast<char>(1 << bit)));
+    std::memcpy(to, &bits, 8);
+}
+
+// The planes of 64 codes of up to 16 bits.
+inline void slice_codes(const __m512i code[4], int bits, char* to, int64_t plane_bytes) {
+    const __m512i low = pack(code, 0);
+    for (int bit = 0; bit < bits && bit < 8; ++bit) slice_bit(low, bit, to + bit * plane_bytes);
+    if (bits <= 8) return;
+    const __m512i high = pack(code, 8);
+    for (int bit = 8; bit < bits; ++bit) slice_bit(high, bit - 8, to + bit * plane_bytes);
+}
+
 constexpr int NAN_BIT = 16, ZERO_BIT = 17;  // above the code in its 32 bits
 
 template <Input input>
@@ -244,20 +258,12 @@ void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>*
             code[m] = _mm512_mask_or_epi32(code[m], zero, code[m], _mm512_set1_epi32(1 << ZERO_BIT));
         }
     }
-    const auto slice = [&](__m512i bytes, int bit, int64_t plane) {
-        const uint64_t bits = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(static_cast<char>(1 << bit)));
-        std::memcpy(word + plane * plan.plane_bytes, &bits, 8);
-    };
-    const __m512i low = pack(code, 0);
-    for (int level = 0; level < f.levels && level < 8; ++level) slice(low, level, f.code_plane + level);
-    if (f.levels > 8) {
-        const __m512i high = pack(code, 8);
-        for (int level = 8; level < f.levels; ++level) slice(high, level - 8, f.code_plane + level);
-    }
+    slice_codes(code, f.levels, word + f.code_plane * plan.plane_bytes, plan.plane_bytes);
     if (marks) {
         const __m512i mark = pack(code, NAN_BIT);
-        slice(mark, 0, f.code_plane + f.levels);
-        slice(mark, ZERO_BIT - NAN_BIT, f.code_plane + f.levels + 1);
+        char* to = word + (f.code_plane + f.levels) * plan.plane_bytes;
+        slice_bit(mark, 0, to);
+        slice_bit(mark, ZERO_BIT - NAN_BIT, to + plan.plane_bytes);
     }
 }
 
@@ -358,6 +364,12 @@ void add_gathered(const uint8_t* ids, int64_t n_trees, int64_t rows, const char*
 
 struct Isa {
     using Plane = avx512::Plane;
+
+    static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
+        __m512i code[4];
+        for (int m = 0; m < 4; ++m) code[m] = _mm512_load_si512(codes + 16 * m);
+        slice_codes(code, bits, to, plane_bytes);
+    }
 
     static constexpr uint64_t position_of(int row) {  // the byte of pack() that holds this row of 64
         const int m = row / 16, l = row % 16 / 4, j = row % 4;

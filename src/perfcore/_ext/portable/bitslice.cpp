@@ -71,7 +71,16 @@ uint64_t gather_bits(const uint8_t* bytes, int bit) {
 struct Isa {
     using Plane = portable::Plane;
 
-    static uint64_t position_of(int row) { return static_cast<uint64_t>(row); }
+    static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
+        uint8_t bytes[64];
+        for (int first = 0; first < bits; first += 8) {
+            for (int i = 0; i < 64; ++i) bytes[i] = static_cast<uint8_t>(codes[i] >> first);
+            for (int bit = first; bit < bits && bit < first + 8; ++bit) {
+                const uint64_t plane = gather_bits(bytes, bit - first);
+                std::memcpy(to + bit * plane_bytes, &plane, 8);
+            }
+        }
+    }
 
     static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char*) {
         Cells cells;

@@ -2,7 +2,7 @@
 //
 // An instruction set `Isa` brings a 512-bit plane (`Plane`: load, store, and, or, andnot, select) and the four steps
 // that depend on its registers: bin() cells to code planes, ids() planes to leaf ids, add() leaves to sums, and
-// row_of(), the order of rows that these leave the sums in.
+// row_of(), the order of rows that these leave the sums in. slice() makes the planes of 64 rows' codes, as bin() does.
 #pragma once
 
 #include "plan.hpp"
@@ -104,16 +104,34 @@ class Block {
         return mask;
     }
 
+    // For every value of the bits [from, from + bits): which rows have it.
+    void equal_all(int64_t code_plane, int from, int bits, int v, Plane* equal) const {
+        equal[0] = Plane::ones();
+        for (int n = 1, bit = from + bits - 1; bit >= from; --bit, n *= 2) {
+            const Plane one = Plane::load(code(code_plane + bit, v));
+            for (int i = n - 1; i >= 0; --i) {
+                const Plane e = equal[i];
+                equal[2 * i] = Plane::andnot(one, e);
+                equal[2 * i + 1] = Plane::both(e, one);
+            }
+        }
+    }
+
     char* ask(const CategoricalFeature& c, char* mask, int v) const {
-        const Tables t = tables(c.code_plane, c.levels, v);
+        Plane* high = work();
+        Plane* low = high + (int64_t{1} << (c.levels - c.digit));
+        Plane* subset = low + (int64_t{1} << c.digit);
+        equal_all(c.code_plane, c.digit, c.levels - c.digit, v, high);
+        equal_all(c.code_plane, 0, c.digit, v, low);
+        subset[0] = Plane::zeros();
+        for (int i = 0; i < 1 << c.digit; ++i)
+            for (int s = 0; s < 1 << i; ++s) subset[(1 << i) + s] = Plane::either(subset[s], low[i]);
         const Plane nan = Plane::load(code(c.code_plane + c.levels, v));
         for (int32_t i = c.question_begin; i < c.question_end; ++i, mask += p_.plane_bytes) {
             const CategoryQuestion& q = p_.category_questions[i];
             Plane m = Plane::zeros();
-            for (int32_t j = q.member_begin; j < q.member_end; ++j) {
-                const uint16_t r = p_.members[j];
-                m = Plane::or_and(m, t.equal_high[r >> 4], t.equal_low[r & 15]);
-            }
+            for (int32_t j = q.piece_begin; j < q.piece_end; ++j)
+                m = Plane::or_and(m, high[p_.pieces[j].high], subset[p_.pieces[j].subset]);
             if (q.inverted) m = Plane::andnot(m, Plane::ones());
             Plane::store(mask, q.nan_left ? Plane::either(m, nan) : Plane::andnot(nan, m));
         }
@@ -123,24 +141,22 @@ class Block {
     // Category codes to rank planes, in the row order that bin() leaves.
     void rank(const CategoricalFeature& c, const Table& x, int64_t row, int64_t n) const {
         const uint16_t* rank_of = p_.rank_of_code.data() + c.rank_begin;
+        const double first_code = p_.truncates_negative ? std::nextafter(-1.0, 0.0) : 0.0;
+        const double n_codes = static_cast<double>(c.n_codes), missing = p_.missing;
         for (int64_t first = 0; first < n; first += 64) {
-            uint64_t bits[MAX_LEVELS + 1] = {};
-            const int64_t last = n - first < 64 ? n - first : 64;
-            for (int64_t i = 0; i < last; ++i) {
-                double v = x.cell(row + first + i, c.feature);
-                if (p_.rounds_to_float) v = static_cast<double>(static_cast<float>(v));
-                const uint64_t position = Isa::position_of(static_cast<int>(i));
-                uint64_t r = 0;
-                if (v != v || v == p_.missing) {
-                    bits[c.levels] |= uint64_t{1} << position;
-                } else if (c.n_codes > 0 && (p_.truncates_negative ? v > -1.0 : v >= 0.0) &&
-                           v < static_cast<double>(c.n_codes)) {
-                    r = rank_of[static_cast<int64_t>(v)];
-                }
-                for (int b = 0; b < c.levels; ++b) bits[b] |= ((r >> b) & 1u) << position;
+            alignas(64) double cell[64];
+            alignas(64) int32_t ranks[64];
+            for (int64_t i = 0; i < 64; ++i) cell[i] = x.cell(row + std::min(first + i, n - 1), c.feature);
+            if (p_.rounds_to_float)
+                for (double& v : cell) v = static_cast<double>(static_cast<float>(v));
+            for (int i = 0; i < 64; ++i) {
+                const double v = cell[i];
+                // A code outside the sets' range, or a missing one, takes the last entry.
+                const int32_t code = static_cast<int32_t>(v >= first_code && v < n_codes && v != missing ? v : n_codes);
+                ranks[i] = rank_of[code] | static_cast<int32_t>(v != v || v == missing) << c.levels;
             }
-            for (int b = 0; b <= c.levels; ++b)
-                std::memcpy(scratch_ + p_.codes_at() + (c.code_plane + b) * p_.plane_bytes + first / 8, bits + b, 8);
+            Isa::slice(ranks, c.levels + 1, scratch_ + p_.codes_at() + c.code_plane * p_.plane_bytes + first / 8,
+                       p_.plane_bytes);
         }
     }
 

@@ -32,7 +32,7 @@ namespace perfcore::bitslice {
 constexpr int MAX_LEVELS = 12;       // 4,095 thresholds of one feature
 constexpr int MAX_ID_BITS = 12;      // 4,096 leaves of one tree
 constexpr int MAX_MASKS = 1 << 16;   // 4 MB of masks at 512 rows
-constexpr int64_t MAX_MEMBERS = 8192;  // of category sets, a tree: each is an instruction, and walking them is as fast
+constexpr int64_t MAX_PIECES = 8192;  // of category sets, a tree: each is an instruction, and walking them is as fast
 constexpr int GROUP_TREES = 4;       // programs run interleaved, to hide the latency from store to load
 constexpr int CHUNK_TREES = 8;       // trees whose ids are added in one pass over the sums
 constexpr int ROWS_PER_VECTOR = 512;
@@ -53,18 +53,30 @@ struct NumericFeature {
     int32_t question_begin, question_end;
 };
 
-// A row is in `members`' categories (or, inverted, in none of them); NaN goes its own way.
+// Whether a rank is in a set: one of `pieces` holds it (or, inverted, none); NaN goes its own way.
 struct CategoryQuestion {
-    int32_t member_begin, member_end;
+    int32_t piece_begin, piece_end;
     bool inverted, nan_left;
+};
+
+// Ranks (high << digit) + i, for the bits i of `subset`.
+struct SetPiece {
+    uint16_t high, subset;
 };
 
 struct CategoricalFeature {
     int32_t feature, levels;
-    int64_t rank_begin, n_codes;  // into rank_of_code; rank 0: every code that no set tells apart
-    int64_t code_plane;
+    int digit;  // low bits of a rank: the planes of all subsets of their values are made once, for all questions
+    int64_t rank_begin, n_codes;  // into rank_of_code; rank 0: every code that no set tells apart, and its last entry
+    int64_t code_plane;           // levels planes, then one of NaN
     int32_t question_begin, question_end;
 };
+
+// Work space of a categorical feature: planes of the upper bits, of the low digit, and of the digit's subsets.
+inline int64_t set_planes(const CategoricalFeature& c) {
+    const int64_t high = int64_t{1} << (c.levels - c.digit), low = int64_t{1} << c.digit;
+    return high + low + (int64_t{1} << low);
+}
 
 // dst = mask ? a : b, as byte offsets into the scratch, two to a word.
 struct Op {
@@ -101,7 +113,7 @@ struct Plan {
     std::vector<CategoricalFeature> categorical;
     std::vector<Question> questions;
     std::vector<CategoryQuestion> category_questions;
-    std::vector<uint16_t> members;
+    std::vector<SetPiece> pieces;
     std::vector<uint16_t> rank_of_code;
     std::vector<float> heap32, floors;
     std::vector<double> heap64, exact;
@@ -126,7 +138,7 @@ struct Plan {
     int64_t bytes() const {
         return static_cast<int64_t>(ops.size() * sizeof(Op) + tables.size() + trees.size() * sizeof(TreeIds) +
                                     heap32.size() * 4 + heap64.size() * 8 + floors.size() * 4 + exact.size() * 8 +
-                                    questions.size() * sizeof(Question) + members.size() * 2 + rank_of_code.size() * 2);
+                                    questions.size() * sizeof(Question) + pieces.size() * sizeof(SetPiece) + rank_of_code.size() * 2);
     }
 };
 

@@ -167,8 +167,8 @@ class Planner {
         for (const auto& [feature, nodes] : nodes_of_feature) {
             if (!plan_category(feature, nodes)) return false;
             if (n_masks_ > MAX_MASKS) return refuse("more than 65,536 distinct questions");
-            if (static_cast<int64_t>(p_->members.size()) > MAX_MEMBERS * f_.n_trees)
-                return refuse("more than 8,192 members of category sets a tree");
+            if (static_cast<int64_t>(p_->pieces.size()) > MAX_PIECES * f_.n_trees)
+                return refuse("more than 8,192 pieces of category sets a tree");
         }
         return true;
     }
@@ -217,30 +217,43 @@ class Planner {
         c.levels = std::max(4, levels_for(n_ranks - 1));
         c.rank_begin = static_cast<int64_t>(p_->rank_of_code.size());
         p_->rank_of_code.insert(p_->rank_of_code.end(), rank.begin(), rank.end());
+        p_->rank_of_code.push_back(0);
         c.code_plane = p_->n_code_planes;
-        p_->n_code_planes += c.levels + 2;
-        note_tables(c.levels);
+        p_->n_code_planes += c.levels + 1;
+        c.digit = codes_of.size() >= 100 ? 3 : codes_of.size() >= 10 ? 2 : 1;
+        p_->largest_table_planes = std::max<int64_t>(p_->largest_table_planes, set_planes(c));
         c.question_begin = static_cast<int32_t>(p_->category_questions.size());
-        for (size_t q = 0; q < codes_of.size(); ++q) add_category_question(codes_of[q], flags_of[q], rank, n_ranks);
+        for (size_t q = 0; q < codes_of.size(); ++q) add_category_question(c, codes_of[q], flags_of[q], rank, n_ranks);
         c.question_end = static_cast<int32_t>(p_->category_questions.size());
         n_masks_ += static_cast<int32_t>(codes_of.size());
         p_->categorical.push_back(c);
         return true;
     }
 
-    void add_category_question(const std::vector<int32_t>& codes, uint8_t flags, const std::vector<uint16_t>& rank,
-                               int32_t n_ranks) {
-        CategoryQuestion q{};
-        q.member_begin = static_cast<int32_t>(p_->members.size());
-        q.inverted = (flags & OTHER_LEFT) != 0;
-        q.nan_left = (flags & NAN_LEFT) != 0;
+    void add_category_question(const CategoricalFeature& c, const std::vector<int32_t>& codes, uint8_t flags,
+                               const std::vector<uint16_t>& rank, int32_t n_ranks) {
         std::vector<bool> told(n_ranks, false);
         for (const int32_t code : codes) told[rank[code]] = true;
-        const bool fewer_outside = static_cast<int32_t>(codes.size()) * 2 > n_ranks;
-        for (int32_t r = 0; r < n_ranks; ++r)
-            if (told[r] != fewer_outside) p_->members.push_back(static_cast<uint16_t>(r));
-        if (fewer_outside) q.inverted = !q.inverted;
-        q.member_end = static_cast<int32_t>(p_->members.size());
+        const auto pieces_of = [&](bool wanted) {
+            std::vector<SetPiece> pieces;
+            for (int32_t first = 0; first < n_ranks; first += 1 << c.digit) {
+                uint16_t subset = 0;
+                for (int32_t r = first; r < std::min(first + (1 << c.digit), n_ranks); ++r)
+                    if (told[r] == wanted) subset = static_cast<uint16_t>(subset | 1 << (r - first));
+                // A loop of always the same length is foretold: few pieces are listed even where they are empty.
+                if (subset || n_ranks <= 8 << c.digit) pieces.push_back({static_cast<uint16_t>(first >> c.digit), subset});
+            }
+            return pieces;
+        };
+        const std::vector<SetPiece> inside = pieces_of(true), outside = pieces_of(false);
+        const bool by_outside = outside.size() < inside.size();
+        const std::vector<SetPiece>& pieces = by_outside ? outside : inside;
+        CategoryQuestion q{};
+        q.piece_begin = static_cast<int32_t>(p_->pieces.size());
+        p_->pieces.insert(p_->pieces.end(), pieces.begin(), pieces.end());
+        q.piece_end = static_cast<int32_t>(p_->pieces.size());
+        q.inverted = ((flags & OTHER_LEFT) != 0) != by_outside;
+        q.nan_left = (flags & NAN_LEFT) != 0;
         p_->category_questions.push_back(q);
     }
 
