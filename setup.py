@@ -30,7 +30,7 @@ def extension(name: str, *sources: str) -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            extension("forest", "src/perfcore/_ext/portable/bitslice.cpp", "src/perfcore/_ext/avx512/bitslice.cpp"),
+            extension("forest", *(f"src/perfcore/_ext/{isa}/bitslice.cpp" for isa in ("portable", "avx2", "avx512"))),
             extension("cells"),
             extension("links"),
         ],

@@ -12,7 +12,7 @@ def test_a_forced_instruction_set_is_the_one_that_runs(monkeypatch, name):
     monkeypatch.setenv("PERFCORE_ISA", name)
     assert isa.chosen() == name
     kernel = ForestKernel(make_forest(Recipe(seed=1))[0], isa=isa.chosen())
-    assert kernel.isa == ("portable" if name == "avx2" else name)
+    assert kernel.isa == name
 
 
 def test_the_best_instruction_set_is_chosen_unless_forced(monkeypatch):

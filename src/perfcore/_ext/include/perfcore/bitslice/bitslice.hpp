@@ -13,6 +13,11 @@ constexpr Leaves LEAVES = Leaves::plain;
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
 }  // namespace portable
 
+namespace avx2 {
+constexpr Leaves LEAVES = Leaves::bytes;
+void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
+}  // namespace avx2
+
 namespace avx512 {
 constexpr Leaves LEAVES = Leaves::split;
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);

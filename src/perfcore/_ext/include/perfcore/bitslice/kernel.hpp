@@ -41,19 +41,30 @@ class BitsliceKernel final : public Kernel {
 
 namespace bitslice {
 
+struct Form {
+    InstructionSet isa;
+    Leaves leaves;
+    Predict predict;
+    int64_t most_leaves;  // a tree, on average: slicing costs in proportion to leaves, walking to their logarithm
+};
+
+inline Form form_for(InstructionSet isa) {
+    if (isa == InstructionSet::avx512) return {isa, avx512::LEAVES, avx512::predict, 2000};
+    if (isa == InstructionSet::avx2) return {isa, avx2::LEAVES, avx2::predict, 1000};
+    return {InstructionSet::portable, portable::LEAVES, portable::predict, 600};
+}
+
 // None where the forest cannot be sliced or, unless forced, is sooner walked; `why` says what is in the way.
 inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionSet isa, bool forced, std::string& why) {
-    const bool wide = isa == InstructionSet::avx512;
-    const int64_t most_leaves = wide ? 2000 : 600;  // slicing costs in proportion to leaves, walking to their logarithm
-    if (!forced && forest.n_leaves > most_leaves * forest.n_trees) {
-        why = "more than " + std::to_string(most_leaves) + " leaves a tree";
+    const Form form = form_for(isa);
+    if (!forced && forest.n_leaves > form.most_leaves * forest.n_trees) {
+        why = "more than " + std::to_string(form.most_leaves) + " leaves a tree";
         return nullptr;
     }
     auto plan = std::make_unique<Plan>();
-    why = Planner(forest, wide ? avx512::LEAVES : portable::LEAVES).build(*plan);
+    why = Planner(forest, form.leaves).build(*plan);
     if (!why.empty()) return nullptr;
-    return std::make_unique<BitsliceKernel>(std::move(plan), wide ? isa : InstructionSet::portable,
-                                            wide ? avx512::predict : portable::predict);
+    return std::make_unique<BitsliceKernel>(std::move(plan), form.isa, form.predict);
 }
 
 }  // namespace bitslice

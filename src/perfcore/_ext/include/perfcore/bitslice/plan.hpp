@@ -99,7 +99,9 @@ struct Chunk {
     int64_t table;       // byte offset: [column][tree][2^id_bits]
 };
 
-enum class Leaves { plain, split };  // split: doubles up to 64 leaves as two tables, of low and of high halves
+// How the tables of small trees lie, for look-ups in registers. split: doubles up to 64 leaves as two tables, of low
+// and of high halves; bytes: doubles up to 32 leaves and floats up to 64 as a table for each of their bytes.
+enum class Leaves { plain, split, bytes };
 
 struct Plan {
     bool sums_in_float, rounds_to_float, truncates_negative, missing_is_float;

@@ -334,11 +334,13 @@ class Planner {
     }
 
     void add_tables(Chunk& chunk, const std::vector<int64_t>& order, const std::vector<std::vector<int32_t>>& codes) {
-        chunk.id_bits = leaves_ == Leaves::split ? 4 : 0;
+        chunk.id_bits = leaves_ == Leaves::plain ? 0 : 4;
         for (int32_t t = chunk.tree_begin; t < chunk.tree_end; ++t)
             chunk.id_bits = std::max(chunk.id_bits, p_->trees[t].bits);
         const int64_t real = f_.sums_in_float ? 4 : 8, entries = int64_t{1} << chunk.id_bits;
-        const bool split = leaves_ == Leaves::split && real == 8 && chunk.id_bits <= 6;
+        int64_t piece = real;  // bytes of a value that lie together
+        if (leaves_ == Leaves::split && real == 8 && chunk.id_bits <= 6) piece = 4;
+        if (leaves_ == Leaves::bytes && chunk.id_bits <= (real == 8 ? 5 : 6)) piece = 1;
         chunk.table = static_cast<int64_t>(p_->tables.size());
         const int64_t n_trees = chunk.tree_end - chunk.tree_begin;
         p_->tables.resize(chunk.table + f_.leaf_width * n_trees * entries * real, 0);
@@ -350,12 +352,8 @@ class Planner {
                     const int64_t from = (int64_t{f_.leaf_start[tree]} + leaf) * f_.leaf_width + column;
                     const int32_t id = codes[chunk.tree_begin + t][leaf];
                     const char* value = static_cast<const char*>(f_.value) + from * real;
-                    if (split) {
-                        std::memcpy(table + id * 4, value, 4);
-                        std::memcpy(table + entries * 4 + id * 4, value + 4, 4);
-                    } else {
-                        std::memcpy(table + id * real, value, real);
-                    }
+                    for (int64_t at = 0; at < real; at += piece)
+                        std::memcpy(table + entries * at + id * piece, value + at, piece);
                 }
             }
     }
