@@ -253,7 +253,7 @@ inline __m256i mark(__m256 mask, int bit) {
 }
 
 // Bits [0, n) of 32 bytes into planes, four bytes of each.
-inline void slice(__m256i bytes, int n, char* word, int64_t plane_bytes) {
+inline void slice_bytes(__m256i bytes, int n, char* word, int64_t plane_bytes) {
     word += (n - 1) * plane_bytes;
     bytes = _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(8 - n));  // the highest bit wanted leads its byte
     for (int bit = n - 1; bit >= 0; --bit, word -= plane_bytes) {
@@ -261,6 +261,12 @@ inline void slice(__m256i bytes, int n, char* word, int64_t plane_bytes) {
         std::memcpy(word, &bits, 4);
         bytes = _mm256_add_epi8(bytes, bytes);
     }
+}
+
+// The planes of 32 codes of up to 16 bits.
+inline void slice_codes(const __m256i code[4], int bits, char* to, int64_t plane_bytes) {
+    slice_bytes(pack(code, 0), bits < 8 ? bits : 8, to, plane_bytes);
+    if (bits > 8) slice_bytes(pack(code, 8), bits - 8, to + 8 * plane_bytes, plane_bytes);
 }
 
 template <Input input>
@@ -283,9 +289,8 @@ void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>*
             }
         }
         char* to = word + f.code_plane * plan.plane_bytes;
-        slice(pack(code, 0), f.levels < 8 ? f.levels : 8, to, plan.plane_bytes);
-        if (f.levels > 8) slice(pack(code, 8), f.levels - 8, to + 8 * plan.plane_bytes, plan.plane_bytes);
-        if (marks) slice(pack(code, NAN_BIT), 2, to + f.levels * plan.plane_bytes, plan.plane_bytes);
+        slice_codes(code, f.levels, to, plan.plane_bytes);
+        if (marks) slice_bytes(pack(code, NAN_BIT), 2, to + f.levels * plan.plane_bytes, plan.plane_bytes);
     }
 }
 
@@ -472,6 +477,14 @@ void add_loaded(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* t
 
 struct Isa {
     using Plane = avx2::Plane;
+
+    static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
+        for (int half = 0; half < 2; ++half, codes += 32, to += 4) {
+            __m256i code[4];
+            for (int m = 0; m < 4; ++m) code[m] = _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + 8 * m));
+            slice_codes(code, bits, to, plane_bytes);
+        }
+    }
 
     static constexpr uint64_t position_of(int row) {  // the byte of two pack()s that holds this row of 64
         const int m = row % 32 / 8, l = row % 8 / 4, j = row % 4;
