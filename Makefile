@@ -12,7 +12,7 @@ BIN := $(ROOM)/venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST := $(BIN)/pytest -p no:cacheprovider
 
-COMPILED := $(shell find src/perfcore/_ext -name '*.pyx' -o -name '*.hpp' -o -path '*/_ext/*/*.cpp' 2>/dev/null)
+COMPILED := $(shell find src/perfcore/_ext -name '*.p[yx][xd]' -o -name '*.hpp' -o -path '*/_ext/*/*.cpp' 2>/dev/null)
 SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
            $(shell find src -name '*.py' -o -name '*.pyi' -o -name py.typed)
 

@@ -31,6 +31,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("forest", *(f"src/perfcore/_ext/{isa}/bitslice.cpp" for isa in ("portable", "avx2", "avx512"))),
+            extension("direct"),
             extension("cells"),
             extension("links"),
         ],

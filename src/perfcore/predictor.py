@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import isa, kernels, threads
+from . import direct, isa, kernels, threads
 from ._ext.forest import ForestKernel
 from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
@@ -102,6 +102,10 @@ class Predictor(Fitted):
             _n_threads=None if n_threads is None else threads.resolve(n_threads),
             _kernel=kernels.make(model.body, kernel, isa.chosen()) if is_forest else None,
         )
+        if self._kernel is not None:
+            general = object.__new__(Predictor)
+            vars(general).update(vars(self))
+            vars(self).update(direct.methods(model, self._kernel, general, 2 * WORTH_A_THREAD))
 
     # -- the source's own methods --------------------------------------------------------------
 

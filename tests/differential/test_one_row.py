@@ -1,10 +1,11 @@
-"""A row by its labels: a mapping or a labelled Series is read by name, whatever its order."""
+"""One row: answered as a table of it; by its labels, where it has some, whatever their order."""
 
 import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn import ensemble, tree
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
@@ -62,6 +63,117 @@ def test_what_is_no_row_is_refused_as_input(name, frame):
     for wrong in (None, 3.0, "abc", [[1.0, 2.0, 3.0, 4.0]], {name: [1.0] for name in X}, [1, 2, [3], 4]):
         with pytest.raises(perfcore.InputError):
             fast.predict_one(wrong)
+
+
+def lightgbm_of(objective, target, **more):
+    options = {"objective": objective, "verbose": -1, "min_data_in_leaf": 2, "num_threads": 1, **more}
+    return lambda X, y: lightgbm.train(options, lightgbm.Dataset(X, target(y)), 5)
+
+
+def xgboost_of(objective, target, **more):
+    options = {"objective": objective, "nthread": 1, "max_depth": 3, **more}
+    return lambda X, y: xgboost.train(options, xgboost.DMatrix(X, target(y)), 5)
+
+
+def fitted(estimator, target):
+    return lambda X, y: estimator.fit(X, target(y))
+
+
+def two(y):
+    return (y > 0).astype(int)
+
+
+def three(y):
+    return np.digitize(y, [-0.5, 0.5])
+
+
+def words(y):
+    return np.array(["low", "middle", "high"])[three(y)]
+
+
+def number(y):
+    return y
+
+
+def positive(y):
+    return np.abs(y) + 0.5
+
+
+def both(y):
+    return np.column_stack([y, -y])
+
+
+TRAINED = (
+    {
+        f"lightgbm {objective} {more}": lightgbm_of(objective, target, **more)
+        for objective, target, more in [
+            ("regression", number, {}),
+            ("regression", number, {"linear_tree": True}),
+            ("regression", positive, {"reg_sqrt": True}),
+            ("poisson", positive, {}),
+            ("binary", two, {}),
+            ("cross_entropy", two, {}),
+            ("cross_entropy_lambda", two, {}),
+            ("multiclass", three, {"num_class": 3}),
+            ("multiclassova", three, {"num_class": 3}),
+            ("binary", two, {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}),
+        ]
+    }
+    | {
+        f"xgboost {objective} {target.__name__}": xgboost_of(objective, target, **more)
+        for objective, target, more in [
+            ("reg:squarederror", number, {}),
+            ("reg:squarederror", both, {}),
+            ("reg:quantileerror", number, {"quantile_alpha": [0.1, 0.5, 0.9]}),
+            ("reg:gamma", positive, {}),
+            ("binary:logistic", two, {}),
+            ("binary:hinge", two, {}),
+            ("multi:softprob", three, {"num_class": 3}),
+            ("multi:softmax", three, {"num_class": 3}),
+        ]
+    }
+    | {
+        f"{type(estimator).__name__} of {target.__name__}": fitted(estimator, target)
+        for estimator, target in [
+            (lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1), two),
+            (lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1), words),
+            (lightgbm.LGBMRegressor(n_estimators=5, verbose=-1, n_jobs=1), number),
+            (xgboost.XGBClassifier(n_estimators=5, n_jobs=1), two),
+            (xgboost.XGBClassifier(n_estimators=5, n_jobs=1), three),
+            (xgboost.XGBClassifier(n_estimators=5, n_jobs=1, objective="multi:softmax"), three),
+            (xgboost.XGBRegressor(n_estimators=5, n_jobs=1), number),
+            (ensemble.RandomForestClassifier(5, random_state=0), two),
+            (ensemble.RandomForestClassifier(5, random_state=0), words),
+            (ensemble.ExtraTreesRegressor(5, random_state=0), number),
+            (ensemble.ExtraTreesRegressor(5, random_state=0), both),
+            (tree.DecisionTreeClassifier(max_depth=4), words),
+            (ensemble.GradientBoostingClassifier(n_estimators=5), two),
+            (ensemble.GradientBoostingClassifier(n_estimators=5), words),
+            (ensemble.GradientBoostingRegressor(n_estimators=5), number),
+            (HistGradientBoostingClassifier(max_iter=5), two),
+            (HistGradientBoostingClassifier(max_iter=5), words),
+            (ensemble.HistGradientBoostingRegressor(max_iter=5), number),
+            (ensemble.HistGradientBoostingRegressor(max_iter=5, loss="poisson"), positive),
+        ]
+    }
+)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_row_answers_as_the_source_answers_a_table_of_it(name, dtype, assert_same_bits):
+    X = np.random.default_rng(2).normal(size=(150, 4)).astype(dtype)
+    source = TRAINED[name](X, X[:, 0] * X[:, 1] + X[:, 2])
+    fast = perfcore.compile(source)
+    for method in ("predict", "predict_proba"):
+        if not hasattr(source, method):
+            continue
+        for row in X[:20]:
+            table = xgboost.DMatrix(row[None]) if isinstance(source, xgboost.Booster) else row[None]
+            expected, got = getattr(source, method)(table)[0], getattr(fast, method + "_one")(row)
+            assert type(got) is type(expected)
+            assert_same_bits(expected, got, name, method)
+            assert_same_bits(expected, getattr(fast, method)(row[None])[0], name, method)
 
 
 @pytest.mark.parametrize("wrong", [5, "05", (0,), (0.0, 5.0), (None, None), (0, 1, 2)])

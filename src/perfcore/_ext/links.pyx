@@ -15,6 +15,7 @@ cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
     void c_softmax_f32 "perfcore::links::softmax_f32"(float* x, int64_t n, int64_t k)
     void c_logit_f32 "perfcore::links::logit_f32"(float* x, int64_t n, float edge)
     void c_log_f32 "perfcore::links::log_f32"(float* x, int64_t n)
+    void c_hinge_f32 "perfcore::links::hinge_f32"(float* x, int64_t n)
     void c_sort_rows_f32 "perfcore::links::sort_rows_f32"(float* x, int64_t n, int64_t k)
     void c_argmax_f32 "perfcore::links::argmax_f32"(const float* x, int64_t n, int64_t k, float* out)
 
@@ -101,6 +102,13 @@ def log_f32(float[:, ::1] x not None):
     if x.size:
         with nogil:
             c_log_f32(&x[0, 0], x.shape[0] * x.shape[1])
+
+
+def hinge_f32(float[:, ::1] x not None):
+    """x = 1 where x > 0, else 0"""
+    if x.size:
+        with nogil:
+            c_hinge_f32(&x[0, 0], x.shape[0] * x.shape[1])
 
 
 def sort_rows_f32(float[:, ::1] x not None):

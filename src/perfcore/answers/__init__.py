@@ -6,9 +6,26 @@ of plain fields.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+
+class Steps(NamedTuple):
+    """What a method makes of margins, where compiled code can do it (``_ext/include/perfcore/steps.hpp``).
+
+    In this order: margins are divided, linked, and made the answer; or, where there is a ``choice``, decide which
+    of ``labels`` is the answer.
+    """
+
+    link: str = "identity"  # one of perfcore._ext.direct.LINKS: a function of perfcore._ext.links
+    scale: float = 1.0  # of the link "logistic"
+    divisor: int = 0  # 0: none
+    both: str = ""  # "rows" or "columns": the column p stands for 1 - p and p, in C or Fortran order
+    keeps_column: bool = False  # a single column stays one: (n_rows, 1)
+    choice: str = "none"  # one of perfcore._ext.direct.CHOICES
+    threshold: float = 0.0  # of the choices "above" and "from"
+    labels: np.ndarray | None = None
 
 
 class Answers(Protocol):
@@ -35,3 +52,6 @@ class Answers(Protocol):
 
     def leaves(self, labels: np.ndarray) -> np.ndarray:
         """``labels``: int32 (n_rows, n_trees), leaf numbers as the source numbers them."""
+
+    # Answers may have, beside these, ``steps(method, n_outputs) -> Steps | None``: what "predict" or "predict_proba"
+    # comes to, to the bit, for a table with rows; None where only the method itself can tell.

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._ext import links
 from ..errors import InputError
+from . import Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,14 @@ class LightGBMAnswers:
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         answer = self.linked(margins)
         return np.vstack((1.0 - answer, answer)).transpose() if self.proba == "two" else answer
+
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        linked = Steps(self.link, self.scale, self.divisor)
+        if method == "predict" and (self.classes is None or self.proba == "raw"):
+            return linked
+        if self.proba == "two":
+            linked = linked._replace(both="columns")
+        return linked if method == "predict_proba" else linked._replace(choice="argmax", labels=self.classes)
 
     def decision_function(self, margins: np.ndarray) -> np.ndarray:
         return self.raw(margins)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._ext import links
 from ..errors import InputError
+from . import Steps
 
 
 def expit(x: np.ndarray) -> np.ndarray:
@@ -86,6 +87,14 @@ class TreeAnswers:
             return proba
         return np.split(proba, np.cumsum([len(classes) for classes in self.labels])[:-1], axis=1)
 
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        if len(self.labels) > 1:
+            return None
+        averaged = Steps(divisor=self.n_averaged or 0, keeps_column=bool(self.labels))
+        if method == "predict" and self.labels:
+            return averaged._replace(choice="argmax", labels=self.labels[0])
+        return averaged
+
     def decision_function(self, margins: np.ndarray) -> np.ndarray:
         raise AttributeError("trees have no decision_function")
 
@@ -137,6 +146,15 @@ class BoostingAnswers:
         if self.link == "multinomial_logit":
             return softmax(raw)
         return both_classes(expit(2 * raw if self.link == "half_logit" else raw))
+
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        if method == "predict_proba":  # but for libm's expit, numpy's own functions
+            return Steps("expit", both="rows") if self.link == "logit" and n_outputs == 1 else None
+        if self.labels is None:
+            return Steps() if self.link != "log" and n_outputs == 1 else None
+        if n_outputs > 1:
+            return Steps(choice="argmax", labels=self.labels)
+        return Steps(choice="above" if self.is_histogram else "from", labels=self.labels)
 
     def leaves(self, labels: np.ndarray) -> np.ndarray:
         leaves = labels.astype(np.float64)  # BaseGradientBoosting.apply writes into np.zeros

@@ -8,10 +8,21 @@ import numpy as np
 
 from .._ext import links
 from ..errors import InputError
+from . import Steps
 
 # The transform of each objective, ObjFunction::PredTransform, and of its base score, ProbToMargin.
 IDENTITY, SIGMOID, EXP, EXP_IN_DOUBLE, HINGE = "identity", "sigmoid", "exp", "exp_in_double", "hinge"
 SOFTMAX, ARGMAX, ASCENDING = "softmax", "argmax", "ascending"
+
+# Those that change margins in place, as functions of `perfcore._ext.links`.
+FUNCTIONS = {
+    SIGMOID: "sigmoid_f32",
+    EXP: "exp_f32",
+    EXP_IN_DOUBLE: "exp_f64_of_f32",
+    HINGE: "hinge_f32",
+    SOFTMAX: "softmax_f32",
+    ASCENDING: "sort_rows_f32",
+}
 
 LINKS = {
     "reg:squarederror": IDENTITY,
@@ -59,23 +70,18 @@ class XGBoostAnswers:
         """As ``predict(pred_leaf=True)``: node numbers as float32, one column a tree, none for a single tree."""
         return self._shaped(labels.astype(np.float32))
 
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        if self.link == ARGMAX:
+            return Steps(choice="max_element", labels=np.arange(n_outputs, dtype=np.float32))
+        return Steps(FUNCTIONS.get(self.link, IDENTITY))
+
     def _linked(self, margins: np.ndarray) -> np.ndarray:
-        if self.link == SIGMOID:
-            links.sigmoid_f32(margins)
-        elif self.link == EXP:
-            links.exp_f32(margins)
-        elif self.link == EXP_IN_DOUBLE:
-            links.exp_f64_of_f32(margins)
-        elif self.link == HINGE:
-            return (margins > 0).astype(np.float32)
-        elif self.link == SOFTMAX:
-            links.softmax_f32(margins)
-        elif self.link == ASCENDING:
-            links.sort_rows_f32(margins)
-        elif self.link == ARGMAX:
+        if self.link == ARGMAX:
             labels = np.empty(len(margins), np.float32)
             links.argmax_f32(margins, labels)
             return labels[:, None]
+        if self.link != IDENTITY:
+            getattr(links, FUNCTIONS[self.link])(margins)
         return margins
 
     def _shaped(self, values: np.ndarray) -> np.ndarray:
@@ -111,6 +117,21 @@ class XGBClassifierAnswers(XGBoostAnswers):
         if scores.ndim == 2 and (scores.shape[1] == self.n_classes or self.n_classes == 2 <= scores.shape[1]):
             return scores
         return np.vstack((1.0 - scores, scores)).transpose()
+
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        if self.link == ARGMAX or self.objective == "multi:softmax":
+            if method == "predict" and self.link == ARGMAX and self.objective == "multi:softmax":
+                return Steps(choice="max_element", labels=np.arange(n_outputs, dtype=np.int32))
+            return None
+        scores = Steps(FUNCTIONS.get(self.link, IDENTITY))
+        if n_outputs == 1:
+            if method == "predict":
+                return scores._replace(choice="above", threshold=0.5, labels=np.arange(2, dtype=np.int64))
+            return scores._replace(both="columns")
+        if method == "predict":
+            labels = np.arange(n_outputs, dtype=np.intp)
+            return None if self.n_classes == 2 else scores._replace(choice="argmax", labels=labels)
+        return scores if n_outputs == self.n_classes or self.n_classes == 2 else None
 
 
 def _softmax(margins: np.ndarray) -> np.ndarray:

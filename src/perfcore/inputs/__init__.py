@@ -7,9 +7,17 @@ fields (numbers, strings, tuples, numpy arrays), so that they travel in a ``.pco
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+
+class Plain(NamedTuple):
+    """Which float32 and float64 arrays, native and aligned, are read as they are."""
+
+    below: float = float("nan")  # |cells| are; NaN: any are, infinite ones too
+    takes_nan: bool = True
+    takes_tables: bool = True  # whether tables are, too, or rows alone
 
 
 class Inputs(Protocol):
@@ -22,6 +30,9 @@ class Inputs(Protocol):
 
     def row(self, row: Any) -> np.ndarray:
         """Check one row (array, sequence or mapping by name); return it as 1-D float32 or float64."""
+
+    # Inputs may have, beside these, ``plain() -> Plain | None``: the arrays of which ``row`` and ``blocks`` would only
+    # hand on the cells. None: there are no such arrays.
 
 
 class Blocks(Inputs, Protocol):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .table import array_blocks, cast, column_blocks, is_dataframe, is_kernel_ready, row_values
+from . import Plain
+from .table import array_blocks, cast, column_blocks, is_dataframe, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +33,11 @@ class LightGBMInputs:
         array = self._array(X)
         return len(array), array_blocks(array, self._cell_dtype(array.dtype))
 
+    def plain(self) -> Plain:
+        return Plain()
+
     def row(self, row: Any) -> np.ndarray:
         """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
-        if type(row) is np.ndarray and row.shape == (self.n_features,) and is_kernel_ready(row):
-            return row
         if isinstance(row, Mapping):
             return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
         array = self._array(row[None, :] if isinstance(row, np.ndarray) and row.ndim == 1 else [row])

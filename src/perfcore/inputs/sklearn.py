@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import InputError
+from . import Plain
 from .frames import Frame, is_frame, is_sparse
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, row_values, scan
 
@@ -134,11 +135,15 @@ class NumericInputs:
             check_cells(block, dtype, self.allows, start)
             yield block if is_kernel_ready(block) else cast(block, dtype)
 
+    def plain(self) -> Plain:
+        """Tables of a model with feature names are warned of, so that they are no plain ones."""
+        takes_tables = self.feature_names is None
+        if self.allows == ANYTHING:
+            return Plain(takes_tables=takes_tables)
+        bound = ROUNDS_TO_INFINITY if self.precision == "float32" else np.inf
+        return Plain(bound, self.allows == NAN, takes_tables)
+
     def row(self, row: Any) -> np.ndarray:
-        if type(row) is np.ndarray and row.ndim == 1 and row.dtype.char in "fd" and len(row) == self.n_features:
-            # A small sum of squares proves every cell finite and within float32, whatever its rounding.
-            if self.allows == ANYTHING or row.dot(row) < 1e37:
-                return row if is_kernel_ready(row) else cast(row, row.dtype.char)
         values = row_cells(row, self.feature_names, self.n_features, np.dtype(self.precision))
         if not is_kernel_ready(values):
             values = cast(values, self.precision)

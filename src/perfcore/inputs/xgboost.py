@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .table import BLOCK_ROWS, array_blocks, as_array, is_dataframe, is_kernel_ready, scan
+from . import Plain
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, array_blocks, as_array, is_dataframe, scan
 from .xgboost_frame import FrameReader, cell_code
 
 _NOT_READ_YET = frozenset({"polars", "pyarrow", "modin", "dask", "cudf", "cupy"})
@@ -63,11 +64,15 @@ class XGBoostInputs:
         self._check_width(array.shape[1])
         return len(array), self._checked(self._array_blocks(array))
 
+    def plain(self) -> Plain | None:
+        if not np.isnan(self.missing):
+            return None
+        if self.through_dmatrix:
+            return Plain(below=ROUNDS_TO_INFINITY, takes_tables=self.feature_names is None)
+        return Plain()
+
     def row(self, row: Any) -> np.ndarray:
         """See `perfcore.inputs.Inputs.row`; a mapping holds category values, a sequence their codes."""
-        if type(row) is np.ndarray and row.shape == (self.n_features,) and is_kernel_ready(row):
-            if np.isnan(self.missing) and row.dot(row) < 1e37:  # all numbers, none near float32's largest
-                return row
         values = self._mapped(row) if isinstance(row, Mapping) else np.asarray(row)
         if values.shape != (self.n_features,):
             raise InputError(f"expected one row of {self.n_features} cells, got shape {values.shape}")

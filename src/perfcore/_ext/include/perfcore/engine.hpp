@@ -32,6 +32,7 @@ class Engine {
         int64_t scratch = packed_ ? packed_->scratch_cells() * 8 : 0;
         for (const auto& kernel : kernels_) scratch = std::max(scratch, kernel->scratch_bytes());
         scratch_ = std::make_unique<ScratchPool>(scratch);
+        for_one_ = &cheapest(1);
     }
 
     size_t n_kernels() const { return kernels_.size(); }
@@ -41,19 +42,7 @@ class Engine {
     const std::string& why_not(KernelName name) const { return why_not_[static_cast<int>(name)]; }
 
     // The cheapest for calls of so many rows.
-    const Kernel& kernel_for(int64_t rows) const {
-        const Kernel* best = kernels_.front().get();
-        if (kernels_.size() == 1) return *best;
-        double least = best->cost(rows);
-        for (size_t i = 1; i < kernels_.size(); ++i) {
-            const double cost = kernels_[i]->cost(rows);
-            if (cost < least) {
-                least = cost;
-                best = kernels_[i].get();
-            }
-        }
-        return *best;
-    }
+    const Kernel& kernel_for(int64_t rows) const { return rows == 1 ? *for_one_ : cheapest(rows); }
 
     int64_t bytes() const {
         int64_t bytes = 0;
@@ -85,11 +74,26 @@ class Engine {
         if (kernel) kernels_.push_back(std::move(kernel));
     }
 
+    const Kernel& cheapest(int64_t rows) const {
+        const Kernel* best = kernels_.front().get();
+        if (kernels_.size() == 1) return *best;
+        double least = best->cost(rows);
+        for (size_t i = 1; i < kernels_.size(); ++i) {
+            const double cost = kernels_[i]->cost(rows);
+            if (cost < least) {
+                least = cost;
+                best = kernels_[i].get();
+            }
+        }
+        return *best;
+    }
+
     ForestView forest_;
     std::unique_ptr<const interleave::Packed> packed_;
     std::vector<std::unique_ptr<const Kernel>> kernels_;
     std::string why_not_[N_KERNEL_NAMES];
     std::unique_ptr<ScratchPool> scratch_;
+    const Kernel* for_one_;  // kernel_for(1)
 };
 
 }  // namespace perfcore

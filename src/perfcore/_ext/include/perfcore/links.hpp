@@ -96,9 +96,55 @@ inline void sort_rows_f32(float* x, int64_t n, int64_t k) {
     for (int64_t i = 0; i < n; ++i, x += k) std::sort(x, x + k, before);
 }
 
+// XGBoost binary:hinge.
+inline void hinge_f32(float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) x[i] = x[i] > 0.0f ? 1.0f : 0.0f;
+}
+
 // XGBoost multi:softmax: the first of the largest, as std::max_element finds it (also among NaN).
 inline void argmax_f32(const float* x, int64_t n, int64_t k, float* out) {
     for (int64_t i = 0; i < n; ++i, x += k) out[i] = static_cast<float>(std::max_element(x, x + k) - x);
+}
+
+// Links by name, for a whole answer at once; those ending in _f32 are links of float, the others of double.
+enum class Link : int {
+    identity = 0,
+    logistic = 1,
+    expit = 2,
+    exp = 3,
+    log1p_exp = 4,
+    signed_square = 5,
+    softmax = 6,
+    sigmoid_f32 = 7,
+    exp_f32 = 8,
+    exp_f64_of_f32 = 9,
+    softmax_f32 = 10,
+    hinge_f32 = 11,
+    sort_rows_f32 = 12,
+};
+
+inline void apply(Link link, double scale, double* x, int64_t n, int64_t k) {
+    switch (link) {
+        case Link::logistic: return logistic(x, n * k, scale);
+        case Link::expit: return expit(x, n * k);
+        case Link::exp: return exp(x, n * k);
+        case Link::log1p_exp: return log1p_exp(x, n * k);
+        case Link::signed_square: return signed_square(x, n * k);
+        case Link::softmax: return softmax(x, n, k);
+        default: return;
+    }
+}
+
+inline void apply(Link link, double, float* x, int64_t n, int64_t k) {
+    switch (link) {
+        case Link::sigmoid_f32: return sigmoid_f32(x, n * k);
+        case Link::exp_f32: return exp_f32(x, n * k);
+        case Link::exp_f64_of_f32: return exp_f64_of_f32(x, n * k);
+        case Link::softmax_f32: return softmax_f32(x, n, k);
+        case Link::hinge_f32: return hinge_f32(x, n * k);
+        case Link::sort_rows_f32: return sort_rows_f32(x, n, k);
+        default: return;
+    }
 }
 
 }  // namespace perfcore::links

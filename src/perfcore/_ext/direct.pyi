@@ -1,0 +1,28 @@
+from collections.abc import Callable
+from typing import Any
+
+from ..answers import Steps
+from ..inputs import Plain
+from .forest import ForestKernel
+
+LINKS: tuple[str, ...]
+CHOICES: tuple[str, ...]
+
+class Direct:
+    def __init__(
+        self,
+        kernel: ForestKernel,
+        steps: Steps,
+        plain: Plain,
+        most: float,
+        of_table: Callable[..., Any],
+        of_row: Callable[[Any], Any],
+    ) -> None: ...
+
+class Predict(Direct):
+    def predict(self, X: Any, *, n_threads: int | None = None) -> Any: ...
+    def predict_one(self, row: Any) -> Any: ...
+
+class PredictProba(Direct):
+    def predict_proba(self, X: Any, *, n_threads: int | None = None) -> Any: ...
+    def predict_proba_one(self, row: Any) -> Any: ...
