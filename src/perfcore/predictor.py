@@ -29,8 +29,8 @@ def compile(  # noqa: A001 - perfcore.compile is the name users know from other 
 
     Parameters
     ----------
-    model : a fitted LightGBM, XGBoost or scikit-learn estimator, a Booster, or the path of a model file
-        An estimator answers as that estimator does, a file as that framework's Booster does.
+    model : a fitted LightGBM, XGBoost, CatBoost or scikit-learn estimator, a Booster, or the path of a model file
+        An estimator answers as that estimator does, a file as that framework's Booster (CatBoost's ``CatBoost``) does.
     kernel : str, optional
         Forces one way to walk the trees, for calls of every size; by default, or with "auto", a cost model chooses
         (`Predictor.explain` says what and why). All give the same bits. ``PERFCORE_KERNEL`` does the same for a

@@ -28,7 +28,8 @@ def verify(
 
     Compared are ``predict``, ``predict_proba``, ``decision_function``, ``predict_raw`` and ``apply``,
     those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
-    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a scikit-learn boosting
+    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a CatBoost model, margins are
+    ``prediction_type="RawFormulaVal"``, leaves ``calc_leaf_indexes``; of a scikit-learn boosting
     model's first iterations, answers are those of ``staged_predict`` and its like.
 
     Parameters
@@ -71,10 +72,12 @@ def _source_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -
             return _lightgbm_calls(model, X, iteration_range)
         if framework == "xgboost":
             return _xgboost_calls(model, X, iteration_range)
+        if framework == "catboost":
+            return _catboost_calls(model, X, iteration_range)
         if framework == "sklearn":
             return _sklearn_calls(model, X, iteration_range)
     raise ConfigurationError(
-        f"verify: expected a LightGBM, XGBoost or scikit-learn model or the path of a model file, "
+        f"verify: expected a LightGBM, XGBoost, CatBoost or scikit-learn model or the path of a model file, "
         f"got {type(model).__module__}.{type(model).__qualname__}"
     )
 
@@ -86,6 +89,10 @@ def _booster_of_file(path: str) -> Any:
         import lightgbm
 
         return lightgbm.Booster(model_file=path)
+    if head.startswith(b"CBM1"):
+        import catboost
+
+        return catboost.CatBoost().load_model(path)
     if head == b"\x93PCORE":
         raise ConfigurationError(f"verify: {path} is a perfcore file; give the model that it was made from")
     import xgboost
@@ -126,6 +133,19 @@ def _xgboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) 
     if hasattr(model, "predict_proba"):
         calls["predict_proba"] = lambda: model.predict_proba(X, **options)
     return calls
+
+
+def _catboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
+    from catboost import CatBoost
+
+    begin, end = iteration_range or (0, 0)
+    options = {"ntree_start": begin, "ntree_end": end, "thread_count": 1}
+    return {
+        "predict": lambda: model.predict(X, **options),
+        "predict_proba": lambda: CatBoost.predict(model, X, prediction_type="Probability", **options),
+        "predict_raw": lambda: CatBoost.predict(model, X, prediction_type="RawFormulaVal", **options),
+        "apply": lambda: model.calc_leaf_indexes(X, **options),
+    }
 
 
 def _sklearn_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:

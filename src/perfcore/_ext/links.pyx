@@ -1,4 +1,4 @@
-# Links in place over C-contiguous arrays: float64 for LightGBM and expit, float32 for XGBoost.
+# Links in place over C-contiguous arrays: float64 for LightGBM, CatBoost and expit, float32 for XGBoost.
 from libc.stdint cimport int64_t
 
 
@@ -18,6 +18,15 @@ cdef extern from "perfcore/links.hpp" namespace "perfcore::links" nogil:
     void c_hinge_f32 "perfcore::links::hinge_f32"(float* x, int64_t n)
     void c_sort_rows_f32 "perfcore::links::sort_rows_f32"(float* x, int64_t n, int64_t k)
     void c_argmax_f32 "perfcore::links::argmax_f32"(const float* x, int64_t n, int64_t k, float* out)
+
+
+cdef extern from "perfcore/fast_exp.hpp" namespace "perfcore::links" nogil:
+    const bint C_HAS_FAST_EXP "perfcore::links::HAS_FAST_EXP"
+    void c_fast_exp "perfcore::links::fast_exp"(double* x, int64_t n)
+    void c_fast_softmax "perfcore::links::fast_softmax"(double* x, int64_t n, int64_t k)
+
+
+HAS_FAST_EXP = bool(C_HAS_FAST_EXP)
 
 
 def logistic(double[:, ::1] x not None, double scale):
@@ -125,3 +134,19 @@ def argmax_f32(const float[:, ::1] x not None, float[::1] out not None):
     if x.size:
         with nogil:
             c_argmax_f32(&x[0, 0], x.shape[0], x.shape[1], &out[0])
+
+
+def fast_exp(double[:, ::1] x not None):
+    """Rows of x become CatBoost's own approximation of exp; what it gives depends on the length of a row."""
+    cdef int64_t i
+    if x.size:
+        with nogil:
+            for i in range(x.shape[0]):
+                c_fast_exp(&x[i, 0], x.shape[1])
+
+
+def fast_softmax(double[:, ::1] x not None):
+    """CatBoost's softmax of the rows of x, over its own exp."""
+    if x.size:
+        with nogil:
+            c_fast_softmax(&x[0, 0], x.shape[0], x.shape[1])

@@ -46,6 +46,8 @@ CLASSES: dict[str, tuple[str, str]] = {
     "xgboost.inputs": ("perfcore.inputs.xgboost", "XGBoostInputs"),
     "xgboost.answers": ("perfcore.answers.xgboost", "XGBoostAnswers"),
     "xgboost.classifier_answers": ("perfcore.answers.xgboost", "XGBClassifierAnswers"),
+    "catboost.inputs": ("perfcore.inputs.catboost", "CatBoostInputs"),
+    "catboost.answers": ("perfcore.answers.catboost", "CatBoostAnswers"),
     "sklearn.numeric_inputs": ("perfcore.inputs.sklearn", "NumericInputs"),
     "sklearn.linear_inputs": ("perfcore.inputs.sklearn", "LinearInputs"),
     "sklearn.category_inputs": ("perfcore.inputs.sklearn", "CategoryInputs"),

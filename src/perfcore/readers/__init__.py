@@ -22,6 +22,8 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
             from .lightgbm import read_object
         elif framework == "xgboost":
             from .xgboost import read_object
+        elif framework == "catboost":
+            from .catboost import read_object
         elif framework == "sklearn":
             from .sklearn import read_object
         else:
@@ -30,8 +32,8 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
     if type(source).__module__.startswith("perfcore."):
         raise UnsupportedModelError("this is a perfcore predictor already")
     raise UnsupportedModelError(
-        f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads LightGBM, XGBoost and scikit-learn "
-        "models, or the path of a LightGBM text, XGBoost JSON or UBJSON file"
+        f"{type(source).__module__}.{type(source).__qualname__}: perfcore reads LightGBM, XGBoost, CatBoost "
+        "and scikit-learn models, or the path of a LightGBM text, XGBoost JSON or UBJSON or CatBoost .cbm file"
     )
 
 
@@ -58,6 +60,8 @@ def _read_file(path: str, iteration_range: tuple[int, int] | None) -> Model:
     is_legacy = head.startswith(b"binf") or any(name in head[136:] for name in (b"gbtree", b"gblinear", b"dart"))
     if head.startswith(b"tree"):
         from .lightgbm import read_file
+    elif head.startswith(b"CBM1"):
+        from .catboost import read_file
     elif head[:1] == b"{" or is_legacy:
         from .xgboost import read_file
     elif head.startswith(b"\x93PCORE"):
@@ -65,6 +69,6 @@ def _read_file(path: str, iteration_range: tuple[int, int] | None) -> Model:
     else:
         raise ModelFormatError(
             f"{path}: neither a LightGBM text model (begins with 'tree') nor an XGBoost JSON or UBJSON model "
-            f"(begins with '{{'); it begins with {head[:16]!r}"
+            f"(begins with '{{') nor a CatBoost model (begins with 'CBM1'); it begins with {head[:16]!r}"
         )
     return read_file(path, iteration_range)

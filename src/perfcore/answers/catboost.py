@@ -1,0 +1,96 @@
+"""What CatBoost's predict makes of raw values: scale and bias, labels, probabilities, exponents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._ext import links
+from ..errors import UnsupportedModelError
+
+# What predict returns, CatBoost's prediction_type.
+RAW, CLASS, EXPONENT, UNCERTAINTY = "raw", "class", "exponent", "uncertainty"
+# How raw values become probabilities.
+SIGMOID, SOFTMAX = "sigmoid", "softmax"
+
+
+@dataclass(frozen=True, eq=False)
+class CatBoostAnswers:
+    """Answers of the CatBoost* estimators; margins are sums of leaves, ``scale * sum + bias`` the raw values."""
+
+    n_outputs: int
+    scale: float
+    bias: np.ndarray | None  # one number an output; None: all zero
+    prediction: str
+    probability: str | None = None  # None: the loss knows none
+    kind: str | None = None
+    classes: np.ndarray | None = None
+    several_labels: bool = False  # each output is a label of its own, there or not
+    threshold: float = 0.0  # raw values above it are the second class
+
+    def __post_init__(self) -> None:
+        if self.prediction in (EXPONENT, UNCERTAINTY) and not links.HAS_FAST_EXP:
+            raise UnsupportedModelError(
+                "CatBoost's exponent is an approximation of its own, which perfcore knows for x86-64 alone"
+            )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        knows = self.probability == SIGMOID or (self.probability == SOFTMAX and links.HAS_FAST_EXP)
+        return ("predict", "predict_proba", "apply") if knows else ("predict", "apply")
+
+    def from_tree(self, begin: int) -> CatBoostAnswers:
+        """Of the trees from ``begin`` on: the bias belongs to the first (scale_and_bias.cpp, ApplyScaleAndBias)."""
+        return self if begin == 0 else replace(self, bias=None)
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        """As ``predict(prediction_type="RawFormulaVal")``."""
+        raw = self._raw(margins)
+        return raw[:, 0] if self.n_outputs == 1 else raw
+
+    def _raw(self, margins: np.ndarray) -> np.ndarray:
+        if self.scale != 1.0:
+            margins *= self.scale
+        if self.bias is not None:
+            margins += self.bias
+        return margins
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        if self.prediction == RAW:
+            return self.raw(margins)
+        raw = self._raw(margins)
+        if self.prediction == CLASS:
+            return self._labels(raw)
+        if self.prediction == EXPONENT:
+            links.fast_exp(raw.reshape(1, -1))
+            return raw[:, 0]
+        deviation = 2 * raw[:, 1]
+        links.fast_exp(deviation[None, :])
+        raw[:, 1] = deviation
+        return raw
+
+    def _labels(self, raw: np.ndarray) -> np.ndarray:
+        """eval_helpers.cpp: of several classes the first of the largest, in a column of its own."""
+        if self.several_labels:
+            return (raw > self.threshold).astype(np.int64)
+        if self.n_outputs > 1:
+            return self.classes.take(np.argmax(raw, axis=1))[:, None]
+        return self.classes.take(raw[:, 0] > self.threshold)
+
+    def predict_proba(self, margins: np.ndarray) -> np.ndarray:
+        raw = self._raw(margins)
+        if self.probability == SOFTMAX:
+            links.fast_softmax(raw)
+            return raw
+        links.expit(raw)
+        if self.n_outputs > 1:
+            return raw
+        both = np.empty((2, len(raw)))
+        both[1] = raw[:, 0]
+        np.subtract(1, both[1], out=both[0])
+        return both.T
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        """As ``calc_leaf_indexes``."""
+        return labels.astype(np.uint32)
