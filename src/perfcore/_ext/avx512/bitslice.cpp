@@ -147,47 +147,76 @@ inline __mmask16 within(const Cells& c, double bound, bool as_doubles) {
                                   (_mm512_cmp_pd_mask(_mm512_abs_pd(c.high), b, _CMP_LE_OQ) << 8));
 }
 
-// The upper eight levels of a search lie in registers; deeper ones are gathered.
-struct Pivots {
-    __m512 to_16, to_32, to_64[2], to_128[4], to_256[8];
-    const float* heap;
-
-    explicit Pivots(const float* h, int levels) : heap(h) {
-        to_16 = _mm512_loadu_ps(h);
-        if (levels > 4) to_32 = _mm512_loadu_ps(h + 16);
-        for (int i = 0; i < 2 && levels > 5; ++i) to_64[i] = _mm512_loadu_ps(h + 32 + 16 * i);
-        for (int i = 0; i < 4 && levels > 6; ++i) to_128[i] = _mm512_loadu_ps(h + 64 + 16 * i);
-        for (int i = 0; i < 8 && levels > 7; ++i) to_256[i] = _mm512_loadu_ps(h + 128 + 16 * i);
-    }
-};
-
-// One of 64 pivots, by the low six bits.
+// One of 64 pivots, by the low six bits; `upper` is the sixth.
 inline __m512 pick(const __m512 pivot[4], __m512i at, __mmask16 upper) {
     return _mm512_mask_blend_ps(upper, _mm512_permutex2var_ps(pivot[0], at, pivot[1]),
                                 _mm512_permutex2var_ps(pivot[2], at, pivot[3]));
 }
 
-inline __m512i descend(__m512i at, __m512 cell, __m512 pivot) {
-    // "not <=": NaN goes right everywhere and so ends above every threshold.
-    const __mmask16 right = _mm512_cmp_ps_mask(cell, pivot, _CMP_NLE_UQ);
+// "Not <=": NaN goes right everywhere and so ends above every threshold.
+inline __mmask16 goes_right(__m512 cell, __m512 pivot) { return _mm512_cmp_ps_mask(cell, pivot, _CMP_NLE_UQ); }
+
+inline __m512i child(__m512i at, __mmask16 right) {
     at = _mm512_add_epi32(at, at);
     return _mm512_mask_add_epi32(at, right, at, _mm512_set1_epi32(1));
 }
 
-inline __m512i search(const Pivots& p, __m512 cell, int levels) {
-    __m512i at = _mm512_set1_epi32(1);
-    const int in_16 = levels < 4 ? levels : 4;
-    for (int level = 0; level < in_16; ++level) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_16));
-    if (levels > 4) at = descend(at, cell, _mm512_permutexvar_ps(at, p.to_32));
-    if (levels > 5) at = descend(at, cell, _mm512_permutex2var_ps(p.to_64[0], at, p.to_64[1]));
-    if (levels > 6) at = descend(at, cell, pick(p.to_128, at, _mm512_test_epi32_mask(at, _mm512_set1_epi32(32))));
-    if (levels > 7) {
-        const __mmask16 upper = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
-        at = descend(at, cell, _mm512_mask_blend_ps(_mm512_test_epi32_mask(at, _mm512_set1_epi32(64)),
-                                                    pick(p.to_256, at, upper), pick(p.to_256 + 4, at, upper)));
+// Four vectors descend together, so that a level's pivots are loaded once and no descent waits for another. The upper
+// eight levels are permutes of tables in registers; deeper ones are gathered.
+template <int LEVELS>
+inline void search(const float* heap, int levels, const __m512 cell[4], __m512i code[4]) {
+    const auto pivots = [&](int i) { return _mm512_loadu_ps(heap + 16 * i); };
+    __mmask16 first[4], second[4];  // turns that choose among registers further down
+    __m512i at[4];
+    const __m512 to_16 = pivots(0);
+    for (int m = 0; m < 4; ++m) {
+        first[m] = goes_right(cell[m], _mm512_permutexvar_ps(_mm512_set1_epi32(1), to_16));
+        at[m] = child(_mm512_set1_epi32(1), first[m]);
     }
-    for (int level = 8; level < levels; ++level) at = descend(at, cell, _mm512_i32gather_ps(at, p.heap, 4));
-    return _mm512_sub_epi32(at, _mm512_set1_epi32(1 << levels));
+    if constexpr (LEVELS > 1)
+        for (int m = 0; m < 4; ++m) {
+            second[m] = goes_right(cell[m], _mm512_permutexvar_ps(at[m], to_16));
+            at[m] = child(at[m], second[m]);
+        }
+    for (int level = 2; level < (LEVELS < 4 ? LEVELS : 4); ++level)
+        for (int m = 0; m < 4; ++m) at[m] = child(at[m], goes_right(cell[m], _mm512_permutexvar_ps(at[m], to_16)));
+    if constexpr (LEVELS > 4) {
+        const __m512 to_32 = pivots(1);
+        for (int m = 0; m < 4; ++m) at[m] = child(at[m], goes_right(cell[m], _mm512_permutexvar_ps(at[m], to_32)));
+    }
+    if constexpr (LEVELS > 5) {
+        const __m512 low = pivots(2), high = pivots(3);
+        for (int m = 0; m < 4; ++m)
+            at[m] = child(at[m], goes_right(cell[m], _mm512_permutex2var_ps(low, at[m], high)));
+    }
+    if constexpr (LEVELS > 6) {
+        const __m512 to_128[4] = {pivots(4), pivots(5), pivots(6), pivots(7)};
+        for (int m = 0; m < 4; ++m) at[m] = child(at[m], goes_right(cell[m], pick(to_128, at[m], first[m])));
+    }
+    if constexpr (LEVELS > 7) {
+        const __m512 lower[4] = {pivots(8), pivots(9), pivots(10), pivots(11)};
+        const __m512 upper[4] = {pivots(12), pivots(13), pivots(14), pivots(15)};
+        for (int m = 0; m < 4; ++m)
+            at[m] = child(at[m], goes_right(cell[m], _mm512_mask_blend_ps(first[m], pick(lower, at[m], second[m]),
+                                                                          pick(upper, at[m], second[m]))));
+        for (int level = 8; level < levels; ++level)
+            for (int m = 0; m < 4; ++m)
+                at[m] = child(at[m], goes_right(cell[m], _mm512_i32gather_ps(at[m], heap, 4)));
+    }
+    for (int m = 0; m < 4; ++m) code[m] = _mm512_sub_epi32(at[m], _mm512_set1_epi32(1 << levels));
+}
+
+inline void search(const float* heap, int levels, const __m512 cell[4], __m512i code[4]) {
+    switch (levels) {
+        case 1: return search<1>(heap, 1, cell, code);
+        case 2: return search<2>(heap, 2, cell, code);
+        case 3: return search<3>(heap, 3, cell, code);
+        case 4: return search<4>(heap, 4, cell, code);
+        case 5: return search<5>(heap, 5, cell, code);
+        case 6: return search<6>(heap, 6, cell, code);
+        case 7: return search<7>(heap, 7, cell, code);
+        default: return search<8>(heap, levels, cell, code);
+    }
 }
 
 // A double that a float cannot hold was rounded down: where it lies in the gap of thresholds that round to the same
@@ -222,49 +251,55 @@ inline __m512i pack(const __m512i v[4], int shift) {
     return _mm512_packus_epi16(_mm512_packus_epi32(part(0), part(1)), _mm512_packus_epi32(part(2), part(3)));
 }
 
-inline void slice_bit(__m512i bytes, int bit, char* to) {
-    const uint64_t bits = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(static_cast<char>(1 << bit)));
-    std::memcpy(to, &bits, 8);
+// Planes of the low `bits` (1 to 8) of 64 bytes that hold nothing above them: the top bit is taken, the rest moves up.
+inline void slice_bytes(__m512i bytes, int bits, char* to, int64_t plane_bytes) {
+    bytes = _mm512_sll_epi32(bytes, _mm_cvtsi32_si128(8 - bits));
+    for (to += (bits - 1) * plane_bytes; bits > 0; --bits, to -= plane_bytes) {
+        const uint64_t plane = _mm512_movepi8_mask(bytes);
+        std::memcpy(to, &plane, 8);
+        bytes = _mm512_add_epi8(bytes, bytes);
+    }
 }
 
 // The planes of 64 codes of up to 16 bits.
 inline void slice_codes(const __m512i code[4], int bits, char* to, int64_t plane_bytes) {
-    const __m512i low = pack(code, 0);
-    for (int bit = 0; bit < bits && bit < 8; ++bit) slice_bit(low, bit, to + bit * plane_bytes);
-    if (bits <= 8) return;
-    const __m512i high = pack(code, 8);
-    for (int bit = 8; bit < bits; ++bit) slice_bit(high, bit - 8, to + bit * plane_bytes);
+    slice_bytes(pack(code, 0), bits < 8 ? bits : 8, to, plane_bytes);
+    if (bits > 8) slice_bytes(pack(code, 8), bits - 8, to + 8 * plane_bytes, plane_bytes);
 }
-
-constexpr int NAN_BIT = 16, ZERO_BIT = 17;  // above the code in its 32 bits
 
 template <Input input>
 void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>* tile, char* word) {
-    const Pivots pivots(plan.heap32.data() + f.heap, f.levels);
     const bool has_missing = input == Input::doubles ? plan.missing == plan.missing : plan.missing_is_float;
-    const bool marks = f.needs_nan || f.needs_zero;
+    Cells c[4];
+    __m512 cell[4];
     __m512i code[4];
     for (int m = 0; m < 4; ++m) {
-        Cells c = load<input>(tile + 16 * m);
+        c[m] = load<input>(tile + 16 * m);
         if (has_missing)
-            c.cell = _mm512_mask_blend_ps(equal_to(c, plan.missing, input == Input::doubles), c.cell,
-                                          _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
-        code[m] = search(pivots, c.cell, f.levels);
-        if constexpr (input == Input::doubles) code[m] = mend(plan, f, c, code[m]);
-        if (marks) {
-            const __mmask16 nan = _mm512_cmp_ps_mask(c.cell, c.cell, _CMP_UNORD_Q);
-            const __mmask16 zero = within(c, plan.zero_bound, input == Input::doubles);
-            code[m] = _mm512_mask_or_epi32(code[m], nan, code[m], _mm512_set1_epi32(1 << NAN_BIT));
-            code[m] = _mm512_mask_or_epi32(code[m], zero, code[m], _mm512_set1_epi32(1 << ZERO_BIT));
-        }
+            c[m].cell = _mm512_mask_blend_ps(equal_to(c[m], plan.missing, input == Input::doubles), c[m].cell,
+                                             _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
+        cell[m] = c[m].cell;
     }
+    search(plan.heap32.data() + f.heap, f.levels, cell, code);
+    if constexpr (input == Input::doubles)
+        for (int m = 0; m < 4; ++m) code[m] = mend(plan, f, c[m], code[m]);
     slice_codes(code, f.levels, word + f.code_plane * plan.plane_bytes, plan.plane_bytes);
-    if (marks) {
-        const __m512i mark = pack(code, NAN_BIT);
-        char* to = word + (f.code_plane + f.levels) * plan.plane_bytes;
-        slice_bit(mark, 0, to);
-        slice_bit(mark, ZERO_BIT - NAN_BIT, to + plan.plane_bytes);
-    }
+    if (!f.needs_nan && !f.needs_zero) return;
+    const auto put = [&](const __mmask16 mask[4], int64_t plane) {
+        uint64_t bits = 0;
+        if (_mm512_kortestz(_mm512_kor(mask[0], mask[1]), _mm512_kor(mask[2], mask[3])) == 0) {
+            __m512i bytes[4];
+            for (int m = 0; m < 4; ++m) bytes[m] = _mm512_maskz_set1_epi32(mask[m], 128);
+            bits = _mm512_movepi8_mask(pack(bytes, 0));
+        }
+        std::memcpy(word + plane * plan.plane_bytes, &bits, 8);
+    };
+    __mmask16 nan[4], zero[4];
+    for (int m = 0; m < 4; ++m) nan[m] = _mm512_cmp_ps_mask(cell[m], cell[m], _CMP_UNORD_Q);
+    put(nan, f.code_plane + f.levels);
+    if (!f.needs_zero) return;
+    for (int m = 0; m < 4; ++m) zero[m] = within(c[m], plan.zero_bound, input == Input::doubles);
+    put(zero, f.code_plane + f.levels + 1);
 }
 
 template <Input input>
