@@ -6,6 +6,7 @@ TESTS ?= tests
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 GRID_ARGS ?=
+GUARD_ARGS ?=
 
 ROOM := .work/$(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
 BIN := $(ROOM)/venv/bin
@@ -18,7 +19,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
 
 unexport PYTHONPATH
 .DELETE_ON_ERROR:
-.PHONY: help demo test field bench grid lint check-long clean
+.PHONY: help demo test field bench grid guard lint check-long clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +38,9 @@ bench: $(ROOM)/test ## time perfcore against the frameworks (BENCH_ARGS=--check:
 
 grid: $(ROOM)/test ## look for a cell where a framework is faster (GRID_ARGS=--check: answers only)
 	$(BIN)/python -m benchmarks.grid $(GRID_ARGS)
+
+guard: ## hold the kernels' instructions to the baseline (GUARD_ARGS="--renew 'why'": take them for it)
+	$(PYTHON) -m benchmarks.guard $(GUARD_ARGS)
 
 lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/ruff check
