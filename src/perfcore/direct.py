@@ -1,4 +1,4 @@
-"""The methods of a predictor that answer plain arrays in compiled code alone, and all else by the general method."""
+"""The methods of a predictor that answer plain arrays in compiled code, and all else by the general method."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def methods(model: Model, kernel: ForestKernel, general: Any, most: float) -> di
     most : nanoseconds of work above which a table is left to ``general``, which may take several threads
     """
     plain = getattr(model.inputs, "plain", lambda: None)()
-    if plain is None or not hasattr(model.answers, "steps"):
+    if plain is None:
         return {}
     found: dict[str, Callable] = {}
     for name in KINDS.keys() & set(model.answers.methods):
-        steps = model.answers.steps(name, model.body.n_outputs)
-        if steps is None:
-            continue
         names = (name, f"{name}_one")
+        rest = (plain, most, *(getattr(general, each) for each in names))
+        in_python = getattr(model.answers, name)
+        steps = model.answers.steps(name, model.body.n_outputs) if hasattr(model.answers, "steps") else None
         try:
-            direct = KINDS[name](kernel, steps, plain, most, *(getattr(general, each) for each in names))
-        except ValueError:  # a body that no reader makes, out of a file: the general method knows what to do with it
-            continue
+            direct = KINDS[name](kernel, steps or in_python, *rest)
+        except ValueError:  # a body that no reader makes, out of a file
+            direct = KINDS[name](kernel, in_python, *rest)
         found |= {each: getattr(direct, each) for each in names}
     return found

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..answers import Steps
 from ..inputs import Plain
 from .forest import ForestKernel
@@ -12,7 +14,7 @@ class Direct:
     def __init__(
         self,
         kernel: ForestKernel,
-        steps: Steps,
+        steps: Steps | Callable[[np.ndarray], Any],
         plain: Plain,
         most: float,
         of_table: Callable[..., Any],

@@ -81,7 +81,7 @@ cdef class Direct:
     Parameters
     ----------
     kernel : ForestKernel
-    steps : perfcore.answers.Steps
+    steps : perfcore.answers.Steps, or a function of the margins that the method is in Python
     plain : perfcore.inputs.Plain
     most : nanoseconds that a call may be expected to take; longer ones are the general method's
     of_table, of_row : the general methods
@@ -90,6 +90,7 @@ cdef class Direct:
     cdef ForestKernel _kernel
     cdef Engine* _engine
     cdef Steps _steps
+    cdef object _of_margins  # None where there are steps
     cdef object _of_table, _of_row
     cdef cnp.ndarray _labels
     cdef tuple _scalars  # of the labels
@@ -102,6 +103,16 @@ cdef class Direct:
         self._kernel, self._engine = kernel, kernel._engine
         self._n_features, self._n_columns = kernel._view.n_features, kernel._view.n_outputs
         self._type = cnp.NPY_FLOAT if kernel._view.sums_in_float else cnp.NPY_DOUBLE
+        self._below, self._takes_nan, self._takes_tables = plain.below, plain.takes_nan, plain.takes_tables
+        self._looks = not (plain.takes_nan and isnan(self._below))
+        self._most, self._of_table, self._of_row = most, of_table, of_row
+        self._row_is_long = self._engine.kernel_for(1).cost(1) > LONG
+        if callable(steps):
+            self._of_margins = steps
+        else:
+            self._take(steps)
+
+    cdef int _take(self, steps) except -1:
         self._steps.divisor, self._steps.scale, self._steps.threshold = steps.divisor, steps.scale, steps.threshold
         self._steps.link = <Link><int>LINKS.index(steps.link)
         self._steps.choice = <Choice><int>CHOICES.index(steps.choice)
@@ -109,10 +120,6 @@ cdef class Direct:
         self._flat = self._n_columns == 1 and not steps.keeps_column
         self._labels = steps.labels
         self._scalars = () if steps.labels is None else tuple([steps.labels[i] for i in range(len(steps.labels))])
-        self._below, self._takes_nan, self._takes_tables = plain.below, plain.takes_nan, plain.takes_tables
-        self._looks = not (plain.takes_nan and isnan(self._below))
-        self._most, self._of_table, self._of_row = most, of_table, of_row
-        self._row_is_long = self._engine.kernel_for(1).cost(1) > LONG
         if steps.link != "identity" and steps.link.endswith("_f32") != (self._type == cnp.NPY_FLOAT):
             raise ValueError(f"link {steps.link} is not one of the sums' dtype")
         if steps.both and self._n_columns != 1:
@@ -120,6 +127,7 @@ cdef class Direct:
         needed = 2 if steps.both or steps.choice in ("above", "from") else self._n_columns
         if steps.choice != "none" and len(self._scalars) < needed:
             raise ValueError(f"{len(self._scalars)} labels for {needed} classes")
+        return 0
 
     # -- from arrays to margins --------------------------------------------------------------------
 
@@ -142,7 +150,7 @@ cdef class Direct:
 
     cdef Status _linked(self, const Table& table, void* x) noexcept nogil:
         cdef Status status = self._engine.predict(table, x, 1)
-        if status != Status.ok:
+        if status != Status.ok or self._of_margins is not None:
             return status
         if self._type == cnp.NPY_FLOAT:
             c_link(self._steps, <float*>x, table.n, self._n_columns)
@@ -162,6 +170,14 @@ cdef class Direct:
             raise MemoryError("no memory for the kernel's scratch space")
         return 0
 
+    cdef cnp.ndarray _margins(self, const Table& table, bint is_long):
+        """The same in an array of their own."""
+        cdef cnp.npy_intp shape[2]
+        shape[0], shape[1] = table.n, self._n_columns
+        cdef cnp.ndarray margins = cnp.PyArray_EMPTY(2, shape, self._type, 0)
+        self._fill(table, cnp.PyArray_DATA(margins), is_long)
+        return margins
+
     cdef int64_t _class(self, void* x, int64_t row) noexcept:
         if self._type == cnp.NPY_FLOAT:
             return c_choose(self._steps, <const float*>x + row * self._n_columns, self._n_columns)
@@ -173,6 +189,9 @@ cdef class Direct:
         cdef Table table
         if not cnp.PyArray_CheckExact(row) or cnp.PyArray_NDIM(row) != 1 or not self._takes(&table, row, 1):
             return self._of_row(row)
+        if self._of_margins is not None:
+            answer = self._of_margins(self._margins(table, self._row_is_long))
+            return [each[0] for each in answer] if isinstance(answer, list) else answer[0]
         cdef double stack[STACK]
         cdef void* x = stack
         cdef cnp.npy_intp size = self._n_columns
@@ -212,6 +231,8 @@ cdef class Direct:
         cdef double cost = self._engine.kernel_for(n).cost(n)
         if cost >= self._most or not self._takes(&table, X, n):
             return self._general(X, n_threads)
+        if self._of_margins is not None:
+            return self._of_margins(self._margins(table, cost > LONG))
         if <int>self._steps.choice != 0:
             return self._labels_of(table, cost > LONG)
         cdef cnp.npy_intp shape[2]
@@ -227,14 +248,12 @@ cdef class Direct:
         return out
 
     cdef object _labels_of(self, const Table& table, bint is_long):
-        cdef cnp.npy_intp shape[2]
-        shape[0], shape[1] = table.n, self._n_columns
-        cdef cnp.ndarray margins = cnp.PyArray_EMPTY(2, shape, self._type, 0)
-        cdef cnp.ndarray classes = cnp.PyArray_EMPTY(1, shape, cnp.NPY_INTP, 0)
+        cdef cnp.npy_intp n = table.n
+        cdef cnp.ndarray margins = self._margins(table, is_long)
+        cdef cnp.ndarray classes = cnp.PyArray_EMPTY(1, &n, cnp.NPY_INTP, 0)
         cdef cnp.npy_intp* to = <cnp.npy_intp*>cnp.PyArray_DATA(classes)
         cdef int64_t i
-        self._fill(table, cnp.PyArray_DATA(margins), is_long)
-        for i in range(table.n):
+        for i in range(n):
             to[i] = self._class(cnp.PyArray_DATA(margins), i)
         return PyArray_TakeFrom(self._labels, classes, 0, NULL, cnp.NPY_RAISE)
 

@@ -27,9 +27,9 @@ def expit(x: np.ndarray) -> np.ndarray:
 
 def softmax(x: np.ndarray) -> np.ndarray:
     """sklearn.utils.extmath.softmax, in place; the sum's order, so its bits, follow the layout of ``x``."""
-    x -= np.max(x, axis=1).reshape(-1, 1)
+    x -= np.maximum.reduce(x, axis=1, keepdims=True)  # np.max and np.sum are these and 2 µs of Python each
     np.exp(x, out=x)
-    x /= np.sum(x, axis=1).reshape(-1, 1)
+    x /= np.add.reduce(x, axis=1, keepdims=True)
     return x
 
 
