@@ -476,7 +476,9 @@ void add_loaded(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* t
 }
 
 struct Isa {
+    template <int BYTES>
     using Plane = avx2::Plane;
+    static constexpr int NARROWEST = 64;
 
     static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
         for (int half = 0; half < 2; ++half, codes += 32, to += 4) {
@@ -501,6 +503,7 @@ struct Isa {
         }
     }
 
+    template <int BYTES>
     static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
         turn_planes(base, tree.plane, tree.bits < 8 ? tree.bits : 8, out);
         if (id_bits > 8) turn_planes(base, tree.plane + 8, tree.bits < 8 ? 0 : tree.bits - 8, out + high_offset);
@@ -521,7 +524,7 @@ struct Isa {
     }
 
     // Where the sums of each row of 512 lie, following the steps above.
-    template <class Real>
+    template <int BYTES, class Real>
     static const uint16_t* row_of() {
         static constexpr auto TABLE = [] {
             std::array<uint16_t, ROWS_PER_VECTOR> t{};

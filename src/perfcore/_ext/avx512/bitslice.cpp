@@ -398,7 +398,9 @@ void add_gathered(const uint8_t* ids, int64_t n_trees, int64_t rows, const char*
 }
 
 struct Isa {
+    template <int BYTES>
     using Plane = avx512::Plane;
+    static constexpr int NARROWEST = 64;
 
     static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
         __m512i code[4];
@@ -441,6 +443,7 @@ struct Isa {
         for (int v = 0; v < 8; ++v) _mm512_store_si512(out + 64 * v, _mm512_gf2p8affine_epi64_epi8(unit, eight[v], 0));
     }
 
+    template <int BYTES>
     static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
         __m512i plane[8];
         for (int b = 0; b < 8; ++b)
@@ -467,7 +470,7 @@ struct Isa {
     }
 
     // Where the sums of each row of 512 lie, following the steps above.
-    template <class Real>
+    template <int BYTES, class Real>
     static const uint16_t* row_of() {
         static constexpr auto TABLE = [] {
             std::array<uint16_t, ROWS_PER_VECTOR> t{};

@@ -1,58 +1,42 @@
 // The bit-sliced forest over one block of rows; written once, instantiated by each instruction set's folder.
 //
-// An instruction set `Isa` brings a 512-bit plane (`Plane`: load, store, and, or, andnot, select) and the four steps
-// that depend on its registers: bin() cells to code planes, ids() planes to leaf ids, add() leaves to sums, and
+// An instruction set `Isa` brings planes of 64 bytes (`Plane<64>`: load, store, and, or, andnot, select) and the four
+// steps that depend on its registers: bin() cells to code planes, ids() planes to leaf ids, add() leaves to sums, and
 // row_of(), the order of rows that these leave the sums in. slice() makes the planes of 64 rows' codes, as bin() does.
+// Where rows are few, only the first NARROWEST bytes of every plane, or the first 32, are worked on.
 #pragma once
 
 #include "plan.hpp"
 
 namespace perfcore::bitslice {
 
-template <class Isa, class Real>
+// BYTES of each plane are worked on at a time, VECTORS times.
+template <class Isa, class Real, int BYTES, int VECTORS>
 class Block {
-    using Plane = typename Isa::Plane;
+    using Plane = typename Isa::template Plane<BYTES>;
+    static constexpr int64_t ROWS_TOGETHER = 8 * BYTES, ROWS = ROWS_TOGETHER * VECTORS;
 
   public:
-    Block(const Plan& plan, char* scratch) : p_(plan), scratch_(scratch) {
-        for (int v = 0; v < plan.vectors; ++v) {
-            Plane::store(scratch + 64 * v, Plane::zeros());
-            Plane::store(scratch + plan.plane_bytes + 64 * v, Plane::ones());
-        }
-    }
+    Block(const Plan& plan, char* scratch) : p_(plan), scratch_(scratch) {}
 
-    // Rows [begin, end) of the table into out[(row - begin) * n_outputs + column].
-    void predict(const Table& x, int64_t begin, int64_t end, Real* out) {
-        const int64_t step = p_.block_rows();
-        for (int64_t row = begin; row < end; row += step) {
-            const int64_t n = end - row < step ? end - row : step;
-            Real* to = out + (row - begin) * p_.n_outputs;
-            if (p_.vectors == 2 && n > ROWS_PER_VECTOR) {
-                run<2>(x, row, n, to);
-            } else {
-                run<1>(x, row, n, to);
-            }
-        }
-    }
-
-  private:
-    template <int V>
-    void run(const Table& x, int64_t row, int64_t n, Real* out) {
+    // n rows, at most ROWS, from `row` on into out[(row - begin) * n_outputs + column].
+    void predict(const Table& x, int64_t row, int64_t n, Real* out) const {
         Isa::bin(p_, x, row, n, scratch_ + p_.codes_at(), scratch_ + p_.masks_at());
         for (const CategoricalFeature& c : p_.categorical) rank(c, x, row, n);
-        for (int v = 0; v < V; ++v) {
-            char* mask = scratch_ + p_.masks_at() + 64 * v;
+        for (int v = 0; v < VECTORS; ++v) {
+            char* mask = scratch_ + p_.masks_at() + BYTES * v;
             for (const NumericFeature& f : p_.numeric) mask = ask(f, mask, v);
             for (const CategoricalFeature& c : p_.categorical) mask = ask(c, mask, v);
         }
-        sum<V>(n, out);
+        sum(n, out);
     }
 
+  private:
     // -- masks -----------------------------------------------------------------------------------
 
     Plane* work() const { return reinterpret_cast<Plane*>(scratch_ + p_.work_at()); }
 
-    const char* code(int64_t plane, int v) const { return scratch_ + p_.codes_at() + plane * p_.plane_bytes + 64 * v; }
+    const char* code(int64_t plane, int v) const { return scratch_ + p_.codes_at() + plane * p_.plane_bytes + BYTES * v; }
 
     // For every value i of the bits [from, from + bits): which rows are below it (less), which equal.
     void compare_all(int64_t code_plane, int from, int bits, int v, Plane* less, Plane* equal) const {
@@ -162,7 +146,6 @@ class Block {
 
     // -- trees -----------------------------------------------------------------------------------
 
-    template <int V>
     void evaluate(const Group& group) const {
         const Op* op = p_.ops.data() + group.op_begin;
         const Op* end = p_.ops.data() + group.op_end;
@@ -175,15 +158,12 @@ class Block {
             const char* a = base + (mask_a >> 32);
             const char* b = base + static_cast<uint32_t>(b_dst);
             char* dst = base + (b_dst >> 32);
-            for (int v = 0; v < V; ++v)
-                Plane::store(dst + 64 * v,
-                             Plane::select(Plane::load(mask + 64 * v), Plane::load(a + 64 * v), Plane::load(b + 64 * v)));
+            for (int at = 0; at < BYTES * VECTORS; at += BYTES)
+                Plane::store(dst + at, Plane::select(Plane::load(mask + at), Plane::load(a + at), Plane::load(b + at)));
         }
     }
 
-    template <int V>
-    void sum(int64_t n, Real* out) {
-        constexpr int64_t ROWS = int64_t{V} * ROWS_PER_VECTOR;
+    void sum(int64_t n, Real* out) const {
         const int32_t columns = p_.leaf_width;
         Real* sums = reinterpret_cast<Real*>(scratch_ + p_.sums_at());
         uint8_t* ids = reinterpret_cast<uint8_t*>(scratch_ + p_.ids_at());
@@ -192,18 +172,18 @@ class Block {
         for (int32_t k = 0; k < columns && columns > 1; ++k) start(sums + k * ROWS, ROWS, base[k]);
         for (const Chunk& chunk : p_.chunks) {
             if (chunk.output >= next) {
-                if (next > 0) put<V>(sums, n, out, next - 1);
+                if (next > 0) put(sums, n, out, next - 1);
                 for (; next < chunk.output; ++next) fill(n, out, next, base[next]);
                 start(sums, ROWS, base[chunk.output]);
                 ++next;
             }
             for (int32_t g = chunk.group_begin; g < chunk.group_end; ++g) {
                 const Group& group = p_.groups[g];
-                evaluate<V>(group);
+                evaluate(group);
                 for (int32_t t = group.tree_begin; t < group.tree_end; ++t)
-                    for (int v = 0; v < V; ++v)
-                        Isa::ids(scratch_ + 64 * v, p_.trees[t], chunk.id_bits,
-                                 ids + ((t - chunk.tree_begin) * 2 * V + v) * ROWS_PER_VECTOR, V * ROWS_PER_VECTOR);
+                    for (int v = 0; v < VECTORS; ++v)
+                        Isa::template ids<BYTES>(scratch_ + BYTES * v, p_.trees[t], chunk.id_bits,
+                                                 ids + 2 * (t - chunk.tree_begin) * ROWS + v * ROWS_TOGETHER, ROWS);
             }
             const int64_t n_trees = chunk.tree_end - chunk.tree_begin;
             const char* table = p_.tables.data() + chunk.table;
@@ -213,9 +193,9 @@ class Block {
             }
         }
         if (columns > 1) {
-            for (int32_t k = 0; k < columns; ++k) put<V>(sums + k * ROWS, n, out, k);
+            for (int32_t k = 0; k < columns; ++k) put(sums + k * ROWS, n, out, k);
         } else {
-            if (next > 0) put<V>(sums, n, out, next - 1);
+            if (next > 0) put(sums, n, out, next - 1);
             for (; next < p_.n_outputs; ++next) fill(n, out, next, base[next]);
         }
     }
@@ -229,26 +209,44 @@ class Block {
     }
 
     // From the order of the sums to the order of the rows.
-    template <int V>
     void put(const Real* sums, int64_t n, Real* out, int32_t column) const {
-        const uint16_t* row_of = Isa::template row_of<Real>();
-        for (int v = 0; v < V; ++v, sums += ROWS_PER_VECTOR)
-            for (int64_t i = 0; i < ROWS_PER_VECTOR; ++i) {
-                const int64_t row = row_of[i] + v * ROWS_PER_VECTOR;
-                if (row < n) out[row * p_.n_outputs + column] = sums[i];
-            }
+        const uint16_t* row_of = Isa::template row_of<BYTES, Real>();
+        for (int64_t first = 0; first < ROWS; first += ROWS_TOGETHER, sums += ROWS_TOGETHER)
+            for (int64_t i = 0; i < ROWS_TOGETHER; ++i)
+                if (first + row_of[i] < n) out[(first + row_of[i]) * p_.n_outputs + column] = sums[i];
     }
 
     const Plan& p_;
     char* scratch_;
 };
 
+template <class Isa, class Real>
+void predict_blocks(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, Real* out) {
+    std::memset(scratch, 0, plan.plane_bytes);
+    std::memset(scratch + plan.plane_bytes, 0xFF, plan.plane_bytes);
+    const int64_t step = plan.block_rows();
+    for (int64_t row = begin; row < end; row += step, out += step * plan.n_outputs) {
+        const int64_t n = end - row < step ? end - row : step;
+        if (n > 512) {
+            Block<Isa, Real, 64, 2>(plan, scratch).predict(x, row, n, out);
+        } else if (n > 256 || Isa::NARROWEST > 32) {
+            Block<Isa, Real, 64, 1>(plan, scratch).predict(x, row, n, out);
+        } else if constexpr (Isa::NARROWEST <= 32) {
+            if (n > 128 || Isa::NARROWEST > 16) {
+                Block<Isa, Real, 32, 1>(plan, scratch).predict(x, row, n, out);
+            } else if constexpr (Isa::NARROWEST <= 16) {
+                Block<Isa, Real, 16, 1>(plan, scratch).predict(x, row, n, out);
+            }
+        }
+    }
+}
+
 template <class Isa>
 void predict_on(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out) {
     if (plan.sums_in_float) {
-        Block<Isa, float>(plan, scratch).predict(x, begin, end, static_cast<float*>(out));
+        predict_blocks<Isa>(plan, x, begin, end, scratch, static_cast<float*>(out));
     } else {
-        Block<Isa, double>(plan, scratch).predict(x, begin, end, static_cast<double*>(out));
+        predict_blocks<Isa>(plan, x, begin, end, scratch, static_cast<double*>(out));
     }
 }
 

@@ -46,8 +46,8 @@ struct Question {
 struct NumericFeature {
     int32_t feature, n_thresholds, levels;
     int64_t tile_column;  // see tile_groups
-    int64_t heap;       // into heap32 (and heap64): 2^levels pivots, the root at 1
-    int64_t sorted;     // into floors and exact: the thresholds in ascending order
+    int64_t heap;       // into heap32: 2^levels pivots, the root at 1
+    int64_t sorted;     // into floors and exact: the thresholds in ascending order, padded to 2^levels, or 16
     int64_t code_plane;  // levels planes, then one of NaN, then one of zeros
     bool needs_nan, needs_zero;
     int32_t question_begin, question_end;
@@ -117,8 +117,8 @@ struct Plan {
     std::vector<CategoryQuestion> category_questions;
     std::vector<SetPiece> pieces;
     std::vector<uint16_t> rank_of_code;
-    std::vector<float> heap32, floors;
-    std::vector<double> heap64, exact;
+    std::vector<float> heap32, floors, coarse;  // coarse: every sixteenth of the floors
+    std::vector<double> exact;
 
     std::vector<Op> ops;
     std::vector<TreeIds> trees;
@@ -139,8 +139,9 @@ struct Plan {
     }
     int64_t bytes() const {
         return static_cast<int64_t>(ops.size() * sizeof(Op) + tables.size() + trees.size() * sizeof(TreeIds) +
-                                    heap32.size() * 4 + heap64.size() * 8 + floors.size() * 4 + exact.size() * 8 +
-                                    questions.size() * sizeof(Question) + pieces.size() * sizeof(SetPiece) + rank_of_code.size() * 2);
+                                    (heap32.size() + floors.size() + coarse.size()) * 4 + exact.size() * 8 +
+                                    questions.size() * sizeof(Question) + pieces.size() * sizeof(SetPiece) +
+                                    rank_of_code.size() * 2);
     }
 };
 

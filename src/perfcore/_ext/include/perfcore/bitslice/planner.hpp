@@ -138,12 +138,10 @@ class Planner {
         const int64_t size = int64_t{1} << numeric.levels;
         const int64_t room = std::max<int64_t>(size, 16);
         p_->heap32.resize(numeric.heap + room, std::numeric_limits<float>::infinity());
-        p_->heap64.resize(numeric.heap + room, infinity);
         for (int level = 0; level < numeric.levels; ++level) {
             for (int64_t k = 0; k < int64_t{1} << level; ++k) {
                 const int64_t at = (2 * k + 1) * (size >> (level + 1)) - 1;
                 const double t = at < static_cast<int64_t>(sorted.size()) ? sorted[at] : infinity;
-                p_->heap64[numeric.heap + (int64_t{1} << level) + k] = t;
                 p_->heap32[numeric.heap + (int64_t{1} << level) + k] = floor_float(t);
             }
         }
@@ -151,6 +149,7 @@ class Planner {
             const double t = i < static_cast<int64_t>(sorted.size()) ? sorted[i] : infinity;
             p_->exact.push_back(t);
             p_->floors.push_back(floor_float(t));
+            if (i % 16 == 15) p_->coarse.push_back(p_->floors.back());
         }
     }
 
