@@ -65,8 +65,9 @@ struct PlaneOf {
     static PlaneOf or_and(const PlaneOf& x, const PlaneOf& y, const PlaneOf& z) {
         return each([&](int i) { return x.part[i] | (y.part[i] & z.part[i]); });
     }
+    // Not by exclusive or, which is as short but reads an operand twice.
     static PlaneOf select(const PlaneOf& mask, const PlaneOf& x, const PlaneOf& y) {
-        return each([&](int i) { return y.part[i] ^ (mask.part[i] & (x.part[i] ^ y.part[i])); });
+        return each([&](int i) { return (mask.part[i] & x.part[i]) | (~mask.part[i] & y.part[i]); });
     }
 };
 
