@@ -30,6 +30,7 @@ cdef extern from "perfcore/steps.hpp" namespace "perfcore" nogil:
 
     cdef cppclass Steps:
         double divisor
+        double shift
         Link link
         double scale
         bint both
@@ -68,6 +69,7 @@ cdef extern from *:
 LINKS = (
     "identity", "logistic", "expit", "exp", "log1p_exp", "signed_square", "softmax",
     "sigmoid_f32", "exp_f32", "exp_f64_of_f32", "softmax_f32", "hinge_f32", "sort_rows_f32",
+    "fast_exp", "fast_softmax",
 )
 CHOICES = ("none", "argmax", "max_element", "above", "from")
 
@@ -114,6 +116,7 @@ cdef class Direct:
 
     cdef int _take(self, steps) except -1:
         self._steps.divisor, self._steps.scale, self._steps.threshold = steps.divisor, steps.scale, steps.threshold
+        self._steps.shift = steps.shift
         self._steps.link = <Link><int>LINKS.index(steps.link)
         self._steps.choice = <Choice><int>CHOICES.index(steps.choice)
         self._steps.both, self._by_columns = steps.both != "", steps.both == "columns"

@@ -14,13 +14,14 @@ import numpy as np
 class Steps(NamedTuple):
     """What a method makes of margins, where compiled code can do it (``_ext/include/perfcore/steps.hpp``).
 
-    In this order: margins are divided, linked, and made the answer; or, where there is a ``choice``, decide which
-    of ``labels`` is the answer.
+    In this order: margins are divided, shifted, linked, and made the answer; or, where there is a ``choice``, decide
+    which of ``labels`` is the answer.
     """
 
     link: str = "identity"  # one of perfcore._ext.direct.LINKS: a function of perfcore._ext.links
     scale: float = 1.0  # of the link "logistic"
     divisor: int = 0  # 0: none
+    shift: float = 0.0
     both: str = ""  # "rows" or "columns": the column p stands for 1 - p and p, in C or Fortran order
     keeps_column: bool = False  # a single column stays one: (n_rows, 1)
     choice: str = "none"  # one of perfcore._ext.direct.CHOICES

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._ext import links
 from ..errors import UnsupportedModelError
+from . import Steps
 
 # What predict returns, CatBoost's prediction_type.
 RAW, CLASS, EXPONENT, UNCERTAINTY = "raw", "class", "exponent", "uncertainty"
@@ -90,6 +91,22 @@ class CatBoostAnswers:
         both[1] = raw[:, 0]
         np.subtract(1, both[1], out=both[0])
         return both.T
+
+    def steps(self, method: str, n_outputs: int) -> Steps | None:
+        if self.scale != 1.0 or (self.bias is not None and n_outputs > 1):
+            return None
+        raw = Steps(shift=0.0 if self.bias is None else float(self.bias[0]))
+        if method == "predict_proba":
+            if self.probability == SOFTMAX:
+                return raw._replace(link="fast_softmax")
+            return raw._replace(link="expit", both="" if n_outputs > 1 else "columns")
+        if self.prediction == CLASS:
+            return (
+                None if n_outputs > 1 else raw._replace(choice="above", threshold=self.threshold, labels=self.classes)
+            )
+        if self.prediction == EXPONENT:
+            return raw._replace(link="fast_exp")
+        return raw if self.prediction == RAW else None
 
     def leaves(self, labels: np.ndarray) -> np.ndarray:
         """As ``calc_leaf_indexes``."""

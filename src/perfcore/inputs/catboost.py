@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, is_kernel_ready, row_values
+from . import Plain
+from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +48,11 @@ class CatBoostInputs:
         blocks = array_blocks(*_numbers(array, through_double=isinstance(X, list)))
         return len(array), blocks if array.shape[1] == self.n_features else map(self._widened, blocks)
 
+    def plain(self) -> Plain:
+        return Plain()
+
     def row(self, row: Any) -> np.ndarray:
         """See `perfcore.inputs.Inputs.row`; a mapping has every column by name."""
-        if type(row) is np.ndarray and row.shape == (self.n_features,) and is_kernel_ready(row):
-            return row
         values = row_values(row, self.feature_names, self.n_features)
         _require_numbers(values)
         (block,) = array_blocks(*_numbers(values[None, :], through_double=not isinstance(row, np.ndarray)))

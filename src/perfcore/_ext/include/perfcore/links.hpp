@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "fast_exp.hpp"
+
 namespace perfcore::links {
 
 // scipy.special.expit; LightGBM's sigmoid with its own scale.
@@ -121,6 +123,8 @@ enum class Link : int {
     softmax_f32 = 10,
     hinge_f32 = 11,
     sort_rows_f32 = 12,
+    fast_exp = 13,
+    fast_softmax = 14,
 };
 
 inline void apply(Link link, double scale, double* x, int64_t n, int64_t k) {
@@ -131,6 +135,8 @@ inline void apply(Link link, double scale, double* x, int64_t n, int64_t k) {
         case Link::log1p_exp: return log1p_exp(x, n * k);
         case Link::signed_square: return signed_square(x, n * k);
         case Link::softmax: return softmax(x, n, k);
+        case Link::fast_exp: return fast_exp(x, n * k);
+        case Link::fast_softmax: return fast_softmax(x, n, k);
         default: return;
     }
 }

@@ -1,4 +1,4 @@
-// The steps from margins to an answer: divide, link, and choose a class; whole tables and single rows alike.
+// The steps from margins to an answer: divide, shift, link, and choose a class; whole tables and single rows alike.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@ enum class Choice : int { none = 0, argmax = 1, max_element = 2, above = 3, from
 
 struct Steps {
     double divisor;  // of a forest that averages; 0: none
+    double shift;    // added then; 0: none
     links::Link link;
     double scale;  // of the logistic link
     bool both;     // the one column is p, and the answer 1 - p and p
@@ -29,6 +30,8 @@ template <typename Real>
 inline void link(const Steps& s, Real* x, int64_t n, int64_t k) {
     if (s.divisor != 0.0)
         for (int64_t i = 0; i < n * k; ++i) x[i] /= static_cast<Real>(s.divisor);
+    if (s.shift != 0.0)
+        for (int64_t i = 0; i < n * k; ++i) x[i] += static_cast<Real>(s.shift);
     links::apply(s.link, s.scale, x, n, k);
 }
 
