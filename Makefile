@@ -33,7 +33,7 @@ test: $(ROOM)/test ## build the wheel and test the wheel
 field: $(ROOM)/test ## equality of bits on other people's models, in ../shared
 	$(PYTEST) tests/field -rs
 
-bench: $(ROOM)/test ## time perfcore against the frameworks (BENCH_ARGS=--check: gates only)
+bench: $(ROOM)/test ## time perfcore against frameworks and rivals (BENCH_ARGS=--rivals installs them; --check: answers only)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 grid: $(ROOM)/test ## look for a cell where a framework is faster (GRID_ARGS=--check: answers only)

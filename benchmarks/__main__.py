@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import readme, runner, sides
+from . import environments, machine, readme, results, runner, sides
 from .models import ROOM
 from .scenarios import RECIPES, SCENARIOS
 
@@ -20,15 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.list:
         print("\n".join(f"{name:<16} {scenario.what}" for name, scenario in SCENARIOS.items()))
         return 0
-    if chosen.readme:
-        readme.rewrite(Path("README.md"), json.loads(Path(chosen.readme).read_text(encoding="utf-8")))
-        return 0
+    if chosen.merge or chosen.readme is not None:
+        return _put_together(chosen)
     unknown = sorted(set(chosen.ids) - set(SCENARIOS))
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
         return 2
     if chosen.rivals:
-        sides.install_rivals()
+        environments.install()
     return _run(chosen.ids or list(SCENARIOS), chosen)
 
 
@@ -41,54 +40,83 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rivals", action="store_true", help="install the rivals that are not there yet")
     parser.add_argument("--json", metavar="FILE", help="write the results there too")
     parser.add_argument(
-        "--readme", nargs="?", const=str(LATEST), metavar="RESULTS",
-        help="run nothing; rewrite README.md's table from the results of the last full run",
+        "--merge", nargs="+", metavar="RESULTS",
+        help="run nothing; write the results of several runs of one machine as one (to --json)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--readme", nargs="*", metavar="RESULTS",
+        help="run nothing; rewrite README.md's table and picture from these results (default: the last full run)",
     )  # fmt: skip
     return parser
 
 
-def _run(ids: list[str], chosen: argparse.Namespace) -> int:
-    from perfcore.demo.machine import describe
+def _put_together(chosen: argparse.Namespace) -> int:
+    try:
+        document = results.read(chosen.merge or chosen.readme or [str(LATEST)])
+    except results.Unlike as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    if chosen.readme is not None:
+        readme.rewrite(Path("."), document)
+    if chosen.merge:
+        _write(document, [chosen.json or str(LATEST)])
+    return 0
 
+
+def _run(ids: list[str], chosen: argparse.Namespace) -> int:
     asked, absent = sides.sides()
-    document = {"machine": describe(), "date": time.strftime("%Y-%m-%d"), "rounds": chosen.rounds, "scenarios": {}}
-    for line in [*(f"{name}: {value}" for name, value in document["machine"].items()), *absent]:
+    document = {
+        "machine": machine.describe(),
+        "date": time.strftime("%Y-%m-%d"),
+        "rounds": max(5, chosen.rounds),
+        "scenarios": {},
+    }
+    for line in [*(f"{name}: {value}" for name, value in document["machine"].items() if name != "flags"), *absent]:
         print(line)
     pool = runner.Pool(keep=chosen.check)
-    failures = 0
     for name in ids:
         scenario, recipe = SCENARIOS[name], RECIPES[SCENARIOS[name].model]
         if chosen.check:
             scenario, recipe = scenario.tiny(), recipe.tiny()
-        results = runner.run(scenario, recipe, asked, pool, 0 if chosen.check else max(5, chosen.rounds), least=0.05)
-        document["scenarios"][name] = {"what": scenario.what, "results": results}
-        _print(name, scenario.what, results)
-        failures += sum("error" in result for result in results)
+        found = runner.run(scenario, recipe, asked, pool, 0 if chosen.check else document["rounds"], least=0.05)
+        document["scenarios"][name] = {"what": scenario.what, "results": found}
+        _print(name, scenario.what, found)
     pool.close()
-    _write(document, chosen)
-    if failures:
-        print(f"{failures} wrong or missing answers", file=sys.stderr)
+    if worst := results.margins(document):
+        print("\nnarrowest:", *(f"{each.name} {each.ratio:.2f} × {each.against}" for each in worst[:3]), sep="\n  ")
+    _write(document, [chosen.json] * bool(chosen.json) + [LATEST] * (not chosen.check and not chosen.ids))
+    failures = [
+        f"{name}: {result['side']}: {result['error']}"
+        for name, scenario in document["scenarios"].items()
+        for result in scenario["results"]
+        if "error" in result and result["side"] not in environments.RIVALS
+    ]
+    print(*failures, sep="\n", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _print(name: str, what: str, results: list[dict]) -> None:
+def _print(name: str, what: str, found: list[dict]) -> None:
     print(f"\n{name}: {what}")
-    for result in results:
+    for result in found:
         line = f"  {result['side']:<20}"
+        if "skipped" in result:
+            print(f"{line} skipped: {result['skipped']}")
+            continue
         if "ns" in result:
-            ns, ratio = result["ns"], result["ratio"]
+            ratio = result["ratio"]
             line += (
-                f"{ns['median']:>12,.0f} ns/row {ratio['median']:>8.1f} × ({ratio['low']:.1f} to {ratio['high']:.1f})"
+                f"{readme.time(result['ns']['median']):>12} {ratio['median']:>8.2f} × "
+                f"({ratio['low']:.2f} to {ratio['high']:.2f})"
             )
-        print(f"{line}  {result.get('error') or result['answers']}; {result.get('made_with', '')}", flush=True)
+        if gain := result.get("threads_gain"):
+            line += f", {gain['median']:.2f} × one thread"
+        made_with = f"; {result['version']}, {result['call']}" if "version" in result else ""
+        print(f"{line}  {result.get('error') or result['answers']}{made_with}", flush=True)
 
 
-def _write(document: dict, chosen: argparse.Namespace) -> None:
-    text = json.dumps(document, indent=1, ensure_ascii=False)
-    if chosen.json:
-        Path(chosen.json).write_text(text, encoding="utf-8")
-    if not chosen.check and not chosen.ids:
-        LATEST.write_text(text, encoding="utf-8")
+def _write(document: dict, paths: list) -> None:
+    for path in paths:
+        Path(path).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,63 +1,127 @@
-"""The README's table, from the results of one run."""
+"""The README's table and picture, from the results of one run."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from . import picture
+from .results import fastest_rival, margins
+
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+PICTURE = Path("docs/benchmarks.svg")
 SHOWN = (
-    "lgb31", "lgb255", "xgb6", "xgb8", "hgb31", "gb", "rf10", "rf",
+    "lgb31", "lgb255", "lgb31-300f", "lgb31-nan", "lgb31-cat", "lgb31-10class", "lgb31-f64", "lgb31-df",
+    "xgb6", "xgb8", "hgb31", "gb", "rf10", "rf", "rf-reg", "lgb31-100rows", "lgb31-10rows",
+    "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row", "lgb31-2t", "lgb255-load",
+)  # fmt: skip
+DRAWN = (
+    "lgb31", "lgb255", "xgb6", "xgb8", "hgb31", "rf", "rf-reg", "lgb31-10rows",
     "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row",
 )  # fmt: skip
+LEGEND = {
+    "source": "the framework", "rival": "its fastest rival", "portable": "perfcore, any x86-64",
+    "avx2": "perfcore, AVX2", "best": "perfcore",
+}  # fmt: skip
 
 
-def rewrite(path: Path, document: dict) -> None:
-    """Replace what stands between the two comments."""
+def rewrite(root: Path, document: dict) -> None:
+    """Replace what stands between the two comments in README.md, and the picture that is shown there."""
+    path = root / "README.md"
     text = path.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise SystemExit(f"{path}: {BEGIN} and {END} must be there once each")
-    head, _, rest = text.partition(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n{table(document)}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-
-
-def table(document: dict) -> str:
-    """A row a scenario: both sides' times, how many times as fast, and the same on the portable kernel."""
     missing = [name for name in SHOWN if name not in document["scenarios"]]
     if missing:
         raise SystemExit(f"the results lack {', '.join(missing)}: run python -m benchmarks without ids")
-    lines = ["| id | model | the framework | perfcore | times as fast | portable kernel |", "|---|---|--:|--:|--:|--:|"]
+    shown = f"![Time a row, by scenario and side]({PICTURE.as_posix()})\n\n{table(document)}"
+    head, _, rest = text.partition(BEGIN)
+    path.write_text(f"{head}{BEGIN}\n{shown}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    (root / PICTURE).write_text(draw(document), encoding="utf-8")
+
+
+def table(document: dict) -> str:
+    """A row a scenario: the times of the framework, its fastest rival and perfcore, and how many times as fast."""
+    lines = [
+        "| id | model | the framework | fastest rival | perfcore | times the framework | the rival | AVX2 | portable |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     lines += [_row(name, document["scenarios"][name]) for name in SHOWN]
-    machine = document["machine"]
+    machine, worst = document["machine"], margins(document)[0]
+    rounds = min(_sides(name, document["scenarios"][name])["perfcore"]["rounds"] for name in SHOWN)
     lines += [
         "",
-        f"{machine['processor']}, {machine['instruction set']}, one thread on both sides, {document['date']}; "
-        f"{machine['system']}; {machine['versions']}. Medians of {document['rounds']} interleaved rounds, in brackets "
-        "the extremes of the ratio; time a row.",
+        f"{machine['processor']}, {machine['instruction set']}, {document['date']}; {machine['system']}; "
+        f"{machine['versions']}. Time a row, or a load; one thread on all sides, unless said. Medians of {rounds} to "
+        f"{document['rounds']} interleaved rounds (a rival's at least 3), in brackets the extremes of the ratio; "
+        "the last two columns are times the framework with lesser instruction sets. "
+        f"The narrowest: `{worst.name}`, {_times(worst.ratio)} × {worst.against}.",
     ]
     return "\n".join(lines)
 
 
-def _row(name: str, scenario: dict) -> str:
-    by_side = {result["side"]: result for result in scenario["results"]}
+def draw(document: dict) -> str:
+    groups = [_group(name, document["scenarios"][name]) for name in DRAWN]
+    used = {bar.colour for group in groups for bar in group.bars}
+    legend = {colour: words for colour, words in LEGEND.items() if colour in used}
+    legend["best"] += f", {document['machine']['instruction set']}"
+    return picture.draw(groups, legend, "Time a row, logarithmic; shorter is faster")
+
+
+def _sides(name: str, scenario: dict) -> dict[str, dict]:
+    sides = {result["side"]: result for result in scenario["results"]}
     for side in ("source", "perfcore"):
-        if "ns" not in by_side.get(side, {}):
-            raise SystemExit(f"{name}: {side} has no time: {by_side.get(side, {}).get('error', 'not asked')}")
-    own, portable = by_side["perfcore"], by_side.get("perfcore portable", {}).get("ratio")
-    ratio = own["ratio"]
+        if "ns" not in sides.get(side, {}):
+            raise SystemExit(f"{name}: {side} has no time: {sides.get(side, {}).get('error', 'not asked')}")
+    return sides
+
+
+def _row(name: str, scenario: dict) -> str:
+    sides, rival = _sides(name, scenario), fastest_rival(scenario)
+    own = sides["perfcore"]
+    ratio, ns = own["ratio"], own["ns"]["median"]
+    times = f"**{_times(ratio['median'])} ×** ({_times(ratio['low'])}–{_times(ratio['high'])})"
+    if gain := own.get("threads_gain"):
+        times += f"; one thread {gain['median']:.2f} ×"
     cells = [
         f"`{name}`",
         scenario["what"],
-        _time(by_side["source"]["ns"]["median"]),
-        _time(own["ns"]["median"]),
-        f"**{_times(ratio['median'])} ×** ({_times(ratio['low'])}–{_times(ratio['high'])})",
-        f"{_times(portable['median'])} ×" if portable else "",
+        time(sides["source"]["ns"]["median"]),
+        f"{time(rival['ns']['median'])}, {rival['side']}" if rival else "",
+        time(ns),
+        times,
+        f"{_times(rival['ns']['median'] / ns)} ×" if rival else "",
+        *(
+            f"{_times(sides[side]['ratio']['median'])} ×" if "ratio" in sides.get(side, {}) else ""
+            for side in ("perfcore avx2", "perfcore portable")
+        ),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _time(ns: float) -> str:
-    return f"{ns:,.0f} ns" if ns < 10_000 else f"{ns / 1000:,.1f} µs"
+def _group(name: str, scenario: dict) -> picture.Group:
+    sides, rival = _sides(name, scenario), fastest_rival(scenario)
+    kinds = {
+        "source": sides["source"], "rival": rival, "portable": sides.get("perfcore portable"),
+        "avx2": sides.get("perfcore avx2"), "best": sides["perfcore"],
+    }  # fmt: skip
+    bars = []
+    for colour, result in kinds.items():
+        if result and "ns" in result:
+            value = time(result["ns"]["median"])
+            if colour == "rival":
+                value += f" {result['side']}"
+            elif colour != "source":
+                value += f" · {_times(result['ratio']['median'])} ×"
+            bars.append(picture.Bar(colour, result["side"], result["ns"]["median"], value))
+    return picture.Group(name, scenario["what"], bars)
+
+
+def time(ns: float) -> str:
+    for unit, name in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
+        if ns >= 10 * unit:
+            return f"{ns / unit:,.1f} {name}" if ns < 1000 * unit else f"{ns / unit:,.0f} {name}"
+    return f"{ns:,.0f} ns"
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.0f}" if ratio >= 20 else f"{ratio:.1f}"
+    return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.1f}"

@@ -7,11 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
-RIVALS = ("lleaves",)
-ROOM = Path(".work/rivals")
+from . import environments
+from .scenarios import Recipe, Scenario
 
 
 @dataclass(frozen=True)
@@ -22,14 +21,21 @@ class Side:
     adapter: str
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
-    exact: bool = True  # whether its answers must be those of the source, bit for bit
+    rival: bool = False  # whose answers need not be those of the source bit for bit
+    threads: int | None = None  # instead of the scenario's
 
-    def takes(self, framework: str) -> bool:
-        return framework in getattr(_adapter(self.adapter), "FRAMEWORKS", (framework,))
+    def refusal(self, scenario: Scenario, recipe: Recipe) -> str | None:
+        """Why it is not asked in this scenario, or None."""
+        if not self.rival:
+            return None
+        reads = importlib.import_module(f"benchmarks.adapters.{self.adapter}").FRAMEWORKS
+        if recipe.framework not in reads:
+            return f"does not read {recipe.framework}"
+        return "is asked with numpy tables only" if scenario.hand == "frame" else None
 
-
-def _adapter(name: str):
-    return importlib.import_module(f"benchmarks.adapters.{name}")
+    def of(self, framework: str) -> Side:
+        """The same side for a framework that may be installed elsewhere."""
+        return replace(self, python=environments.python_for(framework)) if self.name == "source" else self
 
 
 def sides() -> tuple[list[Side], list[str]]:
@@ -44,34 +50,28 @@ def sides() -> tuple[list[Side], list[str]]:
         Side("perfcore" if i == 0 else f"perfcore {name}", "perfcore", environment={"PERFCORE_ISA": name})
         for i, name in enumerate(chosen)
     ]
-    absent = []
-    for name in RIVALS:
-        python = rival_python(name)
-        if python.exists():
-            found.append(Side(name, name, str(python), exact=False))
-        else:
-            absent.append(f"{name} is not installed and left out; --rivals installs it")
+    reason = f"PERFCORE_ISA={forced}" if forced else "this machine has no such instructions"
+    absent = [f"perfcore {name} is left out: {reason}" for name in ("avx512", "avx2", "portable") if name not in chosen]
+    for name in environments.RIVALS:
+        if absence := environments.absence(name):
+            absent.append(absence)
+        elif name != "catboost":  # a source, no rival
+            found.append(Side(name, name, str(environments.python(name)), rival=True))
     return found, absent
 
 
-def rival_python(name: str) -> Path:
-    # Absolute, yet unresolved: a virtual environment's python is a link, and what it links to is outside of it.
-    return Path.cwd() / ROOM / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def with_one_thread(sides: list[Side], scenario: Scenario) -> list[Side]:
+    """Where a scenario has several threads, perfcore on one as well, in the same rounds."""
+    if scenario.threads == 1:
+        return sides
+    return [*sides, *(replace(side, name=ONE_THREAD, threads=1) for side in sides if side.name == "perfcore")]
 
 
-def install_rivals() -> None:
-    """An environment for each rival, under .work/rivals."""
-    for name in RIVALS:
-        python = rival_python(name)
-        if not python.exists():
-            print(f"installing {name} ...", flush=True)
-            subprocess.run([sys.executable, "-m", "venv", str(ROOM / name)], check=True)
-            install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*install, *_adapter(name).REQUIREMENTS], check=True)
+ONE_THREAD = "perfcore, one thread"
 
 
 class Worker:
-    """A side's process; `ask` raises `SideError` with what went wrong there."""
+    """A side's process; `ask` raises `SideError` with what went wrong there, `Refused` where the side declines."""
 
     def __init__(self, side: Side):
         self.side = side
@@ -94,6 +94,8 @@ class Worker:
         if not line:
             raise SideError(f"its process ended with status {process.wait()}")
         reply = json.loads(line)
+        if "unable" in reply:
+            raise Refused(reply["unable"])
         if "error" in reply:
             raise SideError(reply["error"])
         return reply
@@ -106,3 +108,7 @@ class Worker:
 
 class SideError(Exception):
     """A side could not answer."""
+
+
+class Refused(Exception):
+    """A rival does not take this model."""

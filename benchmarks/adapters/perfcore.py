@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import Ready
 
-def prepare(folder: Path, framework: str, threads: int):
+
+def prepare(folder: Path, framework: str, threads: int) -> Ready:
     import perfcore
 
     if framework == "sklearn":
         import joblib
 
         fast = perfcore.compile(joblib.load(folder / "model.joblib"), n_threads=threads)
-        table, one = fast.predict_proba, fast.predict_proba_one
     else:
-        name = {"lightgbm": "model.txt", "xgboost": "model.ubj"}[framework]
+        name = {"lightgbm": "model.txt", "xgboost": "model.ubj", "catboost": "model.cbm"}[framework]
         fast = perfcore.compile(folder / name, n_threads=threads)
-        table, one = fast.predict, fast.predict_one
-    return table, one, f"perfcore {perfcore.__version__}, {_kernel(fast)}"
+    classifies = framework == "sklearn" and hasattr(fast, "predict_proba")
+    many, one = (fast.predict_proba, fast.predict_proba_one) if classifies else (fast.predict, fast.predict_one)
+    return Ready(f"perfcore {perfcore.__version__}", _kernel(fast), many, one)
 
 
 def _kernel(fast) -> str:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
-def prepare(folder: Path, framework: str, threads: int):
-    return {"lightgbm": _lightgbm, "xgboost": _xgboost, "sklearn": _sklearn}[framework](folder, threads)
+from . import Ready
 
 
-def _lightgbm(folder, threads):
+def prepare(folder: Path, framework: str, threads: int) -> Ready:
+    ready = {"lightgbm": _lightgbm, "xgboost": _xgboost, "sklearn": _sklearn, "catboost": _catboost}
+    return ready[framework](folder, threads)
+
+
+def _one(many):
+    return lambda row: many(row[None])[0]
+
+
+def _lightgbm(folder: Path, threads: int) -> Ready:
     import lightgbm
 
     booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
@@ -17,18 +24,18 @@ def _lightgbm(folder, threads):
     def predict(X):
         return booster.predict(X, num_threads=threads)
 
-    return predict, lambda row: predict(row[None])[0], f"lightgbm {lightgbm.__version__}, Booster.predict"
+    return Ready(f"lightgbm {lightgbm.__version__}", "Booster.predict", predict, _one(predict))
 
 
-def _xgboost(folder, threads):
+def _xgboost(folder: Path, threads: int) -> Ready:
     import xgboost
 
     booster = xgboost.Booster({"nthread": threads}, model_file=str(folder / "model.ubj"))
     predict = booster.inplace_predict  # no DMatrix is built
-    return predict, lambda row: predict(row[None])[0], f"xgboost {xgboost.__version__}, Booster.inplace_predict"
+    return Ready(f"xgboost {xgboost.__version__}", "Booster.inplace_predict", predict, _one(predict))
 
 
-def _sklearn(folder, threads):
+def _sklearn(folder: Path, threads: int) -> Ready:
     import joblib
     import sklearn
     from threadpoolctl import threadpool_limits
@@ -38,6 +45,19 @@ def _sklearn(folder, threads):
         model.set_params(n_jobs=threads)
     # HistGradientBoosting takes its threads from OpenMP; this stays in force, the process being its own.
     threadpool_limits(threads)
-    predict = model.predict_proba
-    made_with = f"scikit-learn {sklearn.__version__}, {type(model).__name__}.predict_proba"
-    return predict, lambda row: predict(row[None])[0], made_with
+    name = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    predict = getattr(model, name)
+    return Ready(f"scikit-learn {sklearn.__version__}", f"{type(model).__name__}.{name}", predict, _one(predict))
+
+
+def _catboost(folder: Path, threads: int) -> Ready:
+    import catboost
+
+    model = catboost.CatBoost().load_model(str(folder / "model.cbm"))
+
+    def predict(X):
+        return model.predict(X, thread_count=threads)
+
+    # A Pool made beforehand is the best that it can be handed, except a single row, which it takes as it is.
+    version, call = f"catboost {catboost.__version__}", "CatBoost.predict of a Pool"
+    return Ready(version, call, predict, predict, hand=catboost.Pool)

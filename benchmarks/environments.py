@@ -1,0 +1,87 @@
+"""Environments of the rivals, one each under .work/rivals, and what is installed where."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+RIVALS = ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py", "catboost")
+ROOM = Path(".work/rivals")
+DISTRIBUTIONS = {
+    "lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu"), "sklearn": ("scikit-learn",),
+    "catboost": ("catboost",),
+}  # fmt: skip
+
+
+def version(framework: str) -> str:
+    """The framework's version where its models are trained and asked."""
+    if framework == "catboost" and not _here(framework):
+        found = metadata.distributions(name="catboost", path=_site_packages("catboost"))
+    else:
+        found = (each for name in DISTRIBUTIONS[framework] for each in metadata.distributions(name=name))
+    for distribution in found:
+        return distribution.version
+    raise SystemExit(f"{framework} is not installed: pip install --group test")
+
+
+def python(rival: str) -> Path:
+    # Absolute, yet unresolved: a virtual environment's python is a link, and what it links to is outside of it.
+    return Path.cwd() / ROOM / rival / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def python_for(framework: str) -> str:
+    """The Python that has the framework: this one, or for CatBoost the one of its environment."""
+    if framework == "catboost" and not _here(framework):
+        return str(python("catboost"))
+    return sys.executable
+
+
+def _here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def absence(rival: str) -> str | None:
+    """Why a rival cannot be asked here, or None."""
+    if rival == "catboost" and _here(rival):
+        return None
+    if not python(rival).exists():
+        return f"{rival} is not installed and left out; --rivals installs it"
+    if not _stamp(rival).exists():
+        return f"{rival} was installed for other versions of the frameworks and is left out; --rivals renews it"
+    return None
+
+
+def install() -> None:
+    """An environment for each rival that has none yet."""
+    for rival in RIVALS:
+        if absence(rival) is None:
+            continue
+        print(f"installing {rival} ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ROOM / rival)], check=True)
+        pip = [str(python(rival)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if subprocess.run([*pip, *_requirements(rival)]).returncode:
+            print(f"{rival} could not be installed; what pip said is above", flush=True)
+        else:
+            _stamp(rival).touch()
+
+
+def _requirements(rival: str) -> list[str]:
+    """What its adapter asks for; ``{sklearn}`` and so on are the versions here, whose files it must read."""
+    here = {name: version(name) for name in ("lightgbm", "xgboost", "sklearn")}
+    asked = importlib.import_module(f"benchmarks.adapters.{rival}").REQUIREMENTS
+    return [each.format(**here) for each in asked]
+
+
+def _stamp(rival: str) -> Path:
+    key = hashlib.blake2b("\n".join(_requirements(rival)).encode(), digest_size=6).hexdigest()
+    return ROOM / rival / f"installed-{key}"
+
+
+def _site_packages(rival: str) -> list[str]:
+    return [str(path) for path in (Path.cwd() / ROOM / rival).glob("[Ll]ib/**/site-packages")]
