@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from . import environments, machine, readme, results, runner, sides
-from .models import ROOM
+from .models import ROOM, NotInstalled, version
 from .scenarios import RECIPES, SCENARIOS
 
 LATEST = ROOM / "latest.json"
@@ -76,6 +76,11 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
     pool = runner.Pool(keep=chosen.check)
     for name in ids:
         scenario, recipe = SCENARIOS[name], RECIPES[SCENARIOS[name].model]
+        try:
+            version(recipe.framework)
+        except NotInstalled as reason:
+            print(f"\n{name} is left out: {reason}")
+            continue
         if chosen.check:
             scenario, recipe = scenario.tiny(), recipe.tiny()
         found = runner.run(scenario, recipe, asked, pool, 0 if chosen.check else document["rounds"], least=0.05)

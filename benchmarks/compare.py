@@ -145,7 +145,7 @@ def _job(name: str) -> tuple[dict, np.ndarray]:
     else:
         scenario, recipe = SCENARIOS[name], RECIPES[SCENARIOS[name].model]
         folder, framework, batch = models.model_folder(recipe), recipe.framework, scenario.batch
-        threads, X = scenario.threads, models.table(scenario.rows, recipe.n_features, seed=2)
+        threads, X = scenario.threads, models.table(recipe, scenario.rows, seed=2)
     return {"folder": str(folder), "framework": framework, "threads": threads, "batch": batch}, X
 
 

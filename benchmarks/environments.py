@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import os
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
-RIVALS = ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py", "catboost")
+from .models import version
+
+RIVALS = ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py")
 ROOM = Path(".work/rivals")
-DISTRIBUTIONS = {
-    "lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu"), "sklearn": ("scikit-learn",),
-    "catboost": ("catboost",),
-}  # fmt: skip
-
-
-def version(framework: str) -> str:
-    """The framework's version where its models are trained and asked."""
-    if framework == "catboost" and not _here(framework):
-        found = metadata.distributions(name="catboost", path=_site_packages("catboost"))
-    else:
-        found = (each for name in DISTRIBUTIONS[framework] for each in metadata.distributions(name=name))
-    for distribution in found:
-        return distribution.version
-    raise SystemExit(f"{framework} is not installed: pip install --group test")
 
 
 def python(rival: str) -> Path:
@@ -35,21 +20,8 @@ def python(rival: str) -> Path:
     return Path.cwd() / ROOM / rival / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def python_for(framework: str) -> str:
-    """The Python that has the framework: this one, or for CatBoost the one of its environment."""
-    if framework == "catboost" and not _here(framework):
-        return str(python("catboost"))
-    return sys.executable
-
-
-def _here(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
-
-
 def absence(rival: str) -> str | None:
     """Why a rival cannot be asked here, or None."""
-    if rival == "catboost" and _here(rival):
-        return None
     if not python(rival).exists():
         return f"{rival} is not installed and left out; --rivals installs it"
     if not _stamp(rival).exists():
@@ -81,7 +53,3 @@ def _requirements(rival: str) -> list[str]:
 def _stamp(rival: str) -> Path:
     key = hashlib.blake2b("\n".join(_requirements(rival)).encode(), digest_size=6).hexdigest()
     return ROOM / rival / f"installed-{key}"
-
-
-def _site_packages(rival: str) -> list[str]:
-    return [str(path) for path in (Path.cwd() / ROOM / rival).glob("[Ll]ib/**/site-packages")]

@@ -5,39 +5,49 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from . import environments
 from .scenarios import Recipe
 
 ROOM = Path(".work/benchmarks")
 FILES = {
     "lightgbm": "model.txt", "xgboost": "model.ubj", "sklearn": "model.joblib", "catboost": "model.cbm"
 }  # fmt: skip
+DISTRIBUTIONS = {
+    "lightgbm": ("lightgbm",), "xgboost": ("xgboost", "xgboost-cpu"), "sklearn": ("scikit-learn",),
+    "catboost": ("catboost",),
+}  # fmt: skip
 
 
 def model_folder(recipe: Recipe) -> Path:
     """Where the recipe's model lies; it is trained where it does not lie there yet."""
-    content = [*asdict(recipe).values(), environments.version(recipe.framework), np.__version__]
+    content = [*asdict(recipe).values(), version(recipe.framework), np.__version__]
     key = json.dumps(content, sort_keys=True)
     folder = ROOM / hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     if not folder.exists():
         ROOM.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=ROOM) as aside:
-            new = Path(aside) / "new"
-            python = environments.python_for(recipe.framework)
-            if python == sys.executable:
-                train(recipe, new)
-            else:
-                subprocess.run([python, "-m", "benchmarks.models", json.dumps(asdict(recipe)), new], check=True)
-            os.replace(new, folder)
+            _train(recipe, Path(aside) / "new")
+            os.replace(Path(aside) / "new", folder)
     return folder
+
+
+def version(framework: str) -> str:
+    for name in DISTRIBUTIONS[framework]:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    raise NotInstalled(f"{framework} is not installed: pip install --group test")
+
+
+class NotInstalled(SystemExit):
+    """A framework that models are to be trained with is not here."""
 
 
 def table(recipe: Recipe, n_rows: int, seed: int, dtype: str = "float32") -> np.ndarray:
@@ -73,7 +83,7 @@ def target(recipe: Recipe, X: np.ndarray) -> np.ndarray:
     return (score + noise > np.median(score)).astype(np.int64)
 
 
-def train(recipe: Recipe, folder: Path) -> None:
+def _train(recipe: Recipe, folder: Path) -> None:
     X = table(recipe, recipe.training_rows, seed=1)
     y = target(recipe, X)
     folder.mkdir()
@@ -125,7 +135,3 @@ def _catboost(recipe: Recipe, X: np.ndarray, y: np.ndarray, path: str) -> None:
 
     parameters = recipe.parameters | {"random_seed": 0, "verbose": False, "allow_writing_files": False}
     getattr(catboost, recipe.estimator)(**parameters).fit(X, y).save_model(path)
-
-
-if __name__ == "__main__":
-    train(Recipe(**json.loads(sys.argv[1])), Path(sys.argv[2]))

@@ -11,11 +11,11 @@ BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 PICTURE = Path("docs/benchmarks.svg")
 SHOWN = (
     "lgb31", "lgb255", "lgb31-300f", "lgb31-nan", "lgb31-cat", "lgb31-10class", "lgb31-f64", "lgb31-df",
-    "xgb6", "xgb8", "hgb31", "gb", "rf10", "rf", "rf-reg", "lgb31-100rows", "lgb31-10rows",
-    "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row", "lgb31-2t", "lgb255-load",
+    "xgb6", "xgb8", "hgb31", "gb", "rf10", "rf", "rf-reg", "cat6", "lgb31-100rows", "lgb31-10rows",
+    "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row", "cat6-1row", "lgb31-2t", "lgb255-load",
 )  # fmt: skip
 DRAWN = (
-    "lgb31", "lgb255", "xgb6", "xgb8", "hgb31", "rf", "rf-reg", "lgb31-10rows",
+    "lgb31", "lgb255", "xgb6", "xgb8", "hgb31", "rf", "rf-reg", "cat6", "lgb31-10rows",
     "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row",
 )  # fmt: skip
 LEGEND = {

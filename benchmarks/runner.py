@@ -24,21 +24,20 @@ class Pool:
         self._keep, self._workers = keep, {}
 
     def worker(self, side: Side) -> Worker:
-        key = side.name, side.python
-        if key not in self._workers:
-            self._workers[key] = Worker(side)
-        return self._workers[key]
+        if side.name not in self._workers:
+            self._workers[side.name] = Worker(side)
+        return self._workers[side.name]
 
     def drop(self, side: Side) -> None:
-        self._workers.pop((side.name, side.python)).close()
+        self._workers.pop(side.name).close()
 
     def end_scenario(self) -> None:
         if not self._keep:
             self.close()
 
     def close(self) -> None:
-        for key in list(self._workers):
-            self._workers.pop(key).close()
+        for name in list(self._workers):
+            self._workers.pop(name).close()
 
 
 def run(scenario: Scenario, recipe: Recipe, sides: list[Side], pool: Pool, rounds: int, least: float) -> list[dict]:
@@ -48,7 +47,7 @@ def run(scenario: Scenario, recipe: Recipe, sides: list[Side], pool: Pool, round
     Whose answers are wrong is not timed. ``rounds=0`` only compares answers.
     """
     ROOM.mkdir(parents=True, exist_ok=True)
-    sides = [side.of(recipe.framework) for side in with_one_thread(sides, scenario)]
+    sides = with_one_thread(sides, scenario)
     results = {side.name: {"side": side.name} for side in sides}
     with tempfile.TemporaryDirectory(dir=ROOM) as aside:
         job = job_of(scenario, recipe, Path(aside))

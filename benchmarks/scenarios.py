@@ -75,6 +75,7 @@ RECIPES = {
     "rf-reg": Recipe(
         "sklearn", "RandomForestRegressor", {"n_estimators": 100, "min_samples_leaf": 5}, task="regression"
     ),
+    "cat6": Recipe("catboost", "CatBoostClassifier", {"iterations": 500, "depth": 6, "learning_rate": 0.05}),
     "logistic": Recipe("sklearn", "LogisticRegression", {"max_iter": 1000}),
 }
 
@@ -97,6 +98,7 @@ SCENARIOS = {
     "rf10": Scenario("rf10", "RandomForest, 100 trees, depth 10"),
     "rf": Scenario("rf", "RandomForest, 100 trees, unlimited depth"),
     "rf-reg": Scenario("rf-reg", "RandomForestRegressor, 100 deep trees, 5 samples a leaf"),
+    "cat6": Scenario("cat6", "CatBoost, 500 symmetric trees, depth 6"),
     "lgb31-2t": Scenario("lgb31", "LightGBM, 500 trees × 31 leaves, 2 threads", threads=2),
     "xgb6-2t": Scenario("xgb6", "XGBoost, 500 trees, depth 6, 2 threads", threads=2),
     "lgb31-100rows": Scenario("lgb31", "LightGBM, 500 × 31 leaves, 100 rows a call", batch=100, rows=5_000),
@@ -106,6 +108,7 @@ SCENARIOS = {
     "hgb31-1row": Scenario("hgb31", "HistGradientBoosting, 300 × 31 leaves, one row", batch=1, rows=100),
     "rf-1row": Scenario("rf", "RandomForest, 100 trees, unlimited depth, one row", batch=1, rows=100),
     "rf-reg-1row": Scenario("rf-reg", "RandomForestRegressor, 100 deep trees, one row", batch=1, rows=100),
+    "cat6-1row": Scenario("cat6", "CatBoost, 500 symmetric trees, depth 6, one row", batch=1, rows=100),
     "logistic-1row": Scenario("logistic", "LogisticRegression, one row", batch=1, rows=100),
     "lgb255-load": Scenario("lgb255", "LightGBM, 500 × 255 leaves, from file to first answer", rows=10, measure="load"),
 }

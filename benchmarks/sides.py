@@ -33,10 +33,6 @@ class Side:
             return f"does not read {recipe.framework}"
         return "is asked with numpy tables only" if scenario.hand == "frame" else None
 
-    def of(self, framework: str) -> Side:
-        """The same side for a framework that may be installed elsewhere."""
-        return replace(self, python=environments.python_for(framework)) if self.name == "source" else self
-
 
 def sides() -> tuple[list[Side], list[str]]:
     """Those that can be asked here, the source first, and for each other one why not."""
@@ -55,7 +51,7 @@ def sides() -> tuple[list[Side], list[str]]:
     for name in environments.RIVALS:
         if absence := environments.absence(name):
             absent.append(absence)
-        elif name != "catboost":  # a source, no rival
+        else:
             found.append(Side(name, name, str(environments.python(name)), rival=True))
     return found, absent
 

@@ -20,7 +20,7 @@ class Job:
 
     def __init__(
         self, adapter: str, folder: str, framework: str, threads: int,
-        table: str, batch: int | None, hand: str, measure: str,
+        table: str, batch: int | None, hand: str = "float32", measure: str = "row",
     ):  # fmt: skip
         self._module = importlib.import_module(f"benchmarks.adapters.{adapter}")
         self._model = (Path(folder), framework, threads)

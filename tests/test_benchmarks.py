@@ -123,7 +123,7 @@ def test_ids_are_permanent():
         "lgb31", "lgb255", "lgb31-300f", "xgb6", "xgb8", "hgb31", "gb", "rf10", "rf", "lgb31-2t", "xgb6-2t",
         "lgb31-100rows", "lgb31-10rows", "lgb31-1row", "xgb6-1row", "hgb31-1row", "rf-1row", "logistic-1row",
         "lgb31-nan", "lgb31-cat", "lgb31-10class", "lgb31-f64", "lgb31-df", "xgb6-nan", "xgb6-df", "hgb31-nan",
-        "rf-reg", "rf-reg-1row", "lgb255-load",
+        "rf-reg", "rf-reg-1row", "lgb255-load", "cat6", "cat6-1row",
     }  # fmt: skip
     assert {scenario.model for scenario in SCENARIOS.values()} == set(RECIPES)
     assert RECIPES["lgb31"].parameters["num_boost_round"] == 500 and RECIPES["lgb31"].parameters["num_leaves"] == 31
@@ -264,6 +264,12 @@ def test_the_absence_of_rivals_is_said(benchmarks, sides):
     assert [side.name for side in found] == [side.name for side in sides]
     for rival in ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py"):
         assert f"{rival} is not installed and left out; --rivals installs it" in absent
+
+
+def test_scenarios_of_a_framework_that_is_absent_are_left_out(benchmarks, monkeypatch, capsys):
+    monkeypatch.setitem(benchmarks.models.DISTRIBUTIONS, "catboost", ("no-such-distribution",))
+    assert benchmarks.__main__.main(["cat6", "--check"]) == 0
+    assert "cat6 is left out: catboost is not installed" in capsys.readouterr().out
 
 
 def test_runs_of_one_machine_are_put_together(benchmarks, document, tmp_path):
