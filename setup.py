@@ -30,7 +30,14 @@ def extension(name: str, *sources: str) -> Extension:
 setup(
     ext_modules=cythonize(
         [
-            extension("forest", *(f"src/perfcore/_ext/{isa}/bitslice.cpp" for isa in ("portable", "avx2", "avx512"))),
+            extension(
+                "forest",
+                *(
+                    f"src/perfcore/_ext/{isa}/{kernel}.cpp"
+                    for isa in ("portable", "avx2", "avx512")
+                    for kernel in ("bitslice", "deep")
+                ),
+            ),
             extension("direct"),
             extension("cells"),
             extension("links"),

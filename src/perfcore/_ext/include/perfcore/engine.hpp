@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bitslice/kernel.hpp"
+#include "deep/kernel.hpp"
 #include "interleave.hpp"
 #include "kernel.hpp"
 #include "scratch.hpp"
@@ -26,6 +27,8 @@ class Engine {
             const bool forced = name != KernelName::automatic;
             if (wanted(KernelName::bitslice))
                 add(bitslice::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::bitslice)]));
+            if (wanted(KernelName::deep))
+                add(deep::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::deep)]));
             if (wanted(KernelName::interleave) || kernels_.empty())
                 add(std::make_unique<InterleaveKernel>(forest_, *packed_));
         }

@@ -7,8 +7,8 @@
 
 namespace perfcore {
 
-enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3 };
-constexpr int N_KERNEL_NAMES = 4;
+enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3, deep = 4 };
+constexpr int N_KERNEL_NAMES = 5;
 
 // In rising order; a kernel takes the best form that it has, up to the one asked for.
 enum class InstructionSet : int { portable = 0, avx2 = 1, avx512 = 2 };
@@ -21,7 +21,7 @@ inline bool runs_here(InstructionSet isa) {
         return runs_here(InstructionSet::avx2) && __builtin_cpu_supports("avx512f") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-               __builtin_cpu_supports("gfni");
+               __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("gfni");
 #endif
     return isa == InstructionSet::portable;
 }
