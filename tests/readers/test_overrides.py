@@ -28,6 +28,13 @@ def _classifiers():
         found["xgboost"] = (XGBClassifier, {"n_estimators": 3, "n_jobs": 1})
     except ImportError:
         pass
+    try:
+        from catboost import CatBoostClassifier
+
+        quiet = {"verbose": 0, "thread_count": 1, "allow_writing_files": False}
+        found["catboost"] = (CatBoostClassifier, {"n_estimators": 3, **quiet})
+    except ImportError:
+        pass
     return found
 
 
