@@ -37,6 +37,7 @@ setup(
                     for isa in ("portable", "avx2", "avx512")
                     for kernel in ("bitslice", "deep")
                 ),
+                *(f"src/perfcore/_ext/{isa}/lanes.cpp" for isa in ("portable", "avx512")),
             ),
             extension("direct"),
             extension("cells"),

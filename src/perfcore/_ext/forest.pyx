@@ -11,7 +11,7 @@ cdef const void* _address(cnp.ndarray array):
     return cnp.PyArray_DATA(array)
 
 
-KERNELS = ("auto", "walk", "interleave", "bitslice", "deep")
+KERNELS = ("auto", "walk", "interleave", "bitslice", "deep", "lanes")
 ISAS = ("portable", "avx2", "avx512")
 MANY_ROWS = 100_000
 

@@ -9,6 +9,7 @@
 #include "deep/kernel.hpp"
 #include "interleave.hpp"
 #include "kernel.hpp"
+#include "lanes/kernel.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 #include "walk.hpp"
@@ -29,6 +30,8 @@ class Engine {
                 add(bitslice::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::bitslice)]));
             if (wanted(KernelName::deep))
                 add(deep::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::deep)]));
+            if (wanted(KernelName::lanes))
+                add(lanes::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::lanes)]));
             if (wanted(KernelName::interleave) || kernels_.empty())
                 add(std::make_unique<InterleaveKernel>(forest_, *packed_));
         }

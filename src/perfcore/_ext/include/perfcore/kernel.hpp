@@ -7,8 +7,8 @@
 
 namespace perfcore {
 
-enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3, deep = 4 };
-constexpr int N_KERNEL_NAMES = 5;
+enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3, deep = 4, lanes = 5 };
+constexpr int N_KERNEL_NAMES = 6;
 
 // In rising order; a kernel takes the best form that it has, up to the one asked for.
 enum class InstructionSet : int { portable = 0, avx2 = 1, avx512 = 2 };
