@@ -1,6 +1,7 @@
 // The kernel for few rows: its plan, and the form of it that the instruction set runs.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,16 @@ class LanesKernel final : public Kernel {
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
     double cost(int64_t rows) const override {
-        return 200 + static_cast<double>(rows * plan_->n_trees) * 2;
+        const lanes::Plan& p = *plan_;
+        const double trees = static_cast<double>(p.n_trees), of_codes = 50 + 5 * static_cast<double>(p.n_columns());
+        if (p.form == lanes::Form::sets) {
+            const double steps = static_cast<double>(p.steps.size()) / (3.0 * p.set_lanes);
+            const double alone = of_codes + 1.3 * steps + 2 * trees, four = 4 * of_codes + 3.3 * steps + 2.8 * trees;
+            return static_cast<double>(rows / 4) * four + static_cast<double>(rows % 4) * alone;
+        }
+        const double missed = p.bytes() > (1 << 20) ? std::log2(static_cast<double>(p.bytes()) / (1 << 20)) : 0;
+        const double step = (isa_ == InstructionSet::avx512 && p.form == lanes::Form::narrow ? 0.6 : 1.0) + 0.3 * missed;
+        return static_cast<double>(rows) * (of_codes + trees * (2 + step * p.mean_steps));
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {

@@ -122,6 +122,7 @@ struct Plan {
     std::vector<uint32_t> first_leaf;  // of each tree, padded
     std::vector<int32_t> depth;       // of the deepest of each eight trees
     bool even;                        // most leaves lie about as deep as the deepest
+    double mean_steps;                // that a walk takes, about
 
     int64_t n_columns() const { return static_cast<int64_t>(columns.size()); }
     // Codes of one row, in bytes: whatever a leaf's column field holds may be read.

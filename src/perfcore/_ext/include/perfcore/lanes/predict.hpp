@@ -59,6 +59,7 @@ inline void predict_by_walks(const Plan& p, const Table& x, int64_t row, char* s
 template <class Isa, class Real>
 inline void predict_rows(const Plan& p, const Table& x, int64_t begin, int64_t end, char* scratch, Real* out) {
     if (p.form != Form::sets) {
+        std::memset(scratch, 0, p.code_bytes());  // a leaf's node looks at codes that no column writes
         for (int64_t row = begin; row < end; ++row, out += p.n_outputs) predict_by_walks<Isa>(p, x, row, scratch, out);
         return;
     }

@@ -174,6 +174,7 @@ class WalkPlanner {
         for (int64_t t = 0; t < f_.n_trees; ++t)
             deepest += static_cast<double>(depth(f_.root[t])) * (f_.leaf_start[t + 1] - f_.leaf_start[t]);
         p_.even = deepest <= 1.3 * leaves;
+        p_.mean_steps = (p_.even ? deepest : 1.5 * leaves) / static_cast<double>(f_.n_leaves);
     }
 
     const ForestView& f_;
