@@ -84,7 +84,7 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
         if chosen.check:
             scenario, recipe = scenario.tiny(), recipe.tiny()
         found = runner.run(scenario, recipe, asked, pool, 0 if chosen.check else document["rounds"], least=0.05)
-        document["scenarios"][name] = {"what": scenario.what, "results": found}
+        document["scenarios"][name] = {"what": scenario.what, "per": scenario.measure, "results": found}
         _print(name, scenario.what, found)
     pool.close()
     if worst := results.margins(document):

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, LABEL, VALUE = 960, 330, 120  # the picture's width; of it, the room for names and for the last number
-BAR, GAP, TOP, FOOT = 11, 16, 62, 34  # a bar's height, between scenarios, above and below them
+WIDTH, LABEL, VALUE = 980, 350, 120  # the picture's width; of it, the room for names and for the last number
+BAR, GAP, TOP, FOOT = 13, 18, 66, 34  # a bar's height, between scenarios, above and below them
 
 STYLE = """
 .ground{fill:#ffffff}.grid{stroke:#d1d9e0}
@@ -78,8 +78,8 @@ def _group(group: Group, y: int, length) -> list[str]:
         top, width = y + number * BAR, max(length(bar.ns), 1.5)
         lines.append(
             f"<g><title>{escape(group.name)}, {escape(bar.side)}: {escape(bar.value)}</title>"
-            f'<rect class="{bar.colour}" x="{LABEL}" y="{top}" width="{width:.1f}" height="{BAR - 1.5}" rx="2"/>'
-            f'<text class="value" x="{LABEL + width + 6:.1f}" y="{top + 9}">{escape(bar.value)}</text></g>'
+            f'<rect class="{bar.colour}" x="{LABEL}" y="{top}" width="{width:.1f}" height="{BAR - 2}" rx="2"/>'
+            f'<text class="value" x="{LABEL + width + 6:.1f}" y="{top + 10}">{escape(bar.value)}</text></g>'
         )
     return lines
 

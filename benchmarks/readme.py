@@ -47,13 +47,14 @@ def table(document: dict) -> str:
     ]
     lines += [_row(name, document["scenarios"][name]) for name in SHOWN]
     machine, worst = document["machine"], margins(document)[0]
-    rounds = min(_sides(name, document["scenarios"][name])["perfcore"]["rounds"] for name in SHOWN)
+    counts = sorted({_sides(name, document["scenarios"][name])["perfcore"]["rounds"] for name in SHOWN})
+    rounds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     lines += [
         "",
         f"{machine['processor']}, {machine['instruction set']}, {document['date']}; {machine['system']}; "
-        f"{machine['versions']}. Time a row, or a load; one thread on all sides, unless said. Medians of {rounds} to "
-        f"{document['rounds']} interleaved rounds (a rival's at least 3), in brackets the extremes of the ratio; "
-        "the last two columns are times the framework with lesser instruction sets. "
+        f"{machine['versions']}. Time a row, or a load; one thread on all sides, unless said. Medians of {rounds} "
+        "interleaved rounds (a rival's at least 3), in brackets the extremes of the ratio; a load is held against the "
+        "rivals that compile; the last two columns are times the framework with lesser instruction sets. "
         f"The narrowest: `{worst.name}`, {_times(worst.ratio)} × {worst.against}.",
     ]
     return "\n".join(lines)
@@ -117,11 +118,12 @@ def _group(name: str, scenario: dict) -> picture.Group:
 
 
 def time(ns: float) -> str:
-    for unit, name in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")):
-        if ns >= 10 * unit:
-            return f"{ns / unit:,.1f} {name}" if ns < 1000 * unit else f"{ns / unit:,.0f} {name}"
-    return f"{ns:,.0f} ns"
+    """Three digits; nanoseconds up to 9,999."""
+    if ns < 10_000:
+        return f"{ns:,.0f} ns"
+    unit, name = next((unit, name) for unit, name in ((1e9, "s"), (1e6, "ms"), (1e3, "µs")) if ns >= unit)
+    return f"{ns / unit:.{2 if ns < 10 * unit else 1 if ns < 100 * unit else 0}f} {name}"
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.1f}"
+    return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+COMPILERS = ("tl2cgen", "lleaves")
+
+
 class Unlike(Exception):
     """Runs of unlike machines, builds or versions, which may not be put together."""
 
@@ -47,10 +50,11 @@ def merge(one: dict, other: dict) -> dict:
 
 
 def fastest_rival(scenario: dict) -> dict | None:
-    """The result of the fastest of those that are neither the source nor perfcore."""
+    """The result of the fastest of those that are neither the source nor perfcore; of a load, of the compilers."""
     timed = [
         result for result in scenario["results"]
         if "ns" in result and result["side"] != "source" and not result["side"].startswith("perfcore")
+        and (scenario["per"] == "row" or result["side"] in COMPILERS)
     ]  # fmt: skip
     return min(timed, key=lambda result: result["ns"]["median"], default=None)
 
@@ -65,13 +69,13 @@ class Margin:
 
 
 def margins(document: dict) -> list[Margin]:
-    """A margin a scenario that has times, the worst first; by medians."""
+    """A margin a scenario that has times a row, the worst first; by medians."""
     found = []
     for name, scenario in document["scenarios"].items():
         by_side = {result["side"]: result for result in scenario["results"] if "ns" in result}
         others = [by_side.get("source"), fastest_rival(scenario)]
         fastest = min(filter(None, others), key=lambda result: result["ns"]["median"], default=None)
-        if fastest and "perfcore" in by_side:
+        if fastest and "perfcore" in by_side and scenario["per"] == "row":
             ratio = fastest["ns"]["median"] / by_side["perfcore"]["ns"]["median"]
             found.append(Margin(ratio, name, fastest["version"]))
     return sorted(found, key=lambda margin: margin.ratio)

@@ -106,7 +106,7 @@ def make_document(ns, names=None, machine=None):
         | (machine or {}),
         "date": "2024-01-01",
         "rounds": 7,
-        "scenarios": {name: {"what": f"model of {name}", "results": found} for name in names},
+        "scenarios": {name: {"what": f"model of {name}", "per": "row", "results": found} for name in names},
     }
 
 
@@ -320,11 +320,20 @@ def test_the_narrowest_margin_is_against_the_fastest_of_all_others(benchmarks, d
     from benchmarks import results
 
     slow = make_document({"source": 100.0, "tl2cgen": 400.0, "perfcore": 50.0}, ["xgb6"])["scenarios"]
-    unanswered = {"lgb31": {"what": "", "results": [{"side": "source", "error": "none"}]}}
+    slow["lgb255-load"] = slow["xgb6"] | {"per": "load"}
+    unanswered = {"lgb31": {"what": "", "per": "row", "results": [{"side": "source", "error": "none"}]}}
     margins = results.margins({"scenarios": document["scenarios"] | slow | unanswered})
     assert margins[0] == results.Margin(2.0, "xgb6", "source 1.0")
     assert margins[1].ratio == 25.0 and margins[1].against == "tl2cgen 1.0"
-    assert "lgb31" not in {margin.name for margin in margins}
+    assert not {"lgb31", "lgb255-load"} & {margin.name for margin in margins}
+
+
+def test_a_load_is_held_against_compilers(benchmarks):
+    from benchmarks import results
+
+    loads = make_document({"source": 7.0, "treelite": 2.0, "tl2cgen": 600.0, "perfcore": 4.0})["scenarios"]["lgb31"]
+    assert results.fastest_rival(loads)["side"] == "treelite"
+    assert results.fastest_rival(loads | {"per": "load"})["side"] == "tl2cgen"
 
 
 @pytest.fixture

@@ -65,5 +65,5 @@ def _convert(adapter: str, folder: Path, framework: str, path: Path, limit_s: in
             os.killpg(process.pid, signal.SIGKILL)
             return {"unable": f"converting takes more than {limit_s} s"}
     if process.returncode:
-        return {"unable": f"cannot convert it: {complaint.splitlines()[-1][:200] if complaint else 'no reason given'}"}
+        return {"unable": f"cannot convert it: {complaint.splitlines()[-1][:120] if complaint else 'no reason given'}"}
     return {"seconds": perf_counter() - begin}
