@@ -24,7 +24,7 @@ import numpy as np
 
 from . import interval, models
 from .cells import CELLS
-from .runner import WrongAnswer, compare
+from .runner import WrongAnswer, compare, job_of
 from .scenarios import RECIPES, SCENARIOS
 from .sides import Side, SideError, Worker
 
@@ -131,22 +131,21 @@ def judge(measure: Callable[[], list[float]], name: str) -> dict:
 
 def pairs(name: str, sides: list[Side], n: int) -> list[float]:
     """Head's time over base's, of n pairs of processes; both must answer the same bits."""
-    job, X = _job(name)
+    models.ROOM.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=models.ROOM) as aside:
-        np.save(Path(aside) / "rows.npy", X)
-        job["table"] = str(Path(aside) / "rows.npy")
+        job = _job(name, Path(aside))
         return [_pair(job, sides if i % 2 else sides[::-1], Path(aside)) for i in range(n)]
 
 
-def _job(name: str) -> tuple[dict, np.ndarray]:
-    if name in CELLS:
-        cell = CELLS[name]
-        folder, framework, batch, threads, X = cell.folder(), cell.framework, cell.rows, 1, cell.table()
-    else:
-        scenario, recipe = SCENARIOS[name], RECIPES[SCENARIOS[name].model]
-        folder, framework, batch = models.model_folder(recipe), recipe.framework, scenario.batch
-        threads, X = scenario.threads, models.table(recipe, scenario.rows, seed=2)
-    return {"folder": str(folder), "framework": framework, "threads": threads, "batch": batch}, X
+def _job(name: str, aside: Path) -> dict:
+    """What a worker needs to know."""
+    if name in SCENARIOS:
+        scenario = SCENARIOS[name]
+        return job_of(scenario, RECIPES[scenario.model], aside) | {"threads": scenario.threads}
+    cell = CELLS[name]
+    np.save(aside / "rows.npy", cell.table())
+    place = {"folder": str(cell.folder()), "table": str(aside / "rows.npy")}
+    return place | {"framework": cell.framework, "batch": cell.rows, "threads": 1}
 
 
 def _pair(job: dict, sides: list[Side], aside: Path) -> float:

@@ -65,7 +65,7 @@ def _best_isa() -> str:
 
 
 def _head(isa: str) -> dict:
-    from perfcore.demo.machine import describe
+    from .machine import describe
 
     return {"machine": describe() | {"instruction set": isa}, "date": time.strftime("%Y-%m-%d")}
 
