@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-
 COMPILERS = ("tl2cgen", "lleaves")
 
 
