@@ -221,7 +221,8 @@ class InterleaveKernel final : public Kernel {
 
     double cost(int64_t rows) const override {
         const double leaves = static_cast<double>(f_.n_leaves) / static_cast<double>(f_.n_trees);
-        return static_cast<double>(rows * f_.n_trees) * 2.5 * std::log2(leaves + 1);
+        const double level = packed_.bytes() > (int64_t{8} << 20) ? 6.0 : 1.9;  // from beyond a second-level cache, or not
+        return static_cast<double>(rows * f_.n_trees) * level * std::log2(leaves + 1);
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {

@@ -131,8 +131,8 @@ class Planner {
         p.mixes_nan = false;
         for (const Column& column : p.columns) p.mixes_nan |= column.nan_left && column.nan_right;
         p.row_bytes = std::max<int64_t>(64, (p.n_columns + COLUMN_GROUP - 1) / COLUMN_GROUP * 64);
-        p.block_rows = 4096;  // codes stay in a second-level cache
-        while (p.block_rows > CHUNK_ROWS && p.block_rows * p.row_bytes > (1 << 18)) p.block_rows /= 2;
+        p.block_rows = 8192;  // codes stay in a second-level cache; 4,096 rows cost up to 10 % more, 16,384 the same
+        while (p.block_rows > CHUNK_ROWS && p.block_rows * p.row_bytes > (1 << 19)) p.block_rows /= 2;
         return {};
     }
 
