@@ -84,7 +84,7 @@ def ladder(*leaf_counts):
 
 @pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize(
-    "leaf_counts", [[1], [2], [16], [17], [32], [33], [64], [65], [256], [257], [4096], [2049, 2048]]
+    "leaf_counts", [[1], [2], [3], [4], [5], [16], [17], [18], [32], [33], [64], [65], [256], [257], [258], [4096], [2049, 2048]]
 )
 def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, leaf_counts):
     forest = ladder(*leaf_counts)
@@ -94,6 +94,55 @@ def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, leaf
     assert kernel.kernel == "bitslice"
     for table in (X, X.astype(np.float32)):
         assert bits(kernel.predict(table)) == bits(ForestKernel(forest, "walk").predict(table))
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("n_thresholds", [1, 15, 16, 17, 31, 255, 256, 257, 4095])
+def test_doubles_in_the_gap_between_two_floats_are_told_apart(isa, n_thresholds):
+    steps = 1 + np.arange(-20, n_thresholds - 20) * 2.0**-30  # some twenty of them round to the same float
+    awkward = [-np.inf, -3.5e38, -1e-46, -0.0, 0.0, 5e-324, 1e-45, np.inf]
+    thresholds = np.sort(np.append(steps, awkward)[-n_thresholds:])
+    cells = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), np.nextafter(thresholds, -np.inf)])
+    X = np.concatenate([cells, [np.nan, -np.nan, 0.0, -0.0, np.inf, -np.inf, 1e-300, -1e-300]])[:, None]
+    node = np.arange(n_thresholds)
+    right = np.append(node[1:], ~n_thresholds)
+    tree = Tree(0 * node, thresholds, ~node, right, node % 2, value=np.arange(n_thresholds + 1) / 7)
+    for precision in ("float64", "float32"):
+        forest = Forest.from_trees([tree], n_features=1, n_outputs=1, precision=precision, dtype="float64")
+        kernel = ForestKernel(forest, "bitslice", isa)
+        assert kernel.kernel == "bitslice"
+        with np.errstate(over="ignore"):
+            tables = X, X.astype(np.float32)
+        for table in tables:
+            assert bits(kernel.predict(table)) == bits(ForestKernel(forest, "walk").predict(table))
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("recipe", [Recipe(seed=5), Recipe(seed=6, dtype="float32", max_leaves=300, n_thresholds=300)])
+def test_blocks_of_every_number_of_rows_answer_alike(isa, recipe):
+    """Few rows take only the first bytes of each plane; what others left in the rest must not matter."""
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 1100)
+    kernel = ForestKernel(forest, "bitslice", isa)
+    expected = ForestKernel(forest, "walk").predict(X)
+    for n_rows in [*range(1100, 0, -7), *range(1, 1100, 9)]:
+        assert bits(kernel.predict(X[:n_rows])) == bits(expected[:n_rows])
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_rows_may_begin_and_end_anywhere_in_memory(isa):
+    recipe = Recipe(seed=7, n_features=9)
+    forest, numbers = make_forest(recipe)
+    X = make_table(recipe, numbers, 130)
+    expected = ForestKernel(forest, "walk").predict(X)
+    for dtype in (np.float64, np.float32):
+        for shift in range(5):
+            with np.errstate(over="ignore"):
+                table = np.full((len(X), 9 + shift), np.nan).astype(dtype)
+                table[:, shift:] = X
+            if dtype == np.float32:
+                expected = ForestKernel(forest, "walk").predict(table[:, shift:].copy())
+            assert bits(ForestKernel(forest, "bitslice", isa).predict(table[:, shift:])) == bits(expected)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())

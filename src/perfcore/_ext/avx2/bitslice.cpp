@@ -23,28 +23,56 @@
 namespace perfcore::bitslice::avx2 {
 namespace {
 
+// The first BYTES of a register's 32, when it comes from memory or goes there.
+template <int BYTES>
+inline __m256i load_bits(const void* at) {
+    if constexpr (BYTES == 16) return _mm256_castsi128_si256(_mm_load_si128(static_cast<const __m128i*>(at)));
+    if constexpr (BYTES == 32) return _mm256_load_si256(static_cast<const __m256i*>(at));
+}
+
+template <int BYTES>
+inline void store_bits(void* at, __m256i bits) {
+    if constexpr (BYTES == 16) _mm_store_si128(static_cast<__m128i*>(at), _mm256_castsi256_si128(bits));
+    if constexpr (BYTES == 32) _mm256_store_si256(static_cast<__m256i*>(at), bits);
+}
+
+template <int BYTES>
 struct Plane {
-    __m256i low, high;
+    static constexpr int PARTS = BYTES > 32 ? 2 : 1, PART = BYTES / PARTS;
+    __m256i part[PARTS];
 
     static Plane load(const char* at) {
-        const __m256i* halves = reinterpret_cast<const __m256i*>(at);
-        return {_mm256_load_si256(halves), _mm256_load_si256(halves + 1)};
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = load_bits<PART>(at + PART * i);
+        return p;
     }
     static void store(char* at, const Plane& p) {
-        __m256i* halves = reinterpret_cast<__m256i*>(at);
-        _mm256_store_si256(halves, p.low);
-        _mm256_store_si256(halves + 1, p.high);
+        for (int i = 0; i < PARTS; ++i) store_bits<PART>(at + PART * i, p.part[i]);
     }
-    static Plane zeros() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-    static Plane ones() { return {_mm256_set1_epi64x(-1), _mm256_set1_epi64x(-1)}; }
+    static Plane zeros() {
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = _mm256_setzero_si256();
+        return p;
+    }
+    static Plane ones() {
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = _mm256_set1_epi64x(-1);
+        return p;
+    }
     static Plane both(const Plane& a, const Plane& b) {
-        return {_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)};
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = _mm256_and_si256(a.part[i], b.part[i]);
+        return p;
     }
     static Plane either(const Plane& a, const Plane& b) {
-        return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = _mm256_or_si256(a.part[i], b.part[i]);
+        return p;
     }
     static Plane andnot(const Plane& a, const Plane& b) {
-        return {_mm256_andnot_si256(a.low, b.low), _mm256_andnot_si256(a.high, b.high)};
+        Plane p;
+        for (int i = 0; i < PARTS; ++i) p.part[i] = _mm256_andnot_si256(a.part[i], b.part[i]);
+        return p;
     }
     static Plane or_and(const Plane& a, const Plane& b, const Plane& c) { return either(a, both(b, c)); }
     // Not by exclusive or, which is as short: here both operands may be loaded by the instructions that use them.
@@ -352,23 +380,23 @@ inline void turn(__m256i v[8]) {
     }
 }
 
-template <int BITS>
+template <int BYTES, int BITS>
 void turn_planes(const char* base, const uint32_t* planes, int n, uint8_t* out) {
-    for (int64_t half = 0; half < 64; half += 32, out += 256) {
+    constexpr int PART = BYTES < 32 ? BYTES : 32;
+    for (int64_t at = 0; at < BYTES; at += PART, out += 8 * PART) {
         __m256i v[8];
-        for (int b = 0; b < BITS; ++b)
-            v[b] = b < n ? _mm256_load_si256(reinterpret_cast<const __m256i*>(base + planes[b] + half))
-                         : _mm256_setzero_si256();
+        for (int b = 0; b < BITS; ++b) v[b] = b < n ? load_bits<PART>(base + planes[b] + at) : _mm256_setzero_si256();
         turn<BITS>(v);
-        for (int j = 0; j < 8; ++j) _mm256_store_si256(reinterpret_cast<__m256i*>(out + 32 * j), v[j]);
+        for (int j = 0; j < 8; ++j) store_bits<PART>(out + PART * j, v[j]);
     }
 }
 
+template <int BYTES>
 void turn_planes(const char* base, const uint32_t* planes, int n, uint8_t* out) {
-    if (n <= 4) return turn_planes<4>(base, planes, n, out);
-    if (n == 5) return turn_planes<5>(base, planes, n, out);
-    if (n == 6) return turn_planes<6>(base, planes, n, out);
-    turn_planes<8>(base, planes, n, out);
+    if (n <= 4) return turn_planes<BYTES, 4>(base, planes, n, out);
+    if (n == 5) return turn_planes<BYTES, 5>(base, planes, n, out);
+    if (n == 6) return turn_planes<BYTES, 6>(base, planes, n, out);
+    turn_planes<BYTES, 8>(base, planes, n, out);
 }
 
 // -- sums of 32 rows, in registers over the trees of a chunk ---------------------------------------------------------
@@ -477,8 +505,8 @@ void add_loaded(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* t
 
 struct Isa {
     template <int BYTES>
-    using Plane = avx2::Plane;
-    static constexpr int NARROWEST = 64;
+    using Plane = avx2::Plane<BYTES>;
+    static constexpr int NARROWEST = 16;
 
     static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
         for (int half = 0; half < 2; ++half, codes += 32, to += 4) {
@@ -505,8 +533,8 @@ struct Isa {
 
     template <int BYTES>
     static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
-        turn_planes(base, tree.plane, tree.bits < 8 ? tree.bits : 8, out);
-        if (id_bits > 8) turn_planes(base, tree.plane + 8, tree.bits < 8 ? 0 : tree.bits - 8, out + high_offset);
+        turn_planes<BYTES>(base, tree.plane, tree.bits < 8 ? tree.bits : 8, out);
+        if (id_bits > 8) turn_planes<BYTES>(base, tree.plane + 8, tree.bits < 8 ? 0 : tree.bits - 8, out + high_offset);
     }
 
     template <class Real>
@@ -523,16 +551,17 @@ struct Isa {
         add_loaded<false, Real>(ids, n_trees, rows, tables, id_bits, sums);
     }
 
-    // Where the sums of each row of 512 lie, following the steps above.
+    // Where the sums of each row lie, following the steps above.
     template <int BYTES, class Real>
     static const uint16_t* row_of() {
         static constexpr auto TABLE = [] {
-            std::array<uint16_t, ROWS_PER_VECTOR> t{};
+            constexpr int PART = BYTES < 32 ? BYTES : 32;
+            std::array<uint16_t, 8 * BYTES> t{};
             uint16_t row_at[64] = {};
             for (int row = 0; row < 64; ++row) row_at[position_of(row)] = static_cast<uint16_t>(row);
-            for (int at = 0; at < ROWS_PER_VECTOR; ++at) {
+            for (int at = 0; at < 8 * BYTES; ++at) {
                 const int id = at / 32 * 32 + id_of<Real>(at % 32);
-                const int plane_bit = id / 256 * 256 + id % 32 * 8 + id % 256 / 32;
+                const int plane_bit = id / (8 * PART) * (8 * PART) + id % PART * 8 + id % (8 * PART) / PART;
                 t[at] = static_cast<uint16_t>(plane_bit / 64 * 64 + row_at[plane_bit % 64]);
             }
             return t;

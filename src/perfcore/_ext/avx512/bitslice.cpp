@@ -24,11 +24,27 @@
 namespace perfcore::bitslice::avx512 {
 namespace {
 
+// The first BYTES of a register's 64, when it comes from memory or goes there.
+template <int BYTES>
+inline __m512i load_bits(const char* at) {
+    if constexpr (BYTES == 16) return _mm512_castsi128_si512(_mm_load_si128(reinterpret_cast<const __m128i*>(at)));
+    if constexpr (BYTES == 32) return _mm512_castsi256_si512(_mm256_load_si256(reinterpret_cast<const __m256i*>(at)));
+    if constexpr (BYTES == 64) return _mm512_load_si512(at);
+}
+
+template <int BYTES>
+inline void store_bits(void* at, __m512i bits) {
+    if constexpr (BYTES == 16) _mm_store_si128(static_cast<__m128i*>(at), _mm512_castsi512_si128(bits));
+    if constexpr (BYTES == 32) _mm256_store_si256(static_cast<__m256i*>(at), _mm512_castsi512_si256(bits));
+    if constexpr (BYTES == 64) _mm512_store_si512(at, bits);
+}
+
+template <int BYTES>
 struct Plane {
     __m512i bits;
 
-    static Plane load(const char* at) { return {_mm512_load_si512(at)}; }
-    static void store(char* at, const Plane& p) { _mm512_store_si512(at, p.bits); }
+    static Plane load(const char* at) { return {load_bits<BYTES>(at)}; }
+    static void store(char* at, const Plane& p) { store_bits<BYTES>(at, p.bits); }
     static Plane zeros() { return {_mm512_setzero_si512()}; }
     static Plane ones() { return {_mm512_set1_epi64(-1)}; }
     static Plane both(const Plane& a, const Plane& b) { return {_mm512_and_si512(a.bits, b.bits)}; }
@@ -399,8 +415,8 @@ void add_gathered(const uint8_t* ids, int64_t n_trees, int64_t rows, const char*
 
 struct Isa {
     template <int BYTES>
-    using Plane = avx512::Plane;
-    static constexpr int NARROWEST = 64;
+    using Plane = avx512::Plane<BYTES>;
+    static constexpr int NARROWEST = 16;
 
     static void slice(const int32_t codes[64], int bits, char* to, int64_t plane_bytes) {
         __m512i code[4];
@@ -424,6 +440,7 @@ struct Isa {
     }
 
     // Byte g of eight planes holds the bits of rows 8g..8g+7: interleave the planes' bytes, then turn every 8 x 8 bits.
+    template <int BYTES>
     static void ids_of_byte(const __m512i plane[8], uint8_t* out) {
         const __m512i unit = _mm512_set1_epi64(static_cast<int64_t>(0x8040201008040201ull));
         __m512i two[8], four[8], eight[8];
@@ -440,19 +457,20 @@ struct Isa {
             eight[2 * q] = _mm512_unpacklo_epi32(four[q], four[4 + q]);
             eight[2 * q + 1] = _mm512_unpackhi_epi32(four[q], four[4 + q]);
         }
-        for (int v = 0; v < 8; ++v) _mm512_store_si512(out + 64 * v, _mm512_gf2p8affine_epi64_epi8(unit, eight[v], 0));
+        for (int v = 0; v < 8; ++v)
+            store_bits<BYTES>(out + BYTES * v, _mm512_gf2p8affine_epi64_epi8(unit, eight[v], 0));
     }
 
     template <int BYTES>
     static void ids(const char* base, const TreeIds& tree, int id_bits, uint8_t* out, int64_t high_offset) {
         __m512i plane[8];
         for (int b = 0; b < 8; ++b)
-            plane[b] = b < tree.bits ? _mm512_load_si512(base + tree.plane[b]) : _mm512_setzero_si512();
-        ids_of_byte(plane, out);
+            plane[b] = b < tree.bits ? load_bits<BYTES>(base + tree.plane[b]) : _mm512_setzero_si512();
+        ids_of_byte<BYTES>(plane, out);
         if (id_bits <= 8) return;
         for (int b = 0; b < 8; ++b)
-            plane[b] = b + 8 < tree.bits ? _mm512_load_si512(base + tree.plane[b + 8]) : _mm512_setzero_si512();
-        ids_of_byte(plane, out + high_offset);
+            plane[b] = b + 8 < tree.bits ? load_bits<BYTES>(base + tree.plane[b + 8]) : _mm512_setzero_si512();
+        ids_of_byte<BYTES>(plane, out + high_offset);
     }
 
     template <class Real>
@@ -469,20 +487,20 @@ struct Isa {
         add_gathered<Real>(ids, n_trees, rows, tables, id_bits, sums);
     }
 
-    // Where the sums of each row of 512 lie, following the steps above.
+    // Where the sums of each row lie, following the steps above.
     template <int BYTES, class Real>
     static const uint16_t* row_of() {
         static constexpr auto TABLE = [] {
-            std::array<uint16_t, ROWS_PER_VECTOR> t{};
+            std::array<uint16_t, 8 * BYTES> t{};
             uint16_t row_at[64] = {};
             for (int row = 0; row < 64; ++row) row_at[position_of(row)] = static_cast<uint16_t>(row);
-            for (int at = 0; at < ROWS_PER_VECTOR; ++at) {
-                const int group = at / 64, k = at % 64 / 16, i = at % 16;
+            for (int at = 0; at < 8 * BYTES; ++at) {
+                const int k = at % 64 / 16, i = at % 16;
                 int lane = i;
                 if (sizeof(Real) == 8) lane = i / 8 * 2 + i % 8 / 2 * 4 + i % 2;
-                const int id = 4 * lane + k;  // byte of the group's 64 ids
-                const int quarter = id / 16, half = id % 16 / 8, bit = id % 8;
-                const int plane_bit = 128 * quarter + 16 * group + 8 * half + bit;
+                const int id = at / 64 * 64 + 4 * lane + k;  // a byte of the ids
+                const int v = id / BYTES, quarter = id % BYTES / 16, bit = id % 16;
+                const int plane_bit = 128 * quarter + 16 * v + bit;
                 t[at] = static_cast<uint16_t>(plane_bit / 64 * 64 + row_at[plane_bit % 64]);
             }
             return t;

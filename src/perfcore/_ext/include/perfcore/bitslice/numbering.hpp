@@ -1,4 +1,18 @@
-// Which id each leaf of a tree gets: the fewer bits change from leaf to leaf, the fewer instructions a tree takes.
+// Which ids each leaf of a tree gets, so that the tree takes few instructions.
+//
+// Below a node, its own mask can be one id bit, which takes no instruction: 1 to the left, 0 to the right. The bits
+// that the two subtrees need for themselves are shared, an instruction for each that both use; one that only the
+// deeper subtree uses stays as it is, whatever it says on the other side: leaves there have several ids.
+//
+//   node ─┬─ A                 A  1 * *
+//         └─ node ─┬─ B        B  0 1 *        no instruction at all
+//                  └─ node ─┬─ C        0 0 1
+//                           └─ D        0 0 0
+//
+// That takes as many bits as the tree is deep. A tree may only have as many as its leaves need, though: with more, its
+// tables outgrow registers and caches, which costs what the instructions save (31 leaves: 56 instructions with 5 bits,
+// 42 with 7, 34 with 8). So some subtrees' leaves are numbered in Gray code, in as few bits as there can be; what costs
+// least is found from the leaves up.
 #pragma once
 
 #include <algorithm>
@@ -40,13 +54,32 @@ inline Shape shape_of(const ForestView& forest, int64_t tree) {
     return s;
 }
 
-// Leaf numbers from left to right in Gray code, and what they cost in instructions.
-struct Numbering {
-    explicit Numbering(const Shape& shape)
-        : s(shape), flipped(s.post.size(), 0), first(s.post.size()), varies(s.post.size()), value(s.post.size()),
-          code(s.n_leaves, 0) {
-        if (s.n_leaves > 1) renumber(0, 0);
+// A leaf has every id that agrees with `code` outside the bits of `any`.
+struct LeafIds {
+    int32_t bits;
+    std::vector<int32_t> code, any;
+};
+
+inline int32_t bits_for(int64_t n) {
+    int32_t bits = 0;
+    while ((int64_t{1} << bits) < n) ++bits;
+    return bits;
+}
+
+// Leaf numbers from left to right in Gray code, and what they cost in instructions. A subtree's nodes are a run of the
+// post order, from begin to the node itself.
+struct Gray {
+    explicit Gray(const Shape& shape)
+        : s(shape), begin(s.post.size()), leaves(s.post.size()), flipped(s.post.size(), 0), first(s.post.size()),
+          varies(s.post.size()), value(s.post.size()), code(s.n_leaves, 0) {
+        for (size_t at = 0; at < s.post.size(); ++at) {
+            const int32_t i = s.post[at];
+            leaves[i] = leaves_of(s.left[i]) + leaves_of(s.right[i]);
+            begin[i] = at + 2 - static_cast<size_t>(leaves[i]);
+        }
     }
+
+    int32_t leaves_of(int32_t child) const { return child >= 0 ? leaves[child] : 1; }
 
     // Number the leaves below a node from a position on.
     void renumber(int32_t node, int32_t position) {
@@ -86,14 +119,49 @@ struct Numbering {
         return n;
     }
 
+    // Flips a node's children where that costs less from post_begin on.
+    bool try_flip(int32_t i, size_t post_begin, size_t post_end, int64_t& best) {
+        flipped[i] ^= 1;
+        renumber(i, first[i]);
+        const int64_t now = cost(post_begin, post_end);
+        if (now < best) {
+            best = now;
+            return true;
+        }
+        flipped[i] ^= 1;
+        renumber(i, first[i]);
+        return false;
+    }
+
+    // A short climb over flips below the node at this place of the post order. A flip is judged by the largest subtree
+    // of up to 64 leaves around it, so that the climb is linear in the leaves.
+    void climb(size_t root) {
+        renumber(s.post[root], 0);
+        for (size_t end = root + 1; end > begin[s.post[root]];) {
+            const size_t from = begin[s.post[end - 1]];
+            if (leaves[s.post[end - 1]] > 64) {
+                --end;
+                continue;
+            }
+            int64_t best = cost(from, end);
+            for (int pass = 0, improved = 1; pass < 3 && improved; ++pass) {
+                improved = 0;
+                for (size_t at = end; at-- > from;) improved |= try_flip(s.post[at], from, end, best);  // top down
+            }
+            end = from;
+        }
+    }
+
     const Shape& s;
+    std::vector<size_t> begin;
+    std::vector<int32_t> leaves;
     std::vector<char> flipped;
     std::vector<int32_t> first, varies, value, code, stack;
 };
 
 // The ids of a symmetric tree, as CatBoost grows them: every level asks one question, and that question's mask is an
 // id bit as it stands, so that the tree takes no instruction at all. Empty for other trees.
-inline std::vector<int32_t> numbering_by_level(const Shape& s, const std::vector<int32_t>& mask_of_node) {
+inline std::vector<int32_t> codes_by_level(const Shape& s, const std::vector<int32_t>& mask_of_node) {
     std::vector<int32_t> code(s.n_leaves), front(1, 0), path(1, 0);  // front: the nodes of one level; path: their ids
     for (int level = 0; !s.post.empty(); ++level) {
         std::vector<int32_t> children, paths;
@@ -115,47 +183,97 @@ inline std::vector<int32_t> numbering_by_level(const Shape& s, const std::vector
     return {};
 }
 
-// A short climb over flips of children. A flip is judged by the largest subtree of up to 64 leaves around it, so
-// that the climb is linear in the leaves.
-inline std::vector<int32_t> numbering(const Shape& s, const std::vector<int32_t>& mask_of_node) {
-    std::vector<int32_t> by_level = numbering_by_level(s, mask_of_node);
-    if (!by_level.empty()) return by_level;
-    Numbering numbering(s);
-    const size_t n = s.post.size();
-    std::vector<size_t> begin(n), around(n, 0);  // around: 1 + the place of the subtree that judges; 0: none
-    std::vector<int32_t> leaves(n);
-    for (size_t at = 0; at < n; ++at) {
-        const int32_t i = s.post[at];
-        const auto below = [&](int32_t child) { return child >= 0 ? leaves[child] : 1; };
-        leaves[i] = below(s.left[i]) + below(s.right[i]);
-        begin[at] = at + 2 - static_cast<size_t>(leaves[i]);  // a subtree is a run of the post order
+// How each subtree is numbered, for every number of bits that it may take.
+class Numbering {
+  public:
+    explicit Numbering(const Shape& s)
+        : s_(s), gray_(s), most_(bits_for(s.n_leaves)), width_(static_cast<size_t>(most_) + 1) {
+        cost_.assign(s.post.size() * width_, NEVER);
+        split_.assign(s.post.size() * width_, Split{-1, -1});
+        for (size_t at = 0; at < s.post.size(); ++at) plan(at);
     }
-    for (size_t at = n; at-- > 0;) {
-        if (around[at] == 0 && leaves[s.post[at]] <= 64)
-            for (size_t inside = begin[at]; inside <= at; ++inside) around[inside] = at + 1;
-    }
-    for (size_t end = 0; end < n; ++end) {
-        if (around[end] != end + 1) continue;
-        int64_t best = numbering.cost(begin[end], end + 1);
-        for (int pass = 0; pass < 3; ++pass) {
-            bool improved = false;
-            for (size_t at = end + 1; at-- > begin[end];) {  // from the top down
-                const int32_t i = s.post[at];
-                numbering.flipped[i] ^= 1;
-                numbering.renumber(i, numbering.first[i]);
-                const int64_t cost = numbering.cost(begin[end], end + 1);
-                if (cost < best) {
-                    best = cost;
-                    improved = true;
-                } else {
-                    numbering.flipped[i] ^= 1;
-                    numbering.renumber(i, numbering.first[i]);
-                }
+
+    LeafIds ids() {
+        LeafIds ids{most_, std::vector<int32_t>(s_.n_leaves, 0), std::vector<int32_t>(s_.n_leaves, 0)};
+        std::vector<Place> stack;
+        if (s_.n_leaves > 1) stack.push_back({0, most_, 0, 0});
+        while (!stack.empty()) {
+            const Place p = stack.back();
+            stack.pop_back();
+            if (p.node < 0) {
+                ids.code[~p.node] = p.code;
+                ids.any[~p.node] = p.any;
+                continue;
             }
-            if (!improved) break;
+            const Split split = split_[p.node * width_ + p.bits];
+            if (split.left < 0) {
+                number(p, ids);
+            } else {
+                const auto unused = [&](int32_t used) { return (1 << (p.bits - 1)) - (1 << used); };
+                stack.push_back({s_.left[p.node], split.left, p.code | 1 << (p.bits - 1), p.any | unused(split.left)});
+                stack.push_back({s_.right[p.node], split.right, p.code, p.any | unused(split.right)});
+            }
         }
+        return ids;
     }
-    return numbering.code;
+
+  private:
+    static constexpr int32_t NEVER = 1 << 28;
+
+    struct Split {  // bits of the children; -1: Gray code
+        int32_t left, right;
+    };
+
+    struct Place {
+        int32_t node, bits, code, any;
+    };
+
+    int32_t cost(int32_t child, int32_t bits) const {
+        return child >= 0 ? cost_[child * width_ + bits] : bits == 0 ? 0 : NEVER;
+    }
+
+    void plan(size_t at) {
+        const int32_t i = s_.post[at], l = s_.left[i], r = s_.right[i];
+        const auto offer = [&](int32_t bits, int32_t cost, Split split) {
+            if (cost >= cost_[i * width_ + bits]) return;
+            cost_[i * width_ + bits] = cost;
+            split_[i * width_ + bits] = split;
+        };
+        for (int32_t b = 1; b <= most_; ++b)
+            for (int32_t fewer = 0; fewer < b; ++fewer) {
+                offer(b, cost(l, b - 1) + cost(r, fewer) + fewer, {b - 1, fewer});
+                offer(b, cost(l, fewer) + cost(r, b - 1) + fewer, {fewer, b - 1});
+            }
+        const int32_t least = bits_for(gray_.leaves[i]);
+        gray_.renumber(i, 0);
+        int64_t gray = gray_.cost(gray_.begin[i], at + 1);
+        gray_.try_flip(i, gray_.begin[i], at + 1, gray);
+        offer(least, static_cast<int32_t>(gray), {-1, -1});
+    }
+
+    void number(const Place& p, LeafIds& ids) {
+        const size_t root = gray_.begin[p.node] + static_cast<size_t>(gray_.leaves[p.node]) - 2;
+        gray_.climb(root);
+        for (size_t at = gray_.begin[p.node]; at <= root; ++at)
+            for (const int32_t child : {s_.left[s_.post[at]], s_.right[s_.post[at]]})
+                if (child < 0) {
+                    ids.code[~child] = p.code | gray_.code[~child];
+                    ids.any[~child] = p.any;
+                }
+    }
+
+    const Shape& s_;
+    Gray gray_;
+    const int32_t most_;
+    const size_t width_;
+    std::vector<int32_t> cost_;
+    std::vector<Split> split_;
+};
+
+inline LeafIds numbering(const Shape& s, const std::vector<int32_t>& mask_of_node) {
+    std::vector<int32_t> by_level = codes_by_level(s, mask_of_node);
+    if (by_level.empty()) return Numbering(s).ids();
+    return {bits_for(s.n_leaves), std::move(by_level), std::vector<int32_t>(s.n_leaves, 0)};
 }
 
 }  // namespace perfcore::bitslice

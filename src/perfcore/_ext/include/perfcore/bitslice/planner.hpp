@@ -20,7 +20,7 @@ class Planner {
         p_ = &plan;
         if (f_.linear_applies) return "linear leaves";
         for (int64_t t = 0; t < f_.n_trees; ++t)
-            if (id_bits(f_.leaf_start[t + 1] - f_.leaf_start[t]) > MAX_ID_BITS)
+            if (bits_for(f_.leaf_start[t + 1] - f_.leaf_start[t]) > MAX_ID_BITS)
                 return "tree " + std::to_string(t) + " has more than 4,096 leaves";
         plan.sums_in_float = f_.sums_in_float;
         plan.rounds_to_float = f_.rounds_to_float;
@@ -48,12 +48,6 @@ class Planner {
     bool refuse(const std::string& why) {
         why_not_ = why;
         return false;
-    }
-
-    static int id_bits(int64_t n_leaves) {
-        int bits = 0;
-        while ((int64_t{1} << bits) < n_leaves) ++bits;
-        return bits;
     }
 
     static int levels_for(int64_t n) {  // n thresholds need n < 2^levels
@@ -264,12 +258,12 @@ class Planner {
         std::stable_sort(order.begin(), order.end(),
                          [&](int64_t a, int64_t b) { return f_.output[a] < f_.output[b]; });
         std::vector<Program> programs;
-        std::vector<std::vector<int32_t>> codes;
+        std::vector<LeafIds> ids;
         int32_t slots = 1;
         for (const int64_t tree : order) {
             const Shape shape = shape_of(f_, tree);
-            codes.push_back(numbering(shape, mask_of_node_));
-            programs.push_back(compile(shape, codes.back(), id_bits(shape.n_leaves), mask_of_node_));
+            ids.push_back(numbering(shape, mask_of_node_));
+            programs.push_back(compile(shape, ids.back(), mask_of_node_));
             slots = std::max(slots, programs.back().n_slots);
         }
         p_->n_slots = static_cast<int64_t>(slots) * GROUP_TREES;
@@ -285,7 +279,7 @@ class Planner {
             for (size_t g = begin; g < end; g += GROUP_TREES)
                 add_group(programs, g, std::min(g + GROUP_TREES, end), slots);
             chunk.group_end = static_cast<int32_t>(p_->groups.size());
-            add_tables(chunk, order, codes);
+            add_tables(chunk, order, ids);
             p_->chunks.push_back(chunk);
         }
     }
@@ -332,7 +326,7 @@ class Planner {
         p_->groups.push_back(group);
     }
 
-    void add_tables(Chunk& chunk, const std::vector<int64_t>& order, const std::vector<std::vector<int32_t>>& codes) {
+    void add_tables(Chunk& chunk, const std::vector<int64_t>& order, const std::vector<LeafIds>& ids) {
         chunk.id_bits = leaves_ == Leaves::plain ? 0 : 4;
         for (int32_t t = chunk.tree_begin; t < chunk.tree_end; ++t)
             chunk.id_bits = std::max(chunk.id_bits, p_->trees[t].bits);
@@ -349,10 +343,11 @@ class Planner {
                 const int64_t tree = order[chunk.tree_begin + t];
                 for (int32_t leaf = 0; leaf < f_.leaf_start[tree + 1] - f_.leaf_start[tree]; ++leaf) {
                     const int64_t from = (int64_t{f_.leaf_start[tree]} + leaf) * f_.leaf_width + column;
-                    const int32_t id = codes[chunk.tree_begin + t][leaf];
+                    const int32_t code = ids[chunk.tree_begin + t].code[leaf], any = ids[chunk.tree_begin + t].any[leaf];
                     const char* value = static_cast<const char*>(f_.value) + from * real;
-                    for (int64_t at = 0; at < real; at += piece)
-                        std::memcpy(table + entries * at + id * piece, value + at, piece);
+                    for (int32_t some = any, last = 0; !last; last = some == 0, some = (some - 1) & any)
+                        for (int64_t at = 0; at < real; at += piece)
+                            std::memcpy(table + entries * at + (code | some) * piece, value + at, piece);
                 }
             }
     }

@@ -6,8 +6,8 @@
 
 namespace perfcore::bitslice {
 
-// What one id bit is at a node: a constant, a mask, or a slot.
-enum : int32_t { ZERO = -1, ONE = -2, FIRST_MASK = 1 << 24 };
+// What one id bit is at a node: a constant, whatever it may be, a mask, or a slot.
+enum : int32_t { ZERO = -1, ONE = -2, ANY = -3, FIRST_MASK = 1 << 24 };
 
 struct Program {
     std::vector<Op> ops;  // operands as refs: constants, masks, slots
@@ -15,24 +15,26 @@ struct Program {
     int32_t n_slots = 0;
 };
 
-inline Program compile(const Shape& s, const std::vector<int32_t>& code, int bits,
-                       const std::vector<int32_t>& mask_of_node) {
+inline Program compile(const Shape& s, const LeafIds& ids, const std::vector<int32_t>& mask_of_node) {
     Program program;
     std::vector<int32_t> free;
     std::vector<std::vector<int32_t>> refs(s.post.size());
     const auto release = [&](int32_t ref) {
         if (ref >= 0 && ref < FIRST_MASK) free.push_back(ref);
     };
-    const auto operand = [&](int32_t child, int bit) {
-        return child >= 0 ? refs[child][bit] : (code[~child] >> bit) & 1 ? ONE : ZERO;
+    const auto operand = [&](int32_t child, int bit) -> int32_t {
+        if (child >= 0) return refs[child][bit];
+        return (ids.any[~child] >> bit) & 1 ? ANY : (ids.code[~child] >> bit) & 1 ? ONE : ZERO;
     };
     for (const int32_t i : s.post) {
         const int32_t mask = FIRST_MASK + mask_of_node[s.node[i]];
-        std::vector<int32_t> own(bits);
-        for (int bit = 0; bit < bits; ++bit) {
+        std::vector<int32_t> own(ids.bits);
+        for (int bit = 0; bit < ids.bits; ++bit) {
             const int32_t a = operand(s.left[i], bit), b = operand(s.right[i], bit);
-            if (a == b) {
+            if (a == b || b == ANY) {
                 own[bit] = a;
+            } else if (a == ANY) {
+                own[bit] = b;
             } else if (a == ONE && b == ZERO) {
                 own[bit] = mask;
             } else {
