@@ -84,7 +84,8 @@ def ladder(*leaf_counts):
 
 @pytest.mark.parametrize("isa", instruction_sets())
 @pytest.mark.parametrize(
-    "leaf_counts", [[1], [2], [3], [4], [5], [16], [17], [18], [32], [33], [64], [65], [256], [257], [258], [4096], [2049, 2048]]
+    "leaf_counts",
+    [[1], [2], [3], [4], [5], [16], [17], [18], [32], [33], [64], [65], [256], [257], [258], [4096], [2049, 2048]],
 )
 def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, leaf_counts):
     forest = ladder(*leaf_counts)
