@@ -343,7 +343,8 @@ class Planner {
                 const int64_t tree = order[chunk.tree_begin + t];
                 for (int32_t leaf = 0; leaf < f_.leaf_start[tree + 1] - f_.leaf_start[tree]; ++leaf) {
                     const int64_t from = (int64_t{f_.leaf_start[tree]} + leaf) * f_.leaf_width + column;
-                    const int32_t code = ids[chunk.tree_begin + t].code[leaf], any = ids[chunk.tree_begin + t].any[leaf];
+                    const LeafIds& of_tree = ids[chunk.tree_begin + t];
+                    const int32_t code = of_tree.code[leaf], any = of_tree.any[leaf];
                     const char* value = static_cast<const char*>(f_.value) + from * real;
                     for (int32_t some = any, last = 0; !last; last = some == 0, some = (some - 1) & any)
                         for (int64_t at = 0; at < real; at += piece)
