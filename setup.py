@@ -35,9 +35,8 @@ setup(
                 *(
                     f"src/perfcore/_ext/{isa}/{kernel}.cpp"
                     for isa in ("portable", "avx2", "avx512")
-                    for kernel in ("bitslice", "deep")
+                    for kernel in ("bitslice", "deep", "lanes")
                 ),
-                *(f"src/perfcore/_ext/{isa}/lanes.cpp" for isa in ("portable", "avx512")),
             ),
             extension("direct"),
             extension("cells"),

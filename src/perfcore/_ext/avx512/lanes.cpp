@@ -1,4 +1,4 @@
-// Few rows on AVX-512 (F, BW, DQ, VL, VBMI, GFNI: Ice Lake, Zen 4 and later).
+// Few rows on AVX-512 (F, BW, DQ, VL, VBMI: Ice Lake, Zen 4 and later).
 //
 // Only functions below the pragma are compiled for AVX-512: what the standard headers define stays at the baseline,
 // so that a copy the linker keeps of it runs anywhere.
@@ -9,11 +9,11 @@
 #include <immintrin.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni,bmi2,popcnt"))), \
-                             apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi2,popcnt"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,gfni,bmi2,popcnt")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi2,popcnt")
 #endif
 
 #include "perfcore/lanes/predict.hpp"
@@ -23,7 +23,7 @@ namespace perfcore::lanes::avx512 {
 namespace {
 
 struct Isa {
-    static constexpr bool HAS_SETS = true;
+    static constexpr int LANES = SET_LANES;
     using NarrowCode = uint8_t;
 
     static int32_t above(const float* pivots, float x) {
@@ -66,8 +66,9 @@ struct Isa {
         } else if constexpr (HALF == 64) {
             return _mm512_permutex2var_epi8(part[0], column, part[1]);
         } else {
-            return _mm512_mask_blend_epi8(_mm512_movepi8_mask(column), _mm512_permutex2var_epi8(part[0], column, part[1]),
-                                          _mm512_permutex2var_epi8(part[2], column, part[3]));
+            const __m512i own = _mm512_permutex2var_epi8(part[0], column, part[1]);
+            const __m512i mirrored = _mm512_permutex2var_epi8(part[2], column, part[3]);
+            return _mm512_mask_blend_epi8(_mm512_movepi8_mask(column), own, mirrored);
         }
     }
 
@@ -82,6 +83,13 @@ struct Isa {
         }
     }
 
+    // The leaves that one step takes out of each lane's set.
+    template <int HALF>
+    static __m512i taken(const __m512i part[4], const uint8_t* step) {
+        const __m512i code = pick<HALF>(part, _mm512_load_si512(step));
+        return _mm512_maskz_loadu_epi8(_mm512_cmpgt_epu8_mask(code, _mm512_load_si512(step + 64)), step + 128);
+    }
+
     template <int ROWS, int HALF>
     static void sets_of(const Plan& p, const Group& group, const Tables<ROWS>& tables, uint8_t* ids) {
         const uint8_t* step = p.steps.data() + group.steps;
@@ -89,13 +97,10 @@ struct Isa {
         for (int32_t plane = 0; plane < p.n_planes; ++plane) {
             __m512i gone[ROWS];
             for (int r = 0; r < ROWS; ++r) gone[r] = _mm512_setzero_si512();
-            for (int32_t n = group.n_steps[plane]; n > 0; --n, step += 192) {
-                const __m512i column = _mm512_load_si512(step), key = _mm512_load_si512(step + 64);
-                for (int r = 0; r < ROWS; ++r) {
-                    const __mmask64 right = _mm512_cmpgt_epu8_mask(pick<HALF>(tables.part[r], column), key);
-                    gone[r] = _mm512_or_si512(gone[r], _mm512_maskz_loadu_epi8(right, step + 128));
-                }
-            }
+            for (int32_t n = group.n_steps[plane]; n > 0; n -= 2, step += 384)
+                for (int r = 0; r < ROWS; ++r)
+                    gone[r] = _mm512_ternarylogic_epi64(gone[r], taken<HALF>(tables.part[r], step),
+                                                        taken<HALF>(tables.part[r], step + 192), 0xFE);
             for (int r = 0; r < ROWS; ++r) {
                 const __m512i stay = _mm512_xor_si512(gone[r], _mm512_set1_epi8(-1));
                 if (plane == 0) {
@@ -141,21 +146,27 @@ struct Isa {
         int32_t depth = 0;
         for (int i = 0; i < 8; ++i) depth = std::max(depth, p.depth[tree / 8 + i]);
         for (int i = 0; i < 4; ++i) at[i] = _mm512_loadu_si512(p.root.data() + tree + 16 * i);
-        for (; depth > 0; --depth)
-            for (int i = 0; i < 4; ++i) {
-                const __m512i node = _mm512_i32gather_epi32(at[i], nodes, 4);
-                __m512i code;
-                if constexpr (TABLES == 1) {
-                    code = _mm512_maskz_permutexvar_epi8(0x1111111111111111, node, first);
-                } else if constexpr (TABLES == 2) {
-                    code = _mm512_maskz_permutex2var_epi8(0x1111111111111111, first, node, second);
-                } else {
-                    code = _mm512_and_si512(_mm512_i32gather_epi32(_mm512_and_si512(node, byte), codes, 1), byte);
-                }
-                const __m512i key = _mm512_and_si512(_mm512_srli_epi32(node, 8), byte);
-                at[i] = _mm512_add_epi32(at[i], _mm512_srli_epi32(node, 16));
-                at[i] = _mm512_mask_add_epi32(at[i], _mm512_cmpgt_epi32_mask(code, key), at[i], one);
+        const auto down = [&](__m512i& a) {
+            const __m512i node = _mm512_i32gather_epi32(a, nodes, 4);
+            __m512i code;
+            if constexpr (TABLES == 1) {
+                code = _mm512_maskz_permutexvar_epi8(0x1111111111111111, node, first);
+            } else if constexpr (TABLES == 2) {
+                code = _mm512_maskz_permutex2var_epi8(0x1111111111111111, first, node, second);
+            } else {
+                code = _mm512_and_si512(_mm512_i32gather_epi32(_mm512_and_si512(node, byte), codes, 1), byte);
             }
+            const __m512i key = _mm512_and_si512(_mm512_srli_epi32(node, 8), byte);
+            a = _mm512_add_epi32(a, _mm512_srli_epi32(node, 16));
+            a = _mm512_mask_add_epi32(a, _mm512_cmpgt_epi32_mask(code, key), a, one);
+            return node;
+        };
+        for (; depth > 0; depth -= 2) {
+            for (__m512i& a : at) down(a);
+            __m512i nodes_met = _mm512_setzero_si512();
+            for (__m512i& a : at) nodes_met = _mm512_or_si512(nodes_met, down(a));
+            if (!p.even && !_mm512_test_epi32_mask(nodes_met, _mm512_set1_epi32(-65536))) break;  // all at leaves
+        }
         for (int i = 0; i < 4; ++i) {
             __m512i number = _mm512_and_si512(_mm512_i32gather_epi32(at[i], nodes, 4), byte);
             if (p.numbers_aside) number = _mm512_i32gather_epi32(_mm512_add_epi32(at[i], number), nodes, 4);

@@ -7,7 +7,7 @@ namespace perfcore::lanes::portable {
 namespace {
 
 struct Isa {
-    static constexpr bool HAS_SETS = false;
+    static constexpr int LANES = 0;  // no sets: every tree is walked
     using NarrowCode = uint16_t;
 
     template <class Number>

@@ -27,7 +27,19 @@ inline void add(const Plan& p, int64_t begin, int64_t end, Sums<Isa, Real>& sums
     if (p.n_outputs == 1) {
         Real one[ROWS];
         for (int r = 0; r < ROWS; ++r) one[r] = sums.one[r];
-        for (int64_t t = begin; t < end; ++t)
+        int64_t t = begin;
+        for (; t + 8 <= end; t += 8)  // spelled out: a loop's own instructions would keep later steps from starting
+            for (int r = 0; r < ROWS; ++r) {
+                one[r] += values[leaf(r, t)];
+                one[r] += values[leaf(r, t + 1)];
+                one[r] += values[leaf(r, t + 2)];
+                one[r] += values[leaf(r, t + 3)];
+                one[r] += values[leaf(r, t + 4)];
+                one[r] += values[leaf(r, t + 5)];
+                one[r] += values[leaf(r, t + 6)];
+                one[r] += values[leaf(r, t + 7)];
+            }
+        for (; t < end; ++t)
             for (int r = 0; r < ROWS; ++r) one[r] += values[leaf(r, t)];
         for (int r = 0; r < ROWS; ++r) sums.one[r] = one[r];
     } else if (p.leaf_width == 1) {

@@ -27,12 +27,16 @@ class LanesKernel final : public Kernel {
         const lanes::Plan& p = *plan_;
         const double trees = static_cast<double>(p.n_trees), of_codes = 50 + 5 * static_cast<double>(p.n_columns());
         if (p.form == lanes::Form::sets) {
-            const double steps = static_cast<double>(p.steps.size()) / (3.0 * p.set_lanes);
-            const double alone = of_codes + 1.3 * steps + 2 * trees, four = 4 * of_codes + 3.3 * steps + 2.8 * trees;
+            const bool avx2 = isa_ == InstructionSet::avx2;  // a step costs it as much as it has tables to look up in
+            const double tables = avx2 ? p.half / 32.0 : 1.0;
+            const double steps = tables * static_cast<double>(p.steps.size()) / (3.0 * p.set_lanes);
+            const double alone = of_codes + (avx2 ? 1.65 : 1.25) * steps + 0.75 * trees;
+            const double four = 4 * of_codes + (avx2 ? 6.0 : 2.8) * steps + 1.4 * trees;
             return static_cast<double>(rows / 4) * four + static_cast<double>(rows % 4) * alone;
         }
         const double missed = p.bytes() > (1 << 20) ? std::log2(static_cast<double>(p.bytes()) / (1 << 20)) : 0;
-        const double step = (isa_ == InstructionSet::avx512 && p.form == lanes::Form::narrow ? 0.6 : 1.0) + 0.3 * missed;
+        const bool gathers = isa_ == InstructionSet::avx512 && p.form == lanes::Form::narrow;
+        const double step = (gathers ? 0.6 : 1.0) + 0.3 * missed;
         return static_cast<double>(rows) * (of_codes + trees * (2 + step * p.mean_steps));
     }
 
@@ -50,12 +54,20 @@ namespace lanes {
 
 // None where the forest cannot be taken; `why` says what is in the way.
 inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionSet isa, bool, std::string& why) {
-    const bool wide = isa == InstructionSet::avx512;
     auto plan = std::make_unique<Plan>();
-    why = build(forest, wide ? avx512::SET_LANES : 0, SET_COLUMNS, *plan);
+    Predict predict;
+    if (isa == InstructionSet::avx512) {
+        why = build(forest, avx512::SET_LANES, avx512::SET_COLUMNS, *plan);
+        predict = avx512::predict;
+    } else if (isa == InstructionSet::avx2) {
+        why = build(forest, avx2::SET_LANES, avx2::SET_COLUMNS, *plan);
+        predict = avx2::predict;
+    } else {
+        why = build(forest, 0, 0, *plan);
+        predict = portable::predict;
+    }
     if (!why.empty()) return nullptr;
-    return std::make_unique<LanesKernel>(std::move(plan), wide ? isa : InstructionSet::portable,
-                                         wide ? avx512::predict : portable::predict);
+    return std::make_unique<LanesKernel>(std::move(plan), isa, predict);
 }
 
 }  // namespace lanes

@@ -9,12 +9,18 @@ namespace perfcore::lanes {
 using Predict = void (*)(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
 
 namespace portable {
-constexpr int SET_LANES = 0;  // trees a register; none: every tree is walked
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
 }  // namespace portable
 
+namespace avx2 {
+constexpr int SET_LANES = 32;
+constexpr int SET_COLUMNS = 64;  // that the steps' tables hold
+void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
+}  // namespace avx2
+
 namespace avx512 {
 constexpr int SET_LANES = 64;
+constexpr int SET_COLUMNS = 128;
 void predict(const Plan& plan, const Table& x, int64_t begin, int64_t end, char* scratch, void* out);
 }  // namespace avx512
 

@@ -42,7 +42,6 @@ namespace perfcore::lanes {
 
 constexpr int MAX_LEVELS = 6;         // of sixteen thresholds each
 constexpr int BYTE_COLUMNS = 256;     // that a narrow node's column field tells apart
-constexpr int SET_COLUMNS = 128;      // that permutes of byte tables reach
 constexpr int SET_LEAVES = 64;
 constexpr int ROWS_TOGETHER = 4;      // that share a step's loads
 
@@ -85,7 +84,7 @@ struct WideNode {
 // Trees [tree, tree + set_lanes): steps of its planes one after the other.
 struct Group {
     int64_t steps;        // into Plan::steps, in bytes
-    int32_t n_steps[SET_LEAVES / 8];
+    int32_t n_steps[SET_LEAVES / 8];  // even numbers
 };
 
 struct Plan {
@@ -111,7 +110,7 @@ struct Plan {
     int32_t set_lanes, n_planes, leaf_stride, half;  // half: where the mirrored codes begin in the table
     std::vector<Group> groups;
     Lines<uint8_t> steps;
-    std::vector<char> own_values;  // [tree][leaf_stride][leaf_width]
+    Lines<char> own_values;         // [tree][leaf_stride][leaf_width]
 
     // walks
     int column_bits;
@@ -134,8 +133,8 @@ struct Plan {
     int64_t bytes() const {
         return static_cast<int64_t>(searches.size() * sizeof(Search) + columns.size() * sizeof(Column) +
                                     floors.size() * 4 + exact.size() * 8 + groups.size() * sizeof(Group) +
-                                    steps.size() + own_values.size() + narrow.size() * 4 + (wide.size() + wide_ranks.size()) * 8 +
-                                    root.size() * 4 + first_leaf.size() * 4);
+                                    steps.size() + own_values.size() + narrow.size() * 4 + wide.size() * 8 +
+                                    wide_ranks.size() * 8 + root.size() * 4 + first_leaf.size() * 4);
     }
 
     // Scratch: [codes of the rows together][leaves of the rows together][ranks][cells][missing]
@@ -158,6 +157,12 @@ struct Bench {
           cells(reinterpret_cast<double*>(scratch + p.cells_at())),
           missing(reinterpret_cast<uint8_t*>(scratch + p.missing_at())) {}
 };
+
+inline int64_t most_leaves(const ForestView& f) {
+    int64_t most = 1;
+    for (int64_t t = 0; t < f.n_trees; ++t) most = std::max<int64_t>(most, f.leaf_start[t + 1] - f.leaf_start[t]);
+    return most;
+}
 
 // The largest float not above t: for a float x, x <= t exactly where x <= floor_float(t).
 inline float floor_float(double t) {

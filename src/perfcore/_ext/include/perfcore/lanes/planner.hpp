@@ -22,9 +22,7 @@ inline std::string build(const ForestView& f, int set_lanes, int set_columns, Pl
     p.base = static_cast<const char*>(f.base);
     ColumnPlanner columns(f, p);
     columns.build();
-    int64_t most = 0;
-    for (int64_t t = 0; t < f.n_trees; ++t) most = std::max<int64_t>(most, f.leaf_start[t + 1] - f.leaf_start[t]);
-    if (set_lanes > 0 && most <= SET_LEAVES && p.form == Form::narrow && p.n_columns() <= set_columns) {
+    if (set_lanes > 0 && most_leaves(f) <= SET_LEAVES && p.form == Form::narrow && p.n_columns() <= set_columns) {
         p.form = Form::sets;
         SetPlanner(f, columns.questions(), set_lanes, p).build();
         return {};

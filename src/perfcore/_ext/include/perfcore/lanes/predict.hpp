@@ -11,7 +11,8 @@
 
 namespace perfcore::lanes {
 
-template <class Isa, class Real, int ROWS>
+// The steps of a group are issued before the additions of the one before it, whose chain they fill.
+template <class Isa, class Real, int ROWS, int STRIDE>
 inline void predict_by_sets(const Plan& p, const Table& x, int64_t row, char* scratch, Real* out) {
     uint8_t* codes = reinterpret_cast<uint8_t*>(scratch);
     uint8_t* ids = reinterpret_cast<uint8_t*>(scratch + p.leaves_at());
@@ -19,13 +20,28 @@ inline void predict_by_sets(const Plan& p, const Table& x, int64_t row, char* sc
     for (int r = 0; r < ROWS; ++r) code_row<Isa>(p, x, row + r, bench, codes + r * p.code_bytes());
     const typename Isa::template Tables<ROWS> tables(p, codes);
     Sums<Isa, Real> sums(p, out, ROWS);
-    const int64_t lanes = p.set_lanes;
-    for (size_t g = 0; g < p.groups.size(); ++g, ids += ROWS * lanes) {
-        Isa::template sets<ROWS>(p, p.groups[g], tables, ids);
-        const int64_t first = static_cast<int64_t>(g) * lanes, end = std::min(p.n_trees, first + lanes);
-        add<ROWS>(p, first, end, sums, [&](int r, int64_t t) { return t * p.leaf_stride + ids[r * lanes + t - first]; });
+    constexpr int64_t LANES = Isa::LANES;
+    Isa::template sets<ROWS>(p, p.groups[0], tables, ids);
+    for (size_t g = 0; g < p.groups.size(); ++g, ids += ROWS * LANES) {
+        if (g + 1 < p.groups.size()) Isa::template sets<ROWS>(p, p.groups[g + 1], tables, ids + ROWS * LANES);
+        const int64_t first = static_cast<int64_t>(g) * LANES;
+        const auto leaf = [&](int r, int64_t t) { return t * STRIDE + ids[r * LANES + t - first]; };
+        if (first + LANES <= p.n_trees) {
+            add<ROWS>(p, first, first + LANES, sums, leaf);
+        } else {
+            add<ROWS>(p, first, p.n_trees, sums, leaf);
+        }
     }
     finish(p, sums, ROWS);
+}
+
+template <class Isa, class Real, int ROWS>
+inline void predict_by_sets(const Plan& p, const Table& x, int64_t row, char* scratch, Real* out) {
+    if (p.leaf_stride == SET_LEAVES) {
+        predict_by_sets<Isa, Real, ROWS, SET_LEAVES>(p, x, row, scratch, out);
+    } else {
+        predict_by_sets<Isa, Real, ROWS, SET_LEAVES / 2>(p, x, row, scratch, out);
+    }
 }
 
 template <class Isa, class Code, class Real, class Walk>
@@ -63,7 +79,7 @@ inline void predict_rows(const Plan& p, const Table& x, int64_t begin, int64_t e
         for (int64_t row = begin; row < end; ++row, out += p.n_outputs) predict_by_walks<Isa>(p, x, row, scratch, out);
         return;
     }
-    if constexpr (Isa::HAS_SETS) {
+    if constexpr (Isa::LANES > 0) {
         for (; begin + 4 <= end; begin += 4, out += 4 * p.n_outputs)
             predict_by_sets<Isa, Real, 4>(p, x, begin, scratch, out);
         if (end - begin == 3) predict_by_sets<Isa, Real, 3>(p, x, begin, scratch, out);

@@ -15,12 +15,11 @@ class SetPlanner {
     }
 
     void build() {
-        int64_t most = 1;
-        for (int64_t t = 0; t < f_.n_trees; ++t) most = std::max<int64_t>(most, f_.leaf_start[t + 1] - f_.leaf_start[t]);
-        p_.leaf_stride = static_cast<int32_t>(most);
+        const int64_t most = most_leaves(f_);
+        p_.leaf_stride = most <= SET_LEAVES / 2 ? SET_LEAVES / 2 : SET_LEAVES;
         p_.n_planes = static_cast<int32_t>((most + 7) / 8);
         const int64_t real = f_.sums_in_float ? 4 : 8, value = f_.leaf_width * real;
-        p_.own_values.assign(f_.n_trees * most * value, 0);
+        p_.own_values.assign(f_.n_trees * p_.leaf_stride * value, 0);
         for (int64_t first = 0; first < f_.n_trees; first += p_.set_lanes) {
             const int64_t end = std::min(f_.n_trees, first + p_.set_lanes);
             std::vector<std::vector<Step>> steps[SET_LEAVES / 8];
@@ -28,7 +27,7 @@ class SetPlanner {
             for (int64_t t = first; t < end; ++t) {
                 const std::vector<int32_t> leaves = number_leaves(t);
                 for (size_t i = 0; i < leaves.size(); ++i)
-                    std::memcpy(&p_.own_values[(t * most + static_cast<int64_t>(i)) * value],
+                    std::memcpy(&p_.own_values[(t * p_.leaf_stride + static_cast<int64_t>(i)) * value],
                                 static_cast<const char*>(f_.value) + leaves[i] * value, value);
                 for (const Step& step : steps_) steps[step.plane][t - first].push_back(step);
             }
@@ -84,6 +83,7 @@ class SetPlanner {
         for (int32_t plane = 0; plane < p_.n_planes; ++plane) {
             size_t n = 0;
             for (const auto& of_tree : steps[plane]) n = std::max(n, of_tree.size());
+            n = (n + 1) / 2 * 2;
             group.n_steps[plane] = static_cast<int32_t>(n);
             for (size_t i = 0; i < n; ++i) {
                 const size_t at = p_.steps.size(), lanes = static_cast<size_t>(p_.set_lanes);

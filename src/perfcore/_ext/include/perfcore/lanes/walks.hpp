@@ -12,9 +12,7 @@ class WalkPlanner {
 
     // Empty, or why the forest cannot be walked; narrow nodes become wide ones where a distance does not fit.
     std::string build() {
-        int64_t most = 0;
-        for (int64_t t = 0; t < f_.n_trees; ++t) most = std::max<int64_t>(most, f_.leaf_start[t + 1] - f_.leaf_start[t]);
-        p_.numbers_aside = most > 256;
+        p_.numbers_aside = most_leaves(f_) > 256;
         p_.values = static_cast<const char*>(f_.value);
         if (p_.form == Form::narrow && !lay_out()) columns_.widen();
         for (p_.column_bits = 8; (int64_t{1} << p_.column_bits) < p_.n_columns();) ++p_.column_bits;
