@@ -22,10 +22,11 @@ class BitsliceKernel final : public Kernel {
     int64_t piece_rows() const override { return plan_->block_rows(); }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    // A block costs the same however few rows it holds.
+    // A block costs the same however few rows it holds; a tree's leaves are looked up and added, however few its
+    // instructions.
     double cost(int64_t rows) const override {
-        const double of_block = 512 * (static_cast<double>(plan_->ops.size()) * 0.002 + 1) *
-                                (isa_ == InstructionSet::avx512 ? 1 : 3);
+        const double of_trees = static_cast<double>(plan_->ops.size()) * 0.002 + static_cast<double>(plan_->trees.size()) * 0.17;
+        const double of_block = 512 * (of_trees + 1) * (isa_ == InstructionSet::avx512 ? 1 : 3);
         return of_block * static_cast<double>((rows + 511) / 512);
     }
 
