@@ -18,7 +18,7 @@ def extension(name: str, *sources: str) -> Extension:
     return Extension(
         f"perfcore._ext.{name}",
         [f"src/perfcore/_ext/{name}.pyx", *sources],
-        depends=[str(header) for header in Path("src/perfcore/_ext/include").rglob("*.hpp")],
+        depends=[str(header) for header in Path("src/perfcore/_ext").rglob("*.hpp")],
         include_dirs=["src/perfcore/_ext/include", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         extra_compile_args=FLAGS,

@@ -70,25 +70,28 @@ def test_large_trees_answer_as_the_plain_walk_does(isa, max_leaves, grown):
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
 
 
-def ladder(*leaf_counts):
+def ladder(*leaf_counts, dtype="float64", first_threshold=0.0, step=1.0):
     """Chains over one feature: right is the next node, and every node has a threshold of its own."""
     trees, first = [], 0
     for n_leaves in leaf_counts:
         node = np.arange(n_leaves - 1)
         right = np.append(node[1:], ~(n_leaves - 1)) if n_leaves > 1 else node
         flags = node % 2  # NAN_LEFT
-        trees.append(Tree(0 * node, first + node, ~node, right, flags, value=np.arange(n_leaves) / 7))
+        threshold = first_threshold + step * (first + node)
+        trees.append(Tree(0 * node, threshold, ~node, right, flags, value=np.arange(n_leaves) / 7))
         first += n_leaves - 1
-    return Forest.from_trees(trees, n_features=1, n_outputs=1, precision="float64", dtype="float64")
+    return Forest.from_trees(trees, n_features=1, n_outputs=1, precision="float64", dtype=dtype)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "leaf_counts",
-    [[1], [2], [3], [4], [5], [16], [17], [18], [32], [33], [64], [65], [256], [257], [258], [4096], [2049, 2048]],
+    [[1], [2], [3], [4], [5], [8], [9], [16], [17], [18], [32], [33], [64], [65], [128], [129], [256], [257], [258]]
+    + [[512], [513], [1025], [2048], [4096], [2049, 2048], [3, 40, 9]],
 )
-def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, leaf_counts):
-    forest = ladder(*leaf_counts)
+def test_every_leaf_and_threshold_counts_up_to_the_most_that_is_sliced(isa, dtype, leaf_counts):
+    forest = ladder(*leaf_counts, dtype=dtype)
     places = np.arange(-1.0, sum(leaf_counts) + 1)
     X = np.concatenate([places, np.nextafter(places, np.inf), np.nextafter(places, -np.inf), [np.nan]])[:, None]
     kernel = ForestKernel(forest, "bitslice", isa)
@@ -144,6 +147,18 @@ def test_rows_may_begin_and_end_anywhere_in_memory(isa):
             if dtype == np.float32:
                 expected = ForestKernel(forest, "walk").predict(table[:, shift:].copy())
             assert bits(ForestKernel(forest, "bitslice", isa).predict(table[:, shift:])) == bits(expected)
+
+
+@pytest.mark.parametrize("isa", instruction_sets())
+@pytest.mark.parametrize("first_threshold", [1.0, -1.0, 0.0, np.float64(np.finfo(np.float32).max)])
+@pytest.mark.parametrize("n_leaves", [2, 4, 8, 16, 31, 64, 200, 512, 1024])
+def test_doubles_between_floats_of_every_sign_and_size_are_told_apart(isa, first_threshold, n_leaves):
+    step = np.spacing(first_threshold) if first_threshold else 1e-50
+    forest = ladder(n_leaves, first_threshold=first_threshold, step=step)
+    places = first_threshold + step * np.arange(-3.0, n_leaves + 3)
+    X = np.concatenate([places, places.astype(np.float32), -places])[:, None]
+    kernel = ForestKernel(forest, "bitslice", isa)
+    assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
 
 
 @pytest.mark.parametrize("isa", instruction_sets())

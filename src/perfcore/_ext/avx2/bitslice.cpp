@@ -19,6 +19,7 @@
 #endif
 
 #include "perfcore/bitslice/block.hpp"
+#include "bin.hpp"
 
 namespace perfcore::bitslice::avx2 {
 namespace {
@@ -80,257 +81,6 @@ struct Plane {
         return either(both(mask, a), andnot(mask, b));
     }
 };
-
-enum class Input { floats, doubles_rounded, doubles };
-
-template <Input input>
-using Number = std::conditional_t<input == Input::floats, float, double>;
-
-// Eight cells of one feature. `cell` is what the float search compares; where the forest compares doubles, it is
-// rounded down, and `low`, `high` keep the doubles themselves.
-struct Cells {
-    __m256 cell;
-    __m256d low, high;
-};
-
-// -- tile: 64 rows of a table, a column at a time: column c at tile[64 * c], rows past the last repeating it --------
-//
-// Rows that lie together are transposed in registers. Two rows' pieces of 16 bytes share a register, so that only the
-// exchange within lanes is left to do.
-
-inline __m256d low_pairs(__m256 a, __m256 b) { return _mm256_castps_pd(_mm256_unpacklo_ps(a, b)); }
-inline __m256d high_pairs(__m256 a, __m256 b) { return _mm256_castps_pd(_mm256_unpackhi_ps(a, b)); }
-
-inline void transpose(const char* const row[8], float* to) {  // 4 columns of 8 rows
-    __m256 r[4];
-    for (int i = 0; i < 4; ++i)
-        r[i] = _mm256_loadu2_m128(reinterpret_cast<const float*>(row[4 + i]), reinterpret_cast<const float*>(row[i]));
-    const __m256d a = low_pairs(r[0], r[1]), b = low_pairs(r[2], r[3]);
-    const __m256d c = high_pairs(r[0], r[1]), d = high_pairs(r[2], r[3]);
-    _mm256_storeu_ps(to, _mm256_castpd_ps(_mm256_unpacklo_pd(a, b)));
-    _mm256_storeu_ps(to + 64, _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
-    _mm256_storeu_ps(to + 128, _mm256_castpd_ps(_mm256_unpacklo_pd(c, d)));
-    _mm256_storeu_ps(to + 192, _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)));
-}
-
-inline void transpose(const char* const row[8], double* to) {  // 2 columns of 8 rows
-    for (int half = 0; half < 2; ++half, row += 4, to += 4) {
-        const auto pair = [&](int i) {
-            return _mm256_loadu2_m128d(reinterpret_cast<const double*>(row[2 + i]),
-                                       reinterpret_cast<const double*>(row[i]));
-        };
-        const __m256d a = pair(0), b = pair(1);
-        _mm256_storeu_pd(to, _mm256_unpacklo_pd(a, b));
-        _mm256_storeu_pd(to + 64, _mm256_unpackhi_pd(a, b));
-    }
-}
-
-template <class Real>
-void fill_tile(const Plan& plan, const Table& x, int64_t row, int64_t n, Real* tile) {
-    constexpr int64_t SIZE = sizeof(Real), TOGETHER = 16 / SIZE;
-    const char* row_at[64];
-    for (int64_t i = 0; i < 64; ++i) row_at[i] = x.data + (row + (i < n ? i : n - 1)) * x.row_stride;
-    for (const int32_t first : plan.tile_groups) {
-        if (x.column_stride == SIZE && first + 4 <= plan.n_features) {
-            for (int64_t c = 0; c < 4; c += TOGETHER)
-                for (int group = 0; group < 64; group += 8) {
-                    const char* piece[8];
-                    for (int i = 0; i < 8; ++i) piece[i] = row_at[group + i] + (first + c) * SIZE;
-                    transpose(piece, tile + 64 * c + group);
-                }
-        } else {
-            for (int64_t c = 0; c < 4 && first + c < plan.n_features; ++c)
-                for (int i = 0; i < 64; ++i)
-                    std::memcpy(tile + 64 * c + i, row_at[i] + (first + c) * x.column_stride, sizeof(Real));
-        }
-        tile += 4 * 64;
-    }
-}
-
-// Two masks of four doubles as one of eight floats.
-inline __m256 narrow(__m256d low, __m256d high) {
-    const __m256 both = _mm256_shuffle_ps(_mm256_castpd_ps(low), _mm256_castpd_ps(high), 0x88);
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(both), 0xD8));
-}
-
-inline __m256d low_doubles(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
-inline __m256d high_doubles(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
-
-template <Input input>
-inline Cells load(const Number<input>* tile) {
-    Cells c;
-    if constexpr (input == Input::floats) {
-        c.cell = _mm256_loadu_ps(tile);
-        c.low = c.high = _mm256_setzero_pd();
-    } else {
-        c.low = _mm256_loadu_pd(tile);
-        c.high = _mm256_loadu_pd(tile + 4);
-        c.cell = _mm256_set_m128(_mm256_cvtpd_ps(c.high), _mm256_cvtpd_ps(c.low));
-        if constexpr (input == Input::doubles) {  // rounded to nearest: where that is above, the float before
-            const __m256 above = narrow(_mm256_cmp_pd(low_doubles(c.cell), c.low, _CMP_GT_OQ),
-                                        _mm256_cmp_pd(high_doubles(c.cell), c.high, _CMP_GT_OQ));
-            const __m256i bits = _mm256_castps_si256(c.cell);
-            const __m256i down = _mm256_or_si256(_mm256_srai_epi32(bits, 31), _mm256_set1_epi32(1));  // sign: -1 or 1
-            c.cell = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_and_si256(down, _mm256_castps_si256(above))));
-        }
-    }
-    return c;
-}
-
-inline __m256 equal_to(const Cells& c, double value, bool as_doubles) {
-    if (!as_doubles) return _mm256_cmp_ps(c.cell, _mm256_set1_ps(static_cast<float>(value)), _CMP_EQ_OQ);
-    const __m256d v = _mm256_set1_pd(value);
-    return narrow(_mm256_cmp_pd(c.low, v, _CMP_EQ_OQ), _mm256_cmp_pd(c.high, v, _CMP_EQ_OQ));
-}
-
-inline __m256 within(const Cells& c, double bound, bool as_doubles) {
-    if (!as_doubles)
-        return _mm256_cmp_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), c.cell), _mm256_set1_ps(floor_float(bound)),
-                             _CMP_LE_OQ);
-    const __m256d b = _mm256_set1_pd(bound), sign = _mm256_set1_pd(-0.0);
-    return narrow(_mm256_cmp_pd(_mm256_andnot_pd(sign, c.low), b, _CMP_LE_OQ),
-                  _mm256_cmp_pd(_mm256_andnot_pd(sign, c.high), b, _CMP_LE_OQ));
-}
-
-// -- search: the upper six levels by permutes of pivots in registers, deeper ones gathered --------------------------
-
-// Pivots of the upper six levels. A permute finds one of eight; among several eights, the outcomes of the first
-// comparisons choose, which lie ready as masks: `a ^ (mask & b)`, the b being kept as differences.
-struct Pivots {
-    __m256 to_8, to_16, to_32[2], to_64[4];
-    const float* heap;
-
-    explicit Pivots(const float* h, int levels) : heap(h) {
-        to_8 = _mm256_loadu_ps(h);
-        to_16 = _mm256_loadu_ps(h + 8);
-        if (levels > 4) {
-            to_32[0] = _mm256_loadu_ps(h + 16);
-            to_32[1] = _mm256_xor_ps(to_32[0], _mm256_loadu_ps(h + 24));
-        }
-        if (levels > 5) {
-            to_64[0] = _mm256_loadu_ps(h + 32);
-            to_64[1] = _mm256_xor_ps(to_64[0], _mm256_loadu_ps(h + 40));
-            to_64[2] = _mm256_xor_ps(to_64[0], _mm256_loadu_ps(h + 48));
-            to_64[3] = _mm256_xor_ps(_mm256_xor_ps(to_64[1], _mm256_loadu_ps(h + 48)), _mm256_loadu_ps(h + 56));
-        }
-    }
-};
-
-// "not <=": NaN goes right everywhere and so ends above every threshold.
-inline __m256 beyond(__m256 cell, __m256 pivot) { return _mm256_cmp_ps(cell, pivot, _CMP_NLE_UQ); }
-
-inline __m256i descend(__m256i at, __m256 right) {
-    return _mm256_sub_epi32(_mm256_add_epi32(at, at), _mm256_castps_si256(right));
-}
-
-inline __m256i search(const Pivots& p, __m256 cell, int levels) {
-    __m256i at = _mm256_set1_epi32(1);
-    const auto choose = [&](__m256 a, __m256 mask, __m256 b) { return _mm256_xor_ps(a, _mm256_and_ps(mask, b)); };
-    const auto pick = [&](__m256 eight) { return _mm256_permutevar8x32_ps(eight, at); };
-    const __m256 first = beyond(cell, _mm256_set1_ps(p.heap[1]));
-    __m256 second = first;
-    at = descend(at, first);
-    if (levels > 1) at = descend(at, second = beyond(cell, pick(p.to_8)));
-    if (levels > 2) at = descend(at, beyond(cell, pick(p.to_8)));
-    if (levels > 3) at = descend(at, beyond(cell, pick(p.to_16)));
-    if (levels > 4) at = descend(at, beyond(cell, choose(pick(p.to_32[0]), first, pick(p.to_32[1]))));
-    if (levels > 5)
-        at = descend(at, beyond(cell, choose(choose(pick(p.to_64[0]), second, pick(p.to_64[1])), first,
-                                             choose(pick(p.to_64[2]), second, pick(p.to_64[3])))));
-    for (int level = 6; level < levels; ++level) at = descend(at, beyond(cell, _mm256_i32gather_ps(p.heap, at, 4)));
-    return _mm256_sub_epi32(at, _mm256_set1_epi32(1 << levels));
-}
-
-// A double that a float cannot hold was rounded down: where it lies in the gap of thresholds that round to the same
-// float, the thresholds themselves decide.
-inline __m256i mend(const Plan& plan, const NumericFeature& f, const Cells& c, __m256i code) {
-    const __m256 inexact = narrow(_mm256_cmp_pd(c.low, low_doubles(c.cell), _CMP_GT_OQ),
-                                  _mm256_cmp_pd(c.high, high_doubles(c.cell), _CMP_GT_OQ));
-    if (_mm256_movemask_ps(inexact) == 0) return code;
-    // The sorted thresholds are padded to a power of two, so code (at most 2^levels - 1) is a place in them.
-    const __m256 next = _mm256_mask_i32gather_ps(_mm256_setzero_ps(), plan.floors.data() + f.sorted, code, inexact, 4);
-    unsigned doubtful = static_cast<unsigned>(
-        _mm256_movemask_ps(_mm256_and_ps(inexact, _mm256_cmp_ps(next, c.cell, _CMP_EQ_OQ))));
-    if (doubtful == 0) return code;
-    alignas(32) int32_t codes[8];
-    alignas(32) double cells[8];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(codes), code);
-    _mm256_store_pd(cells, c.low);
-    _mm256_store_pd(cells + 4, c.high);
-    const double* exact = plan.exact.data() + f.sorted;
-    for (; doubtful; doubtful &= doubtful - 1) {
-        const int i = __builtin_ctz(doubtful);
-        while (codes[i] < f.n_thresholds && exact[codes[i]] < cells[i]) ++codes[i];
-    }
-    return _mm256_load_si256(reinterpret_cast<const __m256i*>(codes));
-}
-
-// -- slices: from codes to planes ------------------------------------------------------------------------------------
-
-// Four vectors of 8 to one of 32 bytes; byte 16 l + 4 m + j is lane 4 l + j of vector m.
-inline __m256i pack(const __m256i v[4], int shift) {
-    const __m256i byte = _mm256_set1_epi32(255);
-    const auto part = [&](int i) { return _mm256_and_si256(_mm256_srli_epi32(v[i], shift), byte); };
-    return _mm256_packus_epi16(_mm256_packus_epi32(part(0), part(1)), _mm256_packus_epi32(part(2), part(3)));
-}
-
-constexpr int NAN_BIT = 16, ZERO_BIT = 17;  // above the code in its 32 bits
-
-inline __m256i mark(__m256 mask, int bit) {
-    return _mm256_and_si256(_mm256_castps_si256(mask), _mm256_set1_epi32(1 << bit));
-}
-
-// Bits [0, n) of 32 bytes into planes, four bytes of each.
-inline void slice_bytes(__m256i bytes, int n, char* word, int64_t plane_bytes) {
-    word += (n - 1) * plane_bytes;
-    bytes = _mm256_sll_epi16(bytes, _mm_cvtsi32_si128(8 - n));  // the highest bit wanted leads its byte
-    for (int bit = n - 1; bit >= 0; --bit, word -= plane_bytes) {
-        const int32_t bits = _mm256_movemask_epi8(bytes);
-        std::memcpy(word, &bits, 4);
-        bytes = _mm256_add_epi8(bytes, bytes);
-    }
-}
-
-// The planes of 32 codes of up to 16 bits.
-inline void slice_codes(const __m256i code[4], int bits, char* to, int64_t plane_bytes) {
-    slice_bytes(pack(code, 0), bits < 8 ? bits : 8, to, plane_bytes);
-    if (bits > 8) slice_bytes(pack(code, 8), bits - 8, to + 8 * plane_bytes, plane_bytes);
-}
-
-template <Input input>
-void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>* tile, char* word) {
-    const Pivots pivots(plan.heap32.data() + f.heap, f.levels);
-    const bool has_missing = input == Input::doubles ? plan.missing == plan.missing : plan.missing_is_float;
-    const bool marks = f.needs_nan || f.needs_zero;
-    for (int half = 0; half < 2; ++half, tile += 32, word += 4) {
-        __m256i code[4];
-        for (int m = 0; m < 4; ++m) {
-            Cells c = load<input>(tile + 8 * m);
-            if (has_missing)  // ones in every bit are a NaN
-                c.cell = _mm256_or_ps(c.cell, equal_to(c, plan.missing, input == Input::doubles));
-            code[m] = search(pivots, c.cell, f.levels);
-            if constexpr (input == Input::doubles) code[m] = mend(plan, f, c, code[m]);
-            if (marks) {
-                const __m256 nan = _mm256_cmp_ps(c.cell, c.cell, _CMP_UNORD_Q);
-                const __m256 zero = within(c, plan.zero_bound, input == Input::doubles);
-                code[m] = _mm256_or_si256(code[m], _mm256_or_si256(mark(nan, NAN_BIT), mark(zero, ZERO_BIT)));
-            }
-        }
-        char* to = word + f.code_plane * plan.plane_bytes;
-        slice_codes(code, f.levels, to, plan.plane_bytes);
-        if (marks) slice_bytes(pack(code, NAN_BIT), 2, to + f.levels * plan.plane_bytes, plan.plane_bytes);
-    }
-}
-
-template <Input input>
-void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
-    Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
-    for (int64_t first = 0; first < n; first += 64) {
-        fill_tile(plan, x, row + first, n - first, cells);
-        for (const NumericFeature& f : plan.numeric)
-            bin_feature<input>(plan, f, cells + 64 * f.tile_column, codes + first / 8);
-    }
-}
 
 // -- ids: 8 x 8 bits turned by exchanges between planes --------------------------------------------------------------
 
@@ -471,14 +221,19 @@ void add_doubles(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* 
     }
 }
 
-// Where the value of the i-th sum of 32 has its id, following the interleaving above.
+// The interleaving above leaves the values of a lane's ids in that lane, two doubles or four floats to a vector: where
+// the i-th sum of 32 has its id.
+template <class Real>
+constexpr int IN_LANE = 16 / sizeof(Real);
+
 template <class Real>
 constexpr int id_of(int i) {
-    if (sizeof(Real) == 4) return i / 4 % 2 * 16 + i / 8 * 4 + i % 4;
-    return i / 2 % 2 * 16 + i / 4 * 2 + i % 2;
+    constexpr int TOGETHER = IN_LANE<Real>;
+    return i / TOGETHER % 2 * 16 + i / (2 * TOGETHER) * TOGETHER + i % TOGETHER;
 }
 
-// Larger tables are loaded from one by one: quicker than gathers, which some processors have slow.
+// Larger tables are loaded from one value at a time: gathers took 0.93 of the time where they are fast, and are slow on
+// most processors that have no more than AVX2.
 inline __m128d add_one(__m128d sum, const double* value) { return _mm_add_sd(sum, _mm_load_sd(value)); }
 inline __m128 add_one(__m128 sum, const float* value) { return _mm_add_ss(sum, _mm_load_ss(value)); }
 inline __m128d load_one(const double* sum) { return _mm_load_sd(sum); }
@@ -488,18 +243,21 @@ inline void store_one(float* to, __m128 sum) { _mm_store_ss(to, sum); }
 
 template <bool WIDE, class Real>
 void add_loaded(const uint8_t* ids, int64_t n_trees, int64_t rows, const char* tables, int id_bits, Real* sums) {
+    constexpr int TOGETHER = IN_LANE<Real>;
     for (int64_t first = 0; first < rows; first += 8) {
+        Real* to = sums + first / 32 * 32 + first % 32 / 16 * TOGETHER + first % 16 * 2;
+        const auto place = [&](int i) { return to + i / TOGETHER * 2 * TOGETHER + i % TOGETHER; };
         decltype(load_one(sums)) sum[8];
-        for (int i = 0; i < 8; ++i) sum[i] = load_one(sums + first + i);
+        for (int i = 0; i < 8; ++i) sum[i] = load_one(place(i));
         const Real* table = reinterpret_cast<const Real*>(tables);
         for (int64_t t = 0; t < n_trees; ++t, table += int64_t{1} << id_bits) {
-            const uint8_t* id = ids + t * 2 * rows + first / 32 * 32;
-            for (int i = 0; i < 8; ++i) {
-                const int at = id_of<Real>(static_cast<int>(first % 32) + i);
-                sum[i] = add_one(sum[i], table + (WIDE ? id[at] | id[at + rows] << 8 : id[at]));
-            }
+            uint64_t low, high = 0;  // eight ids, taken from the lowest byte up
+            std::memcpy(&low, ids + t * 2 * rows + first, 8);
+            if (WIDE) std::memcpy(&high, ids + (t * 2 + 1) * rows + first, 8);
+            for (int i = 0; i < 8; ++i, low >>= 8, high >>= 8)
+                sum[i] = add_one(sum[i], table + (WIDE ? (low & 255) | (high & 255) << 8 : low & 255));
         }
-        for (int i = 0; i < 8; ++i) store_one(sums + first + i, sum[i]);
+        for (int i = 0; i < 8; ++i) store_one(place(i), sum[i]);
     }
 }
 
@@ -523,11 +281,11 @@ struct Isa {
 
     static void bin(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
         if (x.is_float) {
-            bin_all<Input::floats>(plan, x, row, n, codes, tile);
+            Binner<Input::floats>(plan).bin(x, row, n, codes, tile);
         } else if (plan.rounds_to_float) {
-            bin_all<Input::doubles_rounded>(plan, x, row, n, codes, tile);
+            Binner<Input::doubles_rounded>(plan).bin(x, row, n, codes, tile);
         } else {
-            bin_all<Input::doubles>(plan, x, row, n, codes, tile);
+            Binner<Input::doubles>(plan).bin(x, row, n, codes, tile);
         }
     }
 
