@@ -221,7 +221,7 @@ class InterleaveKernel final : public Kernel {
 
     double cost(int64_t rows) const override {
         const double leaves = static_cast<double>(f_.n_leaves) / static_cast<double>(f_.n_trees);
-        const double level = packed_.bytes() > (int64_t{8} << 20) ? 6.0 : 1.9;  // from beyond a second-level cache, or not
+        const double level = packed_.bytes() > (int64_t{8} << 20) ? 6.0 : 2.6;  // from beyond a second-level cache, or not
         return static_cast<double>(rows * f_.n_trees) * level * std::log2(leaves + 1);
     }
 

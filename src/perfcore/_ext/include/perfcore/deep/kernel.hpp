@@ -30,7 +30,7 @@ class DeepKernel final : public Kernel {
         const double far = plan_->bytes() > (int64_t{2} << 20) ? 1.25 : 1;
         const double n_trees = static_cast<double>(plan_->trees.size());
         const double n_features = static_cast<double>(plan_->features.size());
-        return 20 * n_trees + 40 * n_features +
+        return 60 * n_trees + 200 * n_features +
                static_cast<double>(rows) * (visit * far * plan_->lines_a_row + cell * n_features);
     }
 

@@ -36,7 +36,7 @@ class LanesKernel final : public Kernel {
         }
         const double missed = p.bytes() > (1 << 20) ? std::log2(static_cast<double>(p.bytes()) / (1 << 20)) : 0;
         const bool gathers = isa_ == InstructionSet::avx512 && p.form == lanes::Form::narrow;
-        const double step = (gathers ? 0.6 : 1.0) + 0.3 * missed;
+        const double step = (gathers ? 0.45 : 0.75) + 0.3 * missed;
         return static_cast<double>(rows) * (of_codes + trees * (2 + step * p.mean_steps));
     }
 
