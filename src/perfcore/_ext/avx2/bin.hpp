@@ -18,10 +18,9 @@ struct Cells {
     __m256d low, high;
 };
 
-// -- tile: 64 rows of a table, a column at a time: column c at tile[64 * c], rows past the last repeating it --------
+// -- tile ------------------------------------------------------------------------------------------------------------
 //
-// Rows that lie together are transposed in registers. Two rows' pieces of 16 bytes share a register, so that only the
-// exchange within lanes is left to do.
+// Two rows' pieces of 16 bytes share a register, so that only the exchange within lanes is left to do.
 
 inline __m256d low_pairs(__m256 a, __m256 b) { return _mm256_castps_pd(_mm256_unpacklo_ps(a, b)); }
 inline __m256d high_pairs(__m256 a, __m256 b) { return _mm256_castps_pd(_mm256_unpackhi_ps(a, b)); }
@@ -47,28 +46,6 @@ inline void transpose(const char* const row[8], double* to) {  // 2 columns of 8
         const __m256d a = pair(0), b = pair(1);
         _mm256_storeu_pd(to, _mm256_unpacklo_pd(a, b));
         _mm256_storeu_pd(to + 64, _mm256_unpackhi_pd(a, b));
-    }
-}
-
-template <class Real>
-void fill_tile(const Plan& plan, const Table& x, int64_t row, int64_t n, Real* tile) {
-    constexpr int64_t SIZE = sizeof(Real), TOGETHER = 16 / SIZE;
-    const char* row_at[64];
-    for (int64_t i = 0; i < 64; ++i) row_at[i] = x.data + (row + (i < n ? i : n - 1)) * x.row_stride;
-    for (const int32_t first : plan.tile_groups) {
-        if (x.column_stride == SIZE && first + 4 <= plan.n_features) {
-            for (int64_t c = 0; c < 4; c += TOGETHER)
-                for (int group = 0; group < 64; group += 8) {
-                    const char* piece[8];
-                    for (int i = 0; i < 8; ++i) piece[i] = row_at[group + i] + (first + c) * SIZE;
-                    transpose(piece, tile + 64 * c + group);
-                }
-        } else {
-            for (int64_t c = 0; c < 4 && first + c < plan.n_features; ++c)
-                for (int i = 0; i < 64; ++i)
-                    std::memcpy(tile + 64 * c + i, row_at[i] + (first + c) * x.column_stride, sizeof(Real));
-        }
-        tile += 4 * 64;
     }
 }
 
@@ -254,7 +231,8 @@ class Binner {
     void bin(const Table& x, int64_t row, int64_t n, char* codes, char* tile) const {
         Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
         for (int64_t first = 0; first < n; first += 64) {
-            fill_tile(plan_, x, row + first, n - first, cells);
+            fill_tile<8>(plan_, x, row + first, n - first, cells,
+                         [](const char* const* piece, auto* to) { transpose(piece, to); });
             for (const NumericFeature& f : plan_.numeric) bin(f, cells + 64 * f.tile_column, codes + first / 8);
         }
     }

@@ -19,6 +19,7 @@
 #endif
 
 #include "perfcore/bitslice/block.hpp"
+#include "perfcore/bitslice/tile.hpp"
 #include "bin.hpp"
 
 namespace perfcore::bitslice::avx2 {

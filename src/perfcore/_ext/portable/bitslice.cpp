@@ -13,6 +13,7 @@
 
 #include "perfcore/bitslice/bitslice.hpp"
 #include "perfcore/bitslice/block.hpp"
+#include "perfcore/bitslice/tile.hpp"
 
 namespace perfcore::bitslice::portable {
 namespace {
@@ -71,7 +72,7 @@ struct PlaneOf {
     }
 };
 
-// -- tile: 64 rows of a table, a column at a time: column c at tile[64 * c], rows past the last repeating it ----------
+// -- tile -------------------------------------------------------------------------------------------------------------
 
 #if defined(PERFCORE_SSE2)
 inline void transpose(const char* const row[4], float* to) {  // 4 columns of 4 rows
@@ -81,44 +82,24 @@ inline void transpose(const char* const row[4], float* to) {  // 4 columns of 4 
     for (int c = 0; c < 4; ++c) _mm_storeu_ps(to + 64 * c, r[c]);
 }
 
-inline void transpose(const char* const row[4], double* to) {
-    for (int c = 0; c < 4; c += 2)
-        for (int i = 0; i < 4; i += 2) {
-            const __m128d a = _mm_loadu_pd(reinterpret_cast<const double*>(row[i]) + c);
-            const __m128d b = _mm_loadu_pd(reinterpret_cast<const double*>(row[i + 1]) + c);
-            _mm_storeu_pd(to + 64 * c + i, _mm_unpacklo_pd(a, b));
-            _mm_storeu_pd(to + 64 * (c + 1) + i, _mm_unpackhi_pd(a, b));
-        }
+inline void transpose(const char* const row[4], double* to) {  // 2 columns of 4 rows
+    for (int i = 0; i < 4; i += 2) {
+        const __m128d a = _mm_loadu_pd(reinterpret_cast<const double*>(row[i]));
+        const __m128d b = _mm_loadu_pd(reinterpret_cast<const double*>(row[i + 1]));
+        _mm_storeu_pd(to + i, _mm_unpacklo_pd(a, b));
+        _mm_storeu_pd(to + 64 + i, _mm_unpackhi_pd(a, b));
+    }
 }
 #else
 template <class Real>
 inline void transpose(const char* const row[4], Real* to) {
-    Real cells[4][4];
+    constexpr int COLUMNS = 16 / sizeof(Real);
+    Real cells[4][COLUMNS];
     for (int i = 0; i < 4; ++i) std::memcpy(cells[i], row[i], sizeof cells[i]);
-    for (int c = 0; c < 4; ++c)
+    for (int c = 0; c < COLUMNS; ++c)
         for (int i = 0; i < 4; ++i) to[64 * c + i] = cells[i][c];
 }
 #endif
-
-template <class Real>
-void fill_tile(const Plan& plan, const Table& x, int64_t row, int64_t n, Real* tile) {
-    const char* row_at[64];
-    for (int64_t i = 0; i < 64; ++i) row_at[i] = x.data + (row + (i < n ? i : n - 1)) * x.row_stride;
-    for (const int32_t first : plan.tile_groups) {
-        if (x.column_stride == sizeof(Real) && first + 4 <= plan.n_features) {
-            for (int group = 0; group < 64; group += 4) {
-                const char* piece[4];
-                for (int i = 0; i < 4; ++i) piece[i] = row_at[group + i] + first * sizeof(Real);
-                transpose(piece, tile + group);
-            }
-        } else {
-            for (int64_t c = 0; c < 4 && first + c < plan.n_features; ++c)
-                for (int i = 0; i < 64; ++i)
-                    std::memcpy(tile + 64 * c + i, row_at[i] + (first + c) * x.column_stride, sizeof(Real));
-        }
-        tile += 4 * 64;
-    }
-}
 
 // -- codes: how many thresholds of a feature lie below a cell ---------------------------------------------------------
 
@@ -255,7 +236,8 @@ template <class Real>
 void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
     Real* cells = reinterpret_cast<Real*>(tile);
     for (int64_t first = 0; first < n; first += 64) {
-        fill_tile(plan, x, row + first, n - first, cells);
+        fill_tile<4>(plan, x, row + first, n - first, cells,
+                     [](const char* const* piece, auto* to) { transpose(piece, to); });
         for (const NumericFeature& f : plan.numeric)
             bin_feature(plan, f, cells + 64 * f.tile_column, codes + first / 8);
     }
