@@ -24,7 +24,7 @@ unexport PYTHONPATH
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(ROOM)/demo ## train, compile, prove and time models of three frameworks (DEMO_ARGS="--data FILE --target COLUMN")
+demo: $(ROOM)/demo ## train, compile, prove and time models of 3 frameworks (DEMO_ARGS="--data FILE --target COLUMN")
 	$(BIN)/python -m perfcore demo $(DEMO_ARGS)
 
 test: $(ROOM)/test ## build the wheel and test the wheel
@@ -33,7 +33,7 @@ test: $(ROOM)/test ## build the wheel and test the wheel
 field: $(ROOM)/test ## equality of bits on other people's models, in ../shared
 	$(PYTEST) tests/field -rs
 
-bench: $(ROOM)/test ## time perfcore against frameworks and rivals (BENCH_ARGS=--rivals installs them; --check: answers only)
+bench: $(ROOM)/test ## time perfcore against frameworks and rivals (BENCH_ARGS=--rivals installs them; --check: no times)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 grid: $(ROOM)/test ## look for a cell where a framework is faster (GRID_ARGS=--check: answers only)

@@ -146,7 +146,8 @@ std::vector<float> cells_of(Random& r, const Cell& cell) {
 }
 
 // What is counted. Its name is how callgrind finds it.
-extern "C" __attribute__((noinline)) void guarded(const Engine& engine, const Cell& cell, const float* cells, void* out) {
+extern "C" __attribute__((noinline)) void guarded(const Engine& engine, const Cell& cell, const float* cells,
+                                                  void* out) {
     for (int64_t call = 0; call < cell.calls; ++call) {
         const Table x{reinterpret_cast<const char*>(cells + call * cell.rows * cell.n_features), cell.n_features * 4, 4,
                       cell.rows, true};

@@ -193,7 +193,8 @@ int64_t some_rows(Random& r) {
 
 // Arguments: the first seed, and how many to go through.
 int main(int n_arguments, char** arguments) {
-    const int first = n_arguments > 1 ? std::atoi(arguments[1]) : 1, count = n_arguments > 2 ? std::atoi(arguments[2]) : 60;
+    const int first = n_arguments > 1 ? std::atoi(arguments[1]) : 1;
+    const int count = n_arguments > 2 ? std::atoi(arguments[2]) : 60;
     for (int seed = first; seed < first + count; ++seed) {
         Random r{std::mt19937(static_cast<unsigned>(seed))};
         const Shape shape(r);

@@ -65,12 +65,14 @@ struct Isa : Plain<Isa> {
             }
             for (int i = 0; i < TOGETHER; ++i) {
                 const __m256 nan = _mm256_cmp_ps(cell[i], cell[i], _CMP_UNORD_Q);
-                const __m256i code = _mm256_or_si256(_mm256_add_epi32(at[i], _mm256_set1_epi32(1)), _mm256_castps_si256(nan));
+                const __m256i above = _mm256_add_epi32(at[i], _mm256_set1_epi32(1));
+                const __m256i code = _mm256_or_si256(above, _mm256_castps_si256(nan));
                 const __m256i low = _mm256_and_si256(code, _mm256_set1_epi32(0xFFFF));
                 const __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
                 _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + first + i * LANES), packed);
                 const int64_t left = n - first - i * LANES;
-                if (left > 0) nans |= static_cast<unsigned>(_mm256_movemask_ps(nan)) & (left < 8 ? (1u << left) - 1 : 255u);
+                const unsigned found = static_cast<unsigned>(_mm256_movemask_ps(nan));
+                if (left > 0) nans |= found & (left < 8 ? (1u << left) - 1 : 255u);
             }
         }
         return nans != 0;

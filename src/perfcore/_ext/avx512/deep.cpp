@@ -50,7 +50,8 @@ struct Floats {
     }
 
     Keys step(Keys at, Cells x, int step) const {
-        const Keys half = _mm512_set1_epi32(1 << step), probe = _mm512_add_epi32(at, _mm512_set1_epi32((1 << step) - 1));
+        const Keys half = _mm512_set1_epi32(1 << step);
+        const Keys probe = _mm512_add_epi32(at, _mm512_set1_epi32((1 << step) - 1));
         const Cells threshold = _mm512_i32gather_ps(probe, thresholds.sorted.data() + finder.threshold, 4);
         return _mm512_mask_add_epi32(at, _mm512_cmp_ps_mask(threshold, x, _CMP_LT_OQ), at, half);
     }
@@ -86,7 +87,8 @@ struct Doubles {
     }
 
     Keys step(Keys at, Cells x, int step) const {
-        const Keys half = _mm512_set1_epi64(1 << step), probe = _mm512_add_epi64(at, _mm512_set1_epi64((1 << step) - 1));
+        const Keys half = _mm512_set1_epi64(1 << step);
+        const Keys probe = _mm512_add_epi64(at, _mm512_set1_epi64((1 << step) - 1));
         const Cells threshold = _mm512_i64gather_pd(probe, thresholds.sorted.data() + finder.threshold, 8);
         return _mm512_mask_add_epi64(at, _mm512_cmp_pd_mask(threshold, x, _CMP_LT_OQ), at, half);
     }
@@ -157,7 +159,8 @@ struct Isa : Plain<Isa> {
         return nans != 0;
     }
 
-    static void turn(const uint16_t* from, int64_t n_columns, int64_t block_rows, int64_t n, char* to, int64_t row_bytes) {
+    static void turn(const uint16_t* from, int64_t n_columns, int64_t block_rows, int64_t n, char* to,
+                     int64_t row_bytes) {
         for (int64_t group = 0; group < n_columns; group += COLUMN_GROUP)
             for (int64_t row = 0; row < n; row += 16) {
                 __m512i v[16];
@@ -219,7 +222,8 @@ struct Isa : Plain<Isa> {
     }
 
     // Rows that come to a line stay in `inside`, rows that come to a leaf go to `exits`.
-    static int64_t lead_on(const Line* lines, int64_t count, const uint32_t* answers, uint32_t* inside, uint32_t*& exits) {
+    static int64_t lead_on(const Line* lines, int64_t count, const uint32_t* answers, uint32_t* inside,
+                           uint32_t*& exits) {
         const __m512i one = _mm512_set1_epi32(1);
         int64_t next = 0;
         for (int64_t i = 0; i < count; i += 16) {

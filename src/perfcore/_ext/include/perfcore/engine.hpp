@@ -31,7 +31,7 @@ class Engine {
             if (wanted(KernelName::deep))
                 add(deep::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::deep)]));
             if (wanted(KernelName::lanes))
-                add(lanes::make(forest_, isa, forced, why_not_[static_cast<int>(KernelName::lanes)]));
+                add(lanes::make(forest_, isa, why_not_[static_cast<int>(KernelName::lanes)]));
             if (wanted(KernelName::interleave) || kernels_.empty())
                 add(std::make_unique<InterleaveKernel>(forest_, *packed_));
         }
@@ -59,9 +59,10 @@ class Engine {
     Status predict(const Table& x, void* out, int n_threads) const {
         const Kernel& kernel = kernel_for(x.n);
         const int64_t row_bytes = int64_t{forest_.n_outputs} * (forest_.sums_in_float ? 4 : 8);
-        return in_pieces(x.n, kernel.piece_rows(), n_threads, *scratch_, [&](int64_t begin, int64_t end, char* scratch) {
+        const auto piece = [&](int64_t begin, int64_t end, char* scratch) {
             kernel.predict(x, begin, end, scratch, static_cast<char*>(out) + begin * row_bytes);
-        });
+        };
+        return in_pieces(x.n, kernel.piece_rows(), n_threads, *scratch_, piece);
     }
 
     Status leaves(const Table& x, int32_t* out, int n_threads) const {

@@ -36,7 +36,9 @@ class Block {
 
     Plane* work() const { return reinterpret_cast<Plane*>(scratch_ + p_.work_at()); }
 
-    const char* code(int64_t plane, int v) const { return scratch_ + p_.codes_at() + plane * p_.plane_bytes + BYTES * v; }
+    const char* code(int64_t plane, int v) const {
+        return scratch_ + p_.codes_at() + plane * p_.plane_bytes + BYTES * v;
+    }
 
     // For every value i of the bits [from, from + bits): which rows are below it (less), which equal.
     void compare_all(int64_t code_plane, int from, int bits, int v, Plane* less, Plane* equal) const {

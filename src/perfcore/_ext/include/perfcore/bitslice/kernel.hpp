@@ -15,7 +15,6 @@ class BitsliceKernel final : public Kernel {
     BitsliceKernel(std::unique_ptr<const bitslice::Plan> plan, InstructionSet isa, bitslice::Predict predict)
         : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
 
-    const bitslice::Plan& plan() const { return *plan_; }
     KernelName name() const override { return KernelName::bitslice; }
     InstructionSet isa() const override { return isa_; }
     int64_t bytes() const override { return plan_->bytes(); }

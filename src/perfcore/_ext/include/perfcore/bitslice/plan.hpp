@@ -18,13 +18,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <numeric>
 #include <vector>
 
+#include "../floats.hpp"
 #include "../forest.hpp"
 
 namespace perfcore::bitslice {
@@ -144,11 +141,5 @@ struct Plan {
                                     rank_of_code.size() * 2);
     }
 };
-
-// The largest float not above t: for a float x, x <= t exactly where x <= floor_float(t).
-inline float floor_float(double t) {
-    const float f = static_cast<float>(t);
-    return static_cast<double>(f) > t ? std::nextafterf(f, -std::numeric_limits<float>::infinity()) : f;
-}
 
 }  // namespace perfcore::bitslice

@@ -99,7 +99,8 @@ class Planner {
             for (size_t i = begin; i < end; ++i) {
                 if (i == begin || key(asked[i]) != key(asked[i - 1])) {
                     const bool never = std::isnan(asked[i].threshold);
-                    const auto rank = std::lower_bound(sorted.begin(), sorted.end(), asked[i].threshold) - sorted.begin();
+                    const auto place = std::lower_bound(sorted.begin(), sorted.end(), asked[i].threshold);
+                    const auto rank = place - sorted.begin();
                     Question q{};
                     q.never = never;
                     q.high = static_cast<uint16_t>(never ? 0 : rank >> 4);
@@ -234,7 +235,8 @@ class Planner {
                 for (int32_t r = first; r < std::min(first + (1 << c.digit), n_ranks); ++r)
                     if (told[r] == wanted) subset = static_cast<uint16_t>(subset | 1 << (r - first));
                 // A loop of always the same length is foretold: few pieces are listed even where they are empty.
-                if (subset || n_ranks <= 8 << c.digit) pieces.push_back({static_cast<uint16_t>(first >> c.digit), subset});
+                if (subset || n_ranks <= 8 << c.digit)
+                    pieces.push_back({static_cast<uint16_t>(first >> c.digit), subset});
             }
             return pieces;
         };

@@ -41,13 +41,15 @@ class Block {
     void run(const Thresholds<Cell>& thresholds, const Table& x, int64_t row, int64_t n, Real* out) {
         const bool has_twin = code(thresholds, x, row, n) && p_.mixes_nan;
         if (has_twin) make_twin(n);
-        for (int64_t i = 0; i < n; ++i) std::memcpy(out + i * p_.n_outputs, p_.base.data(), p_.n_outputs * sizeof(Real));
+        for (int64_t i = 0; i < n; ++i)
+            std::memcpy(out + i * p_.n_outputs, p_.base.data(), p_.n_outputs * sizeof(Real));
         uint32_t exits[CHUNK_ROWS + Isa::SLACK];
         for (size_t tree = 0; tree < p_.trees.size(); ++tree)
             for (int64_t first = 0; first < n; first += CHUNK_ROWS) {
                 const int64_t count = n - first < CHUNK_ROWS ? n - first : CHUNK_ROWS;
+                const char* codes = scratch_ + first * p_.row_bytes;
                 Isa::walk(p_, p_.lines.data() + p_.trees[tree].line,
-                          Chunk{scratch_ + first * p_.row_bytes, p_.row_bytes, has_twin ? p_.twin_at() : 0, count}, exits);
+                          Chunk{codes, p_.row_bytes, has_twin ? p_.twin_at() : 0, count}, exits);
                 if (p_.far_leaf.empty()) {
                     add(p_.near_leaf.data(), tree, exits, count, out + first * p_.n_outputs);
                 } else {
@@ -69,7 +71,8 @@ class Block {
             uint16_t* codes = column(feature.column_begin);
             const bool found_nan = Isa::find(thresholds, thresholds.of_feature[i], cells, n, codes);
             has_nan |= found_nan;
-            if (feature.column_end - feature.column_begin == 2) std::memcpy(column(feature.column_begin + 1), codes, n * 2);
+            if (feature.column_end - feature.column_begin == 2)
+                std::memcpy(column(feature.column_begin + 1), codes, n * 2);
             for (int32_t c = feature.column_begin; c < feature.column_end; ++c) {
                 if (p_.columns[c].zero_missing) has_nan |= drop_zeros(cells, n, column(c));
                 if (has_nan && !p_.columns[c].nan_right) nan_to_left(column(c), n, column(c));
@@ -167,7 +170,7 @@ struct Plain {
     template <class Cell>
     static bool find(const Thresholds<Cell>& thresholds, const Finder<Cell>& finder, const Cell* cells, int64_t n,
                      uint16_t* codes) {
-        using Bits = std::make_unsigned_t<typename Finder<Cell>::Key>;
+        using Bits = std::make_unsigned_t<Key<Cell>>;
         const uint16_t* start = thresholds.start.data() + finder.start;
         const Cell* sorted = thresholds.sorted.data() + finder.threshold;
         constexpr int64_t TOGETHER = 16;  // searches that wait for memory together
@@ -178,7 +181,8 @@ struct Plain {
             uint32_t at[TOGETHER];
             for (int64_t i = 0; i < count; ++i) {
                 const auto key = std::min(std::max(key_of(cell[i]), finder.least), finder.most);
-                at[i] = start[static_cast<Bits>(static_cast<Bits>(key) - static_cast<Bits>(finder.least)) >> finder.shift];
+                const Bits above = static_cast<Bits>(static_cast<Bits>(key) - static_cast<Bits>(finder.least));
+                at[i] = start[above >> finder.shift];
             }
             for (int step = finder.steps; step-- > 0;)
                 for (int64_t i = 0; i < count; ++i)
@@ -192,7 +196,8 @@ struct Plain {
         return has_nan;
     }
 
-    static void turn(const uint16_t* from, int64_t n_columns, int64_t block_rows, int64_t n, char* to, int64_t row_bytes) {
+    static void turn(const uint16_t* from, int64_t n_columns, int64_t block_rows, int64_t n, char* to,
+                     int64_t row_bytes) {
         for (int64_t c = 0; c < n_columns; ++c)
             for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * row_bytes + 2 * c, from + c * block_rows + i, 2);
     }

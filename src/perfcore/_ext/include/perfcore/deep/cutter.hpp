@@ -80,7 +80,8 @@ class Cutter {
 // The distinct leaf values of one tree, by their bytes.
 class ValueSet {
   public:
-    explicit ValueSet(const ForestView& forest) : f_(forest), row_bytes_(forest.leaf_width * (forest.sums_in_float ? 4 : 8)) {}
+    explicit ValueSet(const ForestView& forest)
+        : f_(forest), row_bytes_(forest.leaf_width * (forest.sums_in_float ? 4 : 8)) {}
 
     int64_t row_bytes() const { return row_bytes_; }
     size_t distinct() const { return leaf_of_.size(); }

@@ -15,7 +15,6 @@ class DeepKernel final : public Kernel {
     DeepKernel(std::unique_ptr<const deep::Plan> plan, InstructionSet isa, deep::Predict predict)
         : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
 
-    const deep::Plan& plan() const { return *plan_; }
     KernelName name() const override { return KernelName::deep; }
     InstructionSet isa() const override { return isa_; }
     int64_t bytes() const override { return plan_->bytes(); }

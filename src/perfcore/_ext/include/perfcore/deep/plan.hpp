@@ -26,13 +26,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <type_traits>
 #include <vector>
 
+#include "../floats.hpp"
 #include "../forest.hpp"
 
 namespace perfcore::deep {
@@ -62,8 +59,7 @@ enum class Naming {
 // 2^steps of the sorted thresholds, which is searched by halving.
 template <class Real>
 struct Finder {
-    using Key = std::conditional_t<sizeof(Real) == 4, int32_t, int64_t>;
-    Key least, most;      // keys of the first and the last threshold
+    Key<Real> least, most;  // keys of the first and the last threshold
     int32_t shift, steps;
     int64_t start;        // into Thresholds::start, by bucket
     int64_t threshold;    // into Thresholds::sorted, 2^steps of infinity behind the last
@@ -77,15 +73,6 @@ struct Thresholds {
 
     int64_t bytes() const { return static_cast<int64_t>(start.size() * 2 + sorted.size() * sizeof(Real)); }
 };
-
-template <class Real>
-inline typename Finder<Real>::Key key_of(Real x) {
-    using Key = typename Finder<Real>::Key;
-    x += Real{0};  // -0.0 is 0.0
-    Key bits;
-    std::memcpy(&bits, &x, sizeof x);
-    return bits ^ ((bits >> (8 * sizeof(Key) - 1)) & std::numeric_limits<Key>::max());
-}
 
 struct Column {
     bool zero_missing, nan_left, nan_right;  // whether any of its nodes sends NaN left, right
@@ -130,11 +117,5 @@ struct Plan {
                floats.bytes() + doubles.bytes();
     }
 };
-
-// The largest float not above t: for a float x, x <= t exactly where x <= floor_float(t).
-inline float floor_float(double t) {
-    const float f = static_cast<float>(t);
-    return static_cast<double>(f) > t ? std::nextafterf(f, -std::numeric_limits<float>::infinity()) : f;
-}
 
 }  // namespace perfcore::deep

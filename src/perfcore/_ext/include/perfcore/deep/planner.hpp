@@ -51,7 +51,8 @@ class Planner {
         for (int32_t feature = 0; feature < f_.n_features; ++feature) {
             auto& nodes = asked[feature];
             if (nodes.empty()) continue;
-            const auto never = std::partition(nodes.begin(), nodes.end(), [](const auto& n) { return n.first == n.first; });
+            const auto never =
+                std::partition(nodes.begin(), nodes.end(), [](const auto& n) { return n.first == n.first; });
             for (auto node = never; node != nodes.end(); ++node) last_[node->second] = 0;  // all numbers go right
             std::sort(nodes.begin(), never);
             sorted.clear();
@@ -72,7 +73,7 @@ class Planner {
 
     template <class Real>
     static void add_finder(Thresholds<Real>& thresholds, const std::vector<double>& sorted) {
-        using Bits = std::make_unsigned_t<typename Finder<Real>::Key>;
+        using Bits = std::make_unsigned_t<Key<Real>>;
         Finder<Real> finder{};
         finder.start = static_cast<int64_t>(thresholds.start.size());
         finder.threshold = static_cast<int64_t>(thresholds.sorted.size());
@@ -83,7 +84,7 @@ class Planner {
             finder.least = key_of(own.front());
             finder.most = key_of(own.back());
         }
-        const auto above = [&](typename Finder<Real>::Key key) {
+        const auto above = [&](Key<Real> key) {
             return static_cast<Bits>(static_cast<Bits>(key) - static_cast<Bits>(finder.least));
         };
         while ((above(finder.most) >> finder.shift) >= 4 * own.size() + 4) ++finder.shift;
@@ -127,7 +128,9 @@ class Planner {
         p.n_columns = static_cast<int64_t>(p.columns.size());
         if (p.n_columns > 32767) return "more than 32,767 columns";
         p.naming = bytes_ && p.n_columns <= 64 ? Naming::bytes : p.n_columns <= 256 ? Naming::narrow : Naming::wide;
-        p.twin_column = p.naming == Naming::narrow ? 256 : p.naming == Naming::wide ? 32768 : p.n_columns <= 32 ? 32 : 64;
+        if (p.naming == Naming::bytes) p.twin_column = p.n_columns <= 32 ? 32 : 64;
+        if (p.naming == Naming::narrow) p.twin_column = 256;
+        if (p.naming == Naming::wide) p.twin_column = 32768;
         p.mixes_nan = false;
         for (const Column& column : p.columns) p.mixes_nan |= column.nan_left && column.nan_right;
         p.row_bytes = std::max<int64_t>(64, (p.n_columns + COLUMN_GROUP - 1) / COLUMN_GROUP * 64);

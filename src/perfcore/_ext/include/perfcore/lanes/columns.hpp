@@ -142,7 +142,7 @@ class ColumnPlanner {
                 if (counts(asked_[i])) {
                     const Asked& a = asked_[i];
                     const int32_t rank = a.rank - low;
-                    const int32_t cell = std::isnan(a.threshold) ? least : ordered(floor_float(a.threshold));
+                    const int32_t cell = std::isnan(a.threshold) ? least : key_of(floor_float(a.threshold));
                     question_[a.node] = {number + (!one && !a.nan_left), bytes ? rank : cell, rank};
                 }
         }

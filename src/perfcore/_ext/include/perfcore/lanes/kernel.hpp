@@ -16,7 +16,6 @@ class LanesKernel final : public Kernel {
     LanesKernel(std::unique_ptr<const lanes::Plan> plan, InstructionSet isa, lanes::Predict predict)
         : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
 
-    const lanes::Plan& plan() const { return *plan_; }
     KernelName name() const override { return KernelName::lanes; }
     InstructionSet isa() const override { return isa_; }
     int64_t bytes() const override { return plan_->bytes(); }
@@ -53,7 +52,7 @@ class LanesKernel final : public Kernel {
 namespace lanes {
 
 // None where the forest cannot be taken; `why` says what is in the way.
-inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionSet isa, bool, std::string& why) {
+inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionSet isa, std::string& why) {
     auto plan = std::make_unique<Plan>();
     Predict predict;
     if (isa == InstructionSet::avx512) {

@@ -28,14 +28,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <new>
-#include <string>
 #include <vector>
 
+#include "../floats.hpp"
 #include "../forest.hpp"
 
 namespace perfcore::lanes {
@@ -162,20 +159,6 @@ inline int64_t most_leaves(const ForestView& f) {
     int64_t most = 1;
     for (int64_t t = 0; t < f.n_trees; ++t) most = std::max<int64_t>(most, f.leaf_start[t + 1] - f.leaf_start[t]);
     return most;
-}
-
-// The largest float not above t: for a float x, x <= t exactly where x <= floor_float(t).
-inline float floor_float(double t) {
-    const float f = static_cast<float>(t);
-    return static_cast<double>(f) > t ? std::nextafterf(f, -std::numeric_limits<float>::infinity()) : f;
-}
-
-// A whole number that is as large among those of other floats as the float is; never the least or the greatest.
-inline int32_t ordered(float f) {
-    int32_t bits;
-    f += 0.0f;  // one zero
-    std::memcpy(&bits, &f, 4);
-    return bits ^ ((bits >> 31) & 0x7fffffff);
 }
 
 }  // namespace perfcore::lanes

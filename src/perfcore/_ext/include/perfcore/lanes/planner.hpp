@@ -1,6 +1,8 @@
 // From a forest to its plan.
 #pragma once
 
+#include <string>
+
 #include "sets.hpp"
 #include "walks.hpp"
 

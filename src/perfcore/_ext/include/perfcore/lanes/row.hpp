@@ -33,7 +33,7 @@ inline bool search_row(const Plan& p, const char* row, int64_t column_stride, co
         bench.missing[i] = missing;
         bench.cells[i] = static_cast<double>(x);
         const Number number = x == x ? x : Number{0};
-        bench.ranks[i] = raw ? ordered(static_cast<float>(number)) : rank_of<Isa>(s, thresholds, number);
+        bench.ranks[i] = raw ? key_of(static_cast<float>(number)) : rank_of<Isa>(s, thresholds, number);
     }
     return any_missing;
 }

@@ -1,6 +1,8 @@
 // Trees as nodes to walk: packed in clusters that fill a cache line, so that a way down touches few.
 #pragma once
 
+#include <string>
+
 #include "columns.hpp"
 
 namespace perfcore::lanes {
@@ -21,14 +23,10 @@ class WalkPlanner {
     }
 
   private:
-    struct Place {
-        int32_t child;  // a node, or ~leaf
-        uint32_t at;
-    };
+    static constexpr uint32_t CLUSTER = 16;  // words
 
     bool lay_out() {
         line_ = p_.form == Form::wide ? 8 : 16;
-        cluster_ = 16;
         p_.narrow.clear();
         p_.wide.clear();
         p_.wide_ranks.clear();
@@ -107,7 +105,7 @@ class WalkPlanner {
         for (size_t i = 0; i < members.size(); ++i) {
             const int32_t node = members[i];
             if (node < 0) continue;
-            if (words + words_below(node) <= cluster_) {
+            if (words + words_below(node) <= CLUSTER) {
                 words += words_below(node);
                 split.push_back(node);
                 members.push_back(f_.left[node]);
@@ -180,7 +178,7 @@ class WalkPlanner {
     const std::vector<Question>& questions_;
     Plan& p_;
     bool fits_ = true;
-    uint32_t line_ = 16, cluster_ = 16, n_words_ = 0;
+    uint32_t line_ = 16, n_words_ = 0;  // line_: words of a cache line
     int32_t first_leaf_ = 0;
 };
 
