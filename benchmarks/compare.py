@@ -18,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__.partition("\n")[0])
     parser.add_argument("base", help="a git revision, a wheel, or a folder with perfcore in it")
     parser.add_argument("head", nargs="?", default="HEAD", help="the same (default: %(default)s)")
-    parser.add_argument("--cells", nargs="+", default=USUAL, metavar="NAME", help="of the grid, or scenarios")
+    parser.add_argument(
+        "--cells", nargs="+", default=USUAL, metavar="PATTERN",
+        help="cells of the grid, or scenarios, as 'rf-*-r1' or lgb31 (default: eight cells of the grid)",
+    )  # fmt: skip
     parser.add_argument("--isa", help="instruction set of both (default: the best here)")
     parser.add_argument("--pairs", type=int, default=12, help="pairs of processes (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
     asked = parser.parse_args(arguments)
-    unknown = sorted({*asked.cells} - {*CELLS, *SCENARIOS})
+    known = [*CELLS, *SCENARIOS]
+    unknown = [pattern for pattern in asked.cells if not any(fnmatch(name, pattern) for name in known)]
     if unknown:
-        parser.error(f"unknown: {', '.join(unknown)}")
+        parser.error(f"no cell of the grid and no scenario is named {' or '.join(unknown)}")
+    names = [name for name in known if any(fnmatch(name, pattern) for pattern in asked.cells)]
     sides = [side(name, installed(what), asked.isa) for name, what in (("base", asked.base), ("head", asked.head))]
-    results = {name: judge(lambda name=name: pairs(name, sides, asked.pairs), name) for name in asked.cells}
+    results = {name: judge(lambda name=name: pairs(name, sides, asked.pairs), name) for name in names}
     if asked.json:
         Path(asked.json).write_text(json.dumps(results, indent=1), encoding="utf-8")
     slower = [name for name, result in results.items() if result["slower"]]
@@ -74,9 +80,10 @@ def installed(what: str) -> Path:
     if what.endswith(".whl"):
         digest = hashlib.blake2b(Path(what).read_bytes(), digest_size=8).hexdigest()
         return _installed_once(digest, lambda aside: Path(what))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--verify", f"{what}^{{commit}}"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    found = subprocess.run(["git", "rev-parse", "--verify", f"{what}^{{commit}}"], capture_output=True, text=True)
+    if found.returncode:
+        raise SystemExit(f"{what} is no folder, no .whl file and no git revision: {found.stderr.strip()}")
+    commit = found.stdout.strip()
     return _installed_once(commit, lambda aside: _wheel(commit, aside))
 
 
