@@ -62,6 +62,13 @@ def modules(source):
         yield path, package, parts[1]
 
 
+def test_the_tree_of_rooms_names_each(repository, source, allowed):
+    text = (repository / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"^  (\w+)(?:\.py|/)", text, re.MULTILINE)
+    assert sorted(named) == sorted({*allowed, "__init__", "__main__"})
+    assert {room for _, _, room in modules(source)} == {*named}
+
+
 def test_nothing_imports_upwards(source, allowed):
     wrong = []
     for path, package, room in modules(source):
