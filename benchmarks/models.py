@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .generator import scales
 from .scenarios import Recipe
 
 ROOM = Path(".work/benchmarks")
@@ -54,7 +55,7 @@ def table(recipe: Recipe, n_rows: int, seed: int, dtype: str = "float32") -> np.
     """C order: standard normal, each column on a scale of its own; codes of categories; NaN where cells are missing."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_rows, recipe.n_features), dtype=np.float32)
-    X *= _scales(recipe)
+    X *= scales(recipe.n_features)
     for column, n_categories in enumerate(_cardinalities(recipe)):
         # Squared, so that some categories are rare.
         X[:, column] = np.floor(rng.random(n_rows) ** 2 * n_categories)
@@ -67,7 +68,7 @@ def table(recipe: Recipe, n_rows: int, seed: int, dtype: str = "float32") -> np.
 
 def target(recipe: Recipe, X: np.ndarray) -> np.ndarray:
     """Sums, products and steps of the columns, with noise, so that trees keep finding splits; in classes if asked."""
-    Z = np.nan_to_num(X / _scales(recipe), nan=0.7)
+    Z = np.nan_to_num(X / scales(recipe.n_features), nan=0.7)
     for column, n_categories in enumerate(_cardinalities(recipe)):
         effects = np.random.default_rng(column).standard_normal(n_categories)
         codes = np.nan_to_num(X[:, column], nan=0).astype(int)
@@ -91,10 +92,6 @@ def _train(recipe: Recipe, folder: Path) -> None:
     {"lightgbm": _lightgbm, "xgboost": _xgboost, "sklearn": _sklearn, "catboost": _catboost}[recipe.framework](
         recipe, X, y, path
     )
-
-
-def _scales(recipe: Recipe) -> np.ndarray:
-    return np.exp(np.linspace(-3, 3, recipe.n_features, dtype=np.float32))
 
 
 def _cardinalities(recipe: Recipe) -> list[int]:

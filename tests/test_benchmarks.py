@@ -272,7 +272,7 @@ def test_scenarios_of_a_framework_that_is_absent_are_left_out(benchmarks, monkey
     assert "cat6 is left out: catboost is not installed" in capsys.readouterr().out
 
 
-def test_runs_of_one_machine_are_put_together(benchmarks, document, tmp_path):
+def test_runs_of_one_machine_are_put_together(benchmarks, document):
     from benchmarks import results
 
     again = make_document({"source": 900.0, "perfcore": 30.0}, names=["lgb31", "lgb31-new"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..models import FILES
 from . import Ready
 
 
@@ -15,8 +16,7 @@ def prepare(folder: Path, framework: str, threads: int) -> Ready:
 
         fast = perfcore.compile(joblib.load(folder / "model.joblib"), n_threads=threads)
     else:
-        name = {"lightgbm": "model.txt", "xgboost": "model.ubj", "catboost": "model.cbm"}[framework]
-        fast = perfcore.compile(folder / name, n_threads=threads)
+        fast = perfcore.compile(folder / FILES[framework], n_threads=threads)
     classifies = framework == "sklearn" and hasattr(fast, "predict_proba")
     many, one = (fast.predict_proba, fast.predict_proba_one) if classifies else (fast.predict, fast.predict_one)
     return Ready(f"perfcore {perfcore.__version__}", _kernel(fast), many, one)

@@ -40,9 +40,7 @@ def ranges(made: ForestKernel) -> list[tuple[int, int | None, str]]:
                 else:
                     high = middle
             firsts.append(high)
-            size = high
-        else:
-            size = high
+        size = high
     lasts = [first - 1 for first in firsts[1:]]
     return [(first, last, made.kernel_for(first)) for first, last in zip(firsts, [*lasts, None], strict=True)]
 

@@ -49,8 +49,9 @@ def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, 
 
 def _booleans(record: dict[str, Any], name: str, place: str, n: int) -> np.ndarray:
     numbers = integers(record, name, place, n)
-    if not ((numbers == 0) | (numbers == 1)).all():
-        raise ModelFormatError(f"{place}.{name}: allowed: 0 and 1")
+    others = numbers[(numbers != 0) & (numbers != 1)]
+    if len(others):
+        raise ModelFormatError(f"{place}.{name}: allowed are 0 and 1, got {others[0]}")
     return numbers == 1
 
 
