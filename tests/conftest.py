@@ -1,9 +1,13 @@
 """What all tests share: hypothesis's profiles and the way to the field models."""
 
 import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+import perfcore
 
 try:
     import hypothesis
@@ -29,3 +33,19 @@ def shared(repository: Path) -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is not there: models of other projects, kept beside the repository")
     return folder
+
+
+@pytest.fixture(scope="module")
+def benchmarks_in(repository: Path) -> Iterator[Callable[[Path], None]]:
+    """Called with a folder to work in: lets a module's tests import the package ``benchmarks``, until they are done."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        def enter(folder: Path) -> None:
+            patch.syspath_prepend(str(repository))
+            # For the workers, which start in that folder: the benchmarks, and perfcore from wherever it is here.
+            patch.setenv("PYTHONPATH", os.pathsep.join([str(repository), str(Path(perfcore.__file__).parents[1])]))
+            patch.chdir(folder)
+
+        yield enter
+        for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
+            del sys.modules[name]

@@ -6,33 +6,24 @@ import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-import perfcore
 
 for framework in ("lightgbm", "sklearn", "joblib"):
     pytest.importorskip(framework)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def benchmarks(repository, tmp_path_factory):
+def benchmarks(benchmarks_in, tmp_path_factory):
     """The package, and a working folder that its cache may lie in."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository))
-        # For the workers, which start in that folder: the benchmarks, and perfcore from wherever it is here.
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(repository), str(Path(perfcore.__file__).parents[1])]))
-        patch.chdir(tmp_path_factory.mktemp("benchmarks"))
-        import benchmarks.__main__
-        import benchmarks.models
-        import benchmarks.runner
-        import benchmarks.sides
+    benchmarks_in(tmp_path_factory.mktemp("benchmarks"))
+    import benchmarks.__main__
+    import benchmarks.models
+    import benchmarks.runner
+    import benchmarks.sides
 
-        yield benchmarks
-        for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
-            del sys.modules[name]
+    return benchmarks
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,6 @@
 """The grid: generated forests are what they are said to be, every framework opens them, and a loss is never missed."""
 
 import dataclasses
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,21 +14,16 @@ for framework in ("lightgbm", "xgboost", "sklearn", "joblib"):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def benchmarks(repository, tmp_path_factory):
+def benchmarks(benchmarks_in, tmp_path_factory):
     """The package, and a working folder that its cache may lie in."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository))
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(repository), str(Path(perfcore.__file__).parents[1])]))
-        patch.chdir(tmp_path_factory.mktemp("grid"))
-        import benchmarks.cells
-        import benchmarks.generator
-        import benchmarks.grid
-        import benchmarks.interval
-        import benchmarks.kernels
+    benchmarks_in(tmp_path_factory.mktemp("grid"))
+    import benchmarks.cells
+    import benchmarks.generator
+    import benchmarks.grid
+    import benchmarks.interval
+    import benchmarks.kernels
 
-        yield benchmarks
-        for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
-            del sys.modules[name]
+    return benchmarks
 
 
 def leaf_depths(tree):

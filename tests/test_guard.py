@@ -14,19 +14,15 @@ from perfcore._ext.forest import ISAS, KERNELS
 
 
 @pytest.fixture(scope="module", autouse=True)
-def benchmarks(repository):
+def benchmarks(benchmarks_in, repository):
     """The package, in the repository's own folder: what is guarded are its sources."""
     pytest.importorskip("lightgbm")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository))
-        patch.chdir(repository)
-        import benchmarks.compare
-        import benchmarks.guard.__main__
-        import benchmarks.guard.counting
+    benchmarks_in(repository)
+    import benchmarks.compare
+    import benchmarks.guard.__main__
+    import benchmarks.guard.counting
 
-        yield benchmarks
-        for name in [name for name in sys.modules if name.partition(".")[0] == "benchmarks"]:
-            del sys.modules[name]
+    return benchmarks
 
 
 @pytest.fixture
