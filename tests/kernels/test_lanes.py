@@ -94,6 +94,18 @@ def test_any_number_of_thresholds_a_feature_is_told_apart(isa, n_thresholds, tre
     assert same(forest, isa, X[:, None]) and same(forest, isa, X[:, None].astype(np.float32))
 
 
+@pytest.mark.long
+def test_more_thresholds_than_six_levels_of_sixteen_hold(isa):
+    left, right, threshold = balanced(2**16)
+    trees = [
+        Tree(0 * left, threshold + tree * 2**16, left, right, 0 * left, value=np.arange(2**16) / 7)
+        for tree in range(2**8 + 1)
+    ]
+    forest = Forest.from_trees(trees, n_features=1, n_outputs=1, precision="float64", dtype="float64")
+    places = np.random.default_rng(0).integers(-1, 2**24 + 2**16, 50)
+    assert same(forest, isa, np.append(places, [0, 2**24, 2**24 + 2**16 - 1]).astype(float)[:, None])
+
+
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_doubles_in_the_gap_between_floats_are_compared_as_the_forest_compares(isa, precision):
     around = np.float64(np.float32(0.1))

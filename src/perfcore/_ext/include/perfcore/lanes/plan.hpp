@@ -37,7 +37,7 @@
 
 namespace perfcore::lanes {
 
-constexpr int MAX_LEVELS = 6;         // of sixteen thresholds each
+constexpr int MAX_LEVELS = 8;         // of sixteen thresholds each: as many as a forest may have nodes
 constexpr int BYTE_COLUMNS = 256;     // that a narrow node's column field tells apart
 constexpr int SET_LEAVES = 64;
 constexpr int ROWS_TOGETHER = 4;      // that share a step's loads
