@@ -167,6 +167,12 @@ def test_more_leaves_a_tree_than_16_bits_number(isa):
     assert_walks(forest, isa, np.random.default_rng(0).integers(-3, 305, (5000, 2)) + 0.25)
 
 
+def test_features_that_no_node_asks_for_take_no_memory():
+    forest = ladder(300)
+    wide = Forest(**{**vars(forest), "n_features": 2**31 - 1})
+    assert deep(wide, "portable").nbytes == deep(forest, "portable").nbytes
+
+
 @pytest.mark.parametrize("isa", instruction_sets()[:1])
 def test_category_sets_linear_leaves_and_huge_trees_are_walked(isa):
     forest, _ = make_forest(Recipe(seed=1, categories=True))

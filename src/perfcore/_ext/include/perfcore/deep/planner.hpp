@@ -1,6 +1,7 @@
 // From a forest to its deep plan: thresholds sorted, nodes cut into lines, leaf values without duplicates.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -40,7 +41,7 @@ class Planner {
     // -- columns ---------------------------------------------------------------------------------
 
     std::string plan_features() {
-        std::vector<std::vector<std::pair<double, int32_t>>> asked(f_.n_features);
+        std::map<int32_t, std::vector<std::pair<double, int32_t>>> asked;  // of features that are: there may be few
         for (int64_t i = 0; i < f_.n_nodes; ++i) {
             if (f_.flags[i] & CATEGORICAL) return "category sets";
             double t = f_.threshold[i];
@@ -48,9 +49,7 @@ class Planner {
             asked[f_.feature[i]].emplace_back(t + 0.0, static_cast<int32_t>(i));
         }
         std::vector<double> sorted;
-        for (int32_t feature = 0; feature < f_.n_features; ++feature) {
-            auto& nodes = asked[feature];
-            if (nodes.empty()) continue;
+        for (auto& [feature, nodes] : asked) {
             const auto never =
                 std::partition(nodes.begin(), nodes.end(), [](const auto& n) { return n.first == n.first; });
             for (auto node = never; node != nodes.end(); ++node) last_[node->second] = 0;  // all numbers go right
