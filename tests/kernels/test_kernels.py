@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 import hypothesis
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from perfcore._ext.forest import ForestKernel, instruction_sets
 from perfcore.model import Forest, Tree
+from perfcore.model.forest import CATEGORICAL
 
 recipes = st.builds(
     Recipe,
@@ -169,6 +171,33 @@ def test_forests_too_large_to_slice_are_walked(isa, leaf_counts):
     X = np.arange(-1.0, 5000.0)[:, None]
     assert (kernel.kernel, kernel.isa) == ("interleave", "portable")
     assert bits(kernel.predict(X)) == bits(ForestKernel(forest, "walk").predict(X))
+
+
+def seconds_to_plan(forest):
+    begin = time.process_time()
+    assert ForestKernel(forest, "bitslice").kernel == "bitslice"
+    return time.process_time() - begin
+
+
+def test_chains_take_no_longer_to_plan_than_their_length():
+    """Looking at every subtree whole would take longer by the square."""
+    short, long = ladder(*[400] * 10), ladder(4000)
+    assert min(seconds_to_plan(long) for _ in range(3)) < 5 * min(seconds_to_plan(short) for _ in range(3))
+
+
+def test_a_large_category_set_that_many_nodes_share_is_read_once():
+    n_nodes, tree = 50_000, np.arange(50_001)
+
+    def forest(words):
+        stump = Tree([0], [0.0], [~0], [~1], [CATEGORICAL], value=[1.0, 2.0], sets={0: words})
+        one = vars(Forest.from_trees([stump], n_features=1, n_outputs=1, precision="float64", dtype="float64"))
+        many = {name: np.repeat(one[name], n_nodes) for name in ("feature", "threshold", "flags", "category", "output")}
+        many |= {"root": tree[1:] - 1, "leaf_start": 2 * tree, "left": ~(2 * tree[:-1]), "right": ~(2 * tree[:-1] + 1)}
+        return Forest(**one | many | {name: np.concatenate([one[name]] * n_nodes) for name in ("value", "label")})
+
+    large, small = np.zeros(1 << 17, np.uint32), np.array([5], np.uint32)
+    large[-1] = 5
+    assert seconds_to_plan(forest(large)) < 8 * seconds_to_plan(forest(small))
 
 
 def symmetric(second_half):

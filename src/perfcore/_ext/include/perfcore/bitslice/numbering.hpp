@@ -190,6 +190,10 @@ class Numbering {
         : s_(s), gray_(s), most_(bits_for(s.n_leaves)), width_(static_cast<size_t>(most_) + 1) {
         cost_.assign(s.post.size() * width_, NEVER);
         split_.assign(s.post.size() * width_, Split{-1, -1});
+        depth_.assign(s.post.size(), 0);
+        for (size_t at = s.post.size(); at-- > 0;)
+            for (const int32_t child : {s.left[s.post[at]], s.right[s.post[at]]})
+                if (child >= 0) depth_[child] = depth_[s.post[at]] + 1;
         for (size_t at = 0; at < s.post.size(); ++at) plan(at);
     }
 
@@ -219,6 +223,7 @@ class Numbering {
 
   private:
     static constexpr int32_t NEVER = 1 << 28;
+    static constexpr int32_t LARGE = 256;  // leaves
 
     struct Split {  // bits of the children; -1: Gray code
         int32_t left, right;
@@ -245,6 +250,9 @@ class Numbering {
                 offer(b, cost(l, fewer) + cost(r, b - 1) + fewer, {fewer, b - 1});
             }
         const int32_t least = bits_for(gray_.leaves[i]);
+        // Every node above takes a bit. A large subtree that too few are left for is not looked at: along a chain, each
+        // look is as long as what lies below.
+        if (gray_.leaves[i] > LARGE && depth_[i] + least > most_) return;
         gray_.renumber(i, 0);
         int64_t gray = gray_.cost(gray_.begin[i], at + 1);
         gray_.try_flip(i, gray_.begin[i], at + 1, gray);
@@ -266,7 +274,7 @@ class Numbering {
     Gray gray_;
     const int32_t most_;
     const size_t width_;
-    std::vector<int32_t> cost_;
+    std::vector<int32_t> cost_, depth_;
     std::vector<Split> split_;
 };
 

@@ -160,7 +160,6 @@ class Planner {
             if (f_.flags[i] & CATEGORICAL) nodes_of_feature[f_.feature[i]].push_back(static_cast<int32_t>(i));
         for (const auto& [feature, nodes] : nodes_of_feature) {
             if (!plan_category(feature, nodes)) return false;
-            if (n_masks_ > MAX_MASKS) return refuse("more than 65,536 distinct questions");
             if (static_cast<int64_t>(p_->pieces.size()) > MAX_PIECES * f_.n_trees)
                 return refuse("more than 8,192 pieces of category sets a tree");
         }
@@ -188,15 +187,22 @@ class Planner {
         if (c.n_codes > (1 << 22))  // one look-up table of 8 MB is the most a feature may take
             return refuse("feature " + std::to_string(feature) + " has category codes above 4,194,304");
         std::vector<uint16_t> rank(c.n_codes, 0);
+        std::map<std::tuple<int32_t, uint8_t>, int32_t> mask_of_set;  // nodes may share a large set
         std::map<std::tuple<std::vector<int32_t>, uint8_t>, int32_t> mask_of;
         std::vector<std::vector<int32_t>> codes_of;
         std::vector<uint8_t> flags_of;
         int32_t n_ranks = 1;
         for (const int32_t node : nodes) {
-            std::vector<int32_t> codes = told_apart(node);
             const uint8_t flags = f_.flags[node] & (NAN_LEFT | OTHER_LEFT);
+            const auto [of_set, is_other] = mask_of_set.try_emplace({f_.category[node], flags}, 0);
+            if (!is_other) {
+                mask_of_node_[node] = of_set->second;
+                continue;
+            }
+            std::vector<int32_t> codes = told_apart(node);
             const auto [at, is_new] = mask_of.try_emplace({codes, flags}, static_cast<int32_t>(codes_of.size()));
             if (is_new) {
+                if (n_masks_ + codes_of.size() >= MAX_MASKS) return refuse("more than 65,536 distinct questions");
                 for (const int32_t code : codes)
                     if (rank[code] == 0) {
                         if (n_ranks >= (1 << MAX_LEVELS))
@@ -206,7 +212,7 @@ class Planner {
                 codes_of.push_back(std::move(codes));
                 flags_of.push_back(flags);
             }
-            mask_of_node_[node] = n_masks_ + at->second;
+            mask_of_node_[node] = of_set->second = n_masks_ + at->second;
         }
         c.levels = std::max(4, levels_for(n_ranks - 1));
         c.rank_begin = static_cast<int64_t>(p_->rank_of_code.size());
