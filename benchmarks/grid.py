@@ -202,14 +202,14 @@ def costs(cells: list[Cell], isa: str) -> list[dict]:
         for name, kernel in kernels.forced.items():
             measured.append(
                 {"model": cell.model, "kernel": name, "isa": kernel.isa, "bytes": kernel.nbytes}
-                | {"ready_s": kernels.seconds[name], "shape": shape, "ns": {}, "model_ns": {}}
+                | {"ready_s": kernels.seconds[name], "shape": shape, "ns": {}, "work": {}}
             )
         own = measured[-len(kernels.forced) :]
         for n in rows:
-            choice = kernels.choose(X, n, rounds=3)
+            choice = kernels.choose(X, n, rounds=5, summary=min)
             for each in own:
                 each["ns"][n] = choice.ns[each["kernel"]]
-                each["model_ns"][n] = kernels.forced[each["kernel"]].cost(n)
+                each["work"][n] = kernels.forced[each["kernel"]].work(n)
         print(cell.model, flush=True)
     return measured
 

@@ -53,12 +53,12 @@ class Kernels:
                 self.forced[name] = kernel
                 self.seconds[name] = (perf_counter_ns() - begin) / 1e9
 
-    def choose(self, X: np.ndarray, rows: int, rounds: int = 5) -> Choice:
+    def choose(self, X: np.ndarray, rows: int, rounds: int = 5, summary=median) -> Choice:
         """Calls of ``rows`` rows; where these are very many, of as many as show what a row costs."""
         timed = min(rows, max(LEAST_ROWS, MOST_PAIRS // self.forest.n_trees), len(X))
         n_calls = max(1, min(100, 1_000 // timed, len(X) // timed))
         parts = [X[i * timed : (i + 1) * timed] for i in range(n_calls)]
-        return Choice(self.auto.kernel_for(rows), timed, in_turn(self.forced, parts, rounds))
+        return Choice(self.auto.kernel_for(rows), timed, in_turn(self.forced, parts, rounds, summary))
 
     def unequal(self, X: np.ndarray) -> list[str]:
         """Kernels that do not give the bits that the chosen one gives."""
@@ -66,8 +66,8 @@ class Kernels:
         return [name for name, kernel in self.forced.items() if kernel.predict(X).tobytes() != expected]
 
 
-def in_turn(kernels: dict, parts: list[np.ndarray], rounds: int) -> dict[str, float]:
-    """Nanoseconds a call by kernel: medians of the rounds, each of 5 ms at least."""
+def in_turn(kernels: dict, parts: list[np.ndarray], rounds: int, summary=median) -> dict[str, float]:
+    """Nanoseconds a call by kernel: a summary of the rounds, each of 5 ms at least."""
     repeats = {}
     for name, kernel in kernels.items():
         once = min(_once(kernel, parts) for _ in range(2))
@@ -81,7 +81,7 @@ def in_turn(kernels: dict, parts: list[np.ndarray], rounds: int) -> dict[str, fl
             ns[name].append(spent / repeats[name] / len(parts))
         order.reverse()
     gc.enable()
-    return {name: median(each) for name, each in ns.items()}
+    return {name: summary(each) for name, each in ns.items()}
 
 
 def _once(kernel, parts: list[np.ndarray]) -> int:

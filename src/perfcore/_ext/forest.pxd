@@ -49,10 +49,16 @@ cdef extern from "perfcore/kernel.hpp" namespace "perfcore" nogil:
 
     bint runs_here(InstructionSet isa)
 
+    cdef cppclass Work:
+        double& operator[](size_t i)
+    cdef enum:
+        N_AMOUNTS
+
     cdef cppclass Kernel:
         KernelName name()
         InstructionSet isa()
         double cost(int64_t rows)
+        Work work(int64_t rows)
 
 
 cdef extern from "perfcore/engine.hpp" namespace "perfcore" nogil:

@@ -99,6 +99,11 @@ cdef class ForestKernel:
             for i in range(self._engine.n_kernels())
         }
 
+    def work(self, int64_t n_rows):
+        """What a call of so many rows is made of: the amounts that the cost model puts a price on."""
+        cdef Work amounts = self._engine.kernel_for(n_rows).work(n_rows)
+        return [amounts[i] for i in range(N_AMOUNTS)]
+
     def why_not(self, str kernel):
         """Why a kernel does not take this forest; empty where it does, or was not asked."""
         return self._engine.why_not(<KernelName><int>KERNELS.index(kernel)).decode()

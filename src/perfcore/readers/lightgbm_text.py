@@ -287,7 +287,8 @@ def _numbers(text: bytes, convert: Callable, dtype: Any, place: str) -> np.ndarr
     try:
         if b"_" in text:  # int() and float() would read 1_0 as 10
             raise ValueError(f"{text[:40]!r}")
-        return np.array([convert(word) for word in text.split()], dtype)
+        words = text.split()
+        return np.fromiter(map(convert, words), dtype, len(words))
     except (ValueError, OverflowError) as error:
         raise ModelFormatError(f"{place}: not a list of {np.dtype(dtype)} numbers: {error}") from None
 

@@ -6,8 +6,9 @@
 //
 //   node   [ threshold: double | left: u32 | column: u32 ]     next = left + (goes right)
 //
-// A leaf is a node that leads to itself, so that walks of different lengths need no care. What a block of rows does
-// not need is left out of its steps: NaN where it has none, zeros and categories where the forest has none.
+// A leaf is a node that leads to itself, so that walks of different lengths need no care. NaN needs none either: cells
+// are copied, and a number takes its place that all nodes of its column send where they send NaN. Where no number does,
+// nodes that send NaN left and nodes that send it right ask columns of their own.
 #pragma once
 
 #include <algorithm>
@@ -29,45 +30,65 @@ struct Node {
     uint32_t left, column;
 };
 
-enum class Care { none, nan, all };  // what a step must look out for
+enum class Care { none, all };  // what a step must look out for: nothing, or NaN, zeros and categories
+
+// Sums over all trees: how deep their leaves lie, on average and at most.
+struct Depth {
+    double mean = 0, most = 0;
+};
 
 class Packed {
   public:
     explicit Packed(const ForestView& forest) : f_(forest) {
-        columns_.assign(f_.feature, f_.feature + f_.n_nodes);
-        std::sort(columns_.begin(), columns_.end());
-        columns_.erase(std::unique(columns_.begin(), columns_.end()), columns_.end());
-        const auto place = [&](int32_t feature) {
-            return static_cast<uint32_t>(std::lower_bound(columns_.begin(), columns_.end(), feature) - columns_.begin());
-        };
+        plan_columns();
         nodes_.reserve(static_cast<size_t>(f_.n_nodes + f_.n_leaves));
         number_.reserve(nodes_.capacity());
         flags_.reserve(nodes_.capacity());
-        std::vector<std::pair<int32_t, uint32_t>> stack;  // a node or ~leaf of the forest, and its place here
+        struct Todo {
+            int32_t from;  // a node or ~leaf of the forest
+            uint32_t at;   // its place here
+            int32_t depth;
+        };
+        std::vector<Todo> stack;
         for (int64_t tree = 0; tree < f_.n_trees; ++tree) {
             root_.push_back(room_for(1));
-            stack.emplace_back(f_.root[tree], root_.back());
+            stack.push_back({f_.root[tree], root_.back(), 0});
+            int64_t depths = 0;
+            int32_t most = 0;
             while (!stack.empty()) {
-                const auto [from, at] = stack.back();
+                const auto [from, at, depth] = stack.back();
                 stack.pop_back();
                 if (from < 0) {
+                    depths += depth;
+                    most = std::max(most, depth);
                     nodes_[at] = {std::numeric_limits<double>::infinity(), at, 0};
                     number_[at] = ~from;
                     flags_[at] = NAN_LEFT;
                     continue;
                 }
                 const uint32_t left = room_for(2);
-                nodes_[at] = {f_.threshold[from], left, place(f_.feature[from])};
+                nodes_[at] = {f_.threshold[from], left, column_of(from)};
                 number_[at] = from;
                 flags_[at] = f_.flags[from];
-                is_plain_ &= (f_.flags[from] & (ZERO_MISSING | CATEGORICAL)) == 0;
-                stack.emplace_back(f_.right[from], left + 1);
-                stack.emplace_back(f_.left[from], left);
+                stack.push_back({f_.right[from], left + 1, depth + 1});
+                stack.push_back({f_.left[from], left, depth + 1});
             }
+            depth_.mean += static_cast<double>(depths) / (f_.leaf_start[tree + 1] - f_.leaf_start[tree]);
+            depth_.most += most;
         }
     }
 
     int64_t bytes() const { return static_cast<int64_t>(nodes_.size() * (sizeof(Node) + 5) + root_.size() * 4); }
+
+    const Depth& depth() const { return depth_; }
+    int64_t n_columns() const { return static_cast<int64_t>(columns_.size()); }
+
+    // Lines of a cache that a row of floats is read from.
+    int64_t row_lines() const {
+        int64_t lines = 0;
+        for (size_t i = 0; i < columns_.size(); ++i) lines += i == 0 || columns_[i].feature / 16 != columns_[i - 1].feature / 16;
+        return lines;
+    }
 
     // Doubles of scratch space that the calls below need.
     int64_t scratch_cells() const { return block_rows() * width(); }
@@ -100,6 +121,50 @@ class Packed {
     }
 
   private:
+    // A feature as nodes ask for it, and the number that stands for its NaN.
+    struct Column {
+        int32_t feature;
+        double nan;
+    };
+
+    // A number that goes left where its NaN does: the least threshold of the nodes that send NaN left, if those that
+    // send it right have lesser ones.
+    void plan_columns() {
+        const double infinity = std::numeric_limits<double>::infinity();
+        struct Sides {
+            double least_left, most_right;
+        };
+        used_.assign(f_.feature, f_.feature + f_.n_nodes);
+        std::sort(used_.begin(), used_.end());
+        used_.erase(std::unique(used_.begin(), used_.end()), used_.end());
+        std::vector<Sides> sides(used_.size(), {infinity, -infinity});
+        for (int64_t i = 0; i < f_.n_nodes; ++i) {
+            const bool left = (f_.flags[i] & NAN_LEFT) != 0;
+            const double t = f_.threshold[i];
+            Sides& of = sides[place(f_.feature[i])];
+            if (left) of.least_left = std::min(of.least_left, t);
+            if (!left && t == t) of.most_right = std::max(of.most_right, t);
+            // Numbers that all go right, or all left, leave none for a NaN that goes the other way.
+            is_plain_ &= (f_.flags[i] & (ZERO_MISSING | CATEGORICAL)) == 0 && !(left ? t != t : t == infinity);
+        }
+        for (size_t i = 0; i < used_.size(); ++i) {
+            first_column_.push_back(static_cast<uint32_t>(columns_.size()));
+            columns_.push_back({used_[i], sides[i].least_left});
+            if (is_plain_ && sides[i].most_right >= sides[i].least_left) columns_.push_back({used_[i], infinity});
+        }
+        first_column_.push_back(static_cast<uint32_t>(columns_.size()));
+    }
+
+    size_t place(int32_t feature) const {
+        return static_cast<size_t>(std::lower_bound(used_.begin(), used_.end(), feature) - used_.begin());
+    }
+
+    uint32_t column_of(int32_t node) const {
+        const size_t i = place(f_.feature[node]);
+        const bool has_two = first_column_[i + 1] - first_column_[i] == 2;
+        return first_column_[i] + static_cast<uint32_t>(has_two && (f_.flags[node] & NAN_LEFT) == 0);
+    }
+
     int64_t width() const { return columns_.empty() ? 1 : static_cast<int64_t>(columns_.size()); }
 
     uint32_t room_for(uint32_t n) {
@@ -116,28 +181,24 @@ class Packed {
         const int64_t together = block_rows();
         for (int64_t first = begin; first < end; first += together) {
             const int64_t n = end - first < together ? end - first : together;
-            const bool has_nan = copy(x, first, n, cells);
-            if (!is_plain_) {
-                block<Care::all>(first, n, cells, visit);
-            } else if (has_nan) {
-                block<Care::nan>(first, n, cells, visit);
-            } else {
+            copy(x, first, n, cells);
+            if (is_plain_) {
                 block<Care::none>(first, n, cells, visit);
+            } else {
+                block<Care::all>(first, n, cells, visit);
             }
         }
     }
 
-    // The cells that any node asks for, as nodes compare them; whether one is NaN.
-    bool copy(const Table& x, int64_t first, int64_t n, double* cells) const {
-        bool has_nan = false;
+    // The cells that any node asks for, as nodes compare them.
+    void copy(const Table& x, int64_t first, int64_t n, double* cells) const {
         for (int64_t i = 0; i < n; ++i, cells += width()) {
             cells[0] = 0.0;  // leaves ask for the first column, even where there is none
             for (size_t j = 0; j < columns_.size(); ++j) {
-                cells[j] = walk::cell(f_, x, first + i, columns_[j]);
-                has_nan |= cells[j] != cells[j];
+                const double v = walk::cell(f_, x, first + i, columns_[j].feature);
+                cells[j] = v != v && is_plain_ ? columns_[j].nan : v;
             }
         }
-        return has_nan;
     }
 
     template <Care CARE, typename Visit>
@@ -188,7 +249,7 @@ class Packed {
             return node.left + static_cast<uint32_t>(!(v <= node.threshold));
         } else {
             const uint8_t flags = flags_[at];
-            if (CARE == Care::all && (flags & (ZERO_MISSING | CATEGORICAL)))
+            if (flags & (ZERO_MISSING | CATEGORICAL))
                 return node.left + (walk::goes_left(f_, number_[at], v) ? 0 : 1);
             const uint32_t left = static_cast<uint32_t>(v <= node.threshold) |
                                   (static_cast<uint32_t>(v != v) & flags & NAN_LEFT);
@@ -198,11 +259,14 @@ class Packed {
 
     const ForestView& f_;
     bool is_plain_ = true;
-    std::vector<int32_t> columns_;  // of the table, those that are asked for
+    std::vector<Column> columns_;
+    std::vector<int32_t> used_;           // features
+    std::vector<uint32_t> first_column_;  // of each of them, and the end
     std::vector<Node> nodes_;
     std::vector<int32_t> number_;  // of the node or the leaf in the forest
     std::vector<uint8_t> flags_;
     std::vector<uint32_t> root_;
+    Depth depth_;
 };
 
 }  // namespace perfcore::interleave
@@ -219,10 +283,26 @@ class InterleaveKernel final : public Kernel {
     int64_t piece_rows() const override { return 2048; }
     int64_t scratch_bytes() const override { return packed_.scratch_cells() * 8; }
 
-    double cost(int64_t rows) const override {
-        const double leaves = static_cast<double>(f_.n_leaves) / static_cast<double>(f_.n_trees);
-        const double level = packed_.bytes() > (int64_t{8} << 20) ? 6.0 : 2.6;  // from beyond a second-level cache, or not
-        return static_cast<double>(rows * f_.n_trees) * level * std::log2(leaves + 1);
+    // [call, cells, additions; few rows: walks, steps as leaves lie on average, and at deepest, the same from far;
+    //  many rows: walks, steps twice, from far, blocks x trees; lines of the table; nodes
+    //  fetched from far; rows]
+    Work work(int64_t rows) const override {
+        const double n = static_cast<double>(rows), walks = n * static_cast<double>(f_.n_trees);
+        const interleave::Depth& depth = packed_.depth();
+        const double far = log2_over(packed_.bytes() + f_.n_leaves * f_.leaf_width * 8, int64_t{1} << 20);
+        Work w{1, n * static_cast<double>(packed_.n_columns()), walks * f_.leaf_width};
+        double* regime = &w[rows < interleave::LANES ? 3 : 7];
+        regime[0] = walks;
+        regime[1] = n * depth.mean;
+        regime[2] = n * depth.most;
+        regime[3] = n * depth.mean * far;
+        const int64_t together = packed_.block_rows();
+        w[12] = n * static_cast<double>(packed_.row_lines());
+        const double blocks = static_cast<double>((rows + together - 1) / together);
+        w[11] = rows < interleave::LANES ? 0 : blocks * static_cast<double>(f_.n_trees);
+        w[14] = n;
+        w[13] = far == 0 ? 0 : std::min(n * depth.mean, blocks * static_cast<double>(f_.n_nodes));
+        return w;
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {

@@ -4,14 +4,9 @@
 #include <cstdint>
 
 #include "forest.hpp"
+#include "prices.hpp"
 
 namespace perfcore {
-
-enum class KernelName : int { automatic = 0, walk = 1, interleave = 2, bitslice = 3, deep = 4, lanes = 5 };
-constexpr int N_KERNEL_NAMES = 6;
-
-// In rising order; a kernel takes the best form that it has, up to the one asked for.
-enum class InstructionSet : int { portable = 0, avx2 = 1, avx512 = 2 };
 
 inline bool runs_here(InstructionSet isa) {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -33,8 +28,17 @@ class Kernel {
     virtual InstructionSet isa() const = 0;
     virtual int64_t bytes() const = 0;
 
-    // Nanoseconds that a call of so many rows takes one thread, on the machine that the model was fitted on.
-    virtual double cost(int64_t rows) const = 0;
+    // What a call of so many rows is made of; prices.hpp says what each costs.
+    virtual Work work(int64_t rows) const = 0;
+
+    // Nanoseconds that it takes one thread, on the machine that the prices were fitted on.
+    double cost(int64_t rows) const {
+        const Prices& prices = prices_of(name(), isa());
+        const Work amounts = work(rows);
+        double sum = 0;
+        for (int i = 0; i < N_AMOUNTS; ++i) sum += prices[i] * amounts[i];
+        return sum;
+    }
 
     // Rows that a thread takes at a time, and the scratch space that it needs, 64-byte aligned, of any content.
     virtual int64_t piece_rows() const = 0;

@@ -102,7 +102,7 @@ class WalkKernel final : public Kernel {
     KernelName name() const override { return KernelName::walk; }
     InstructionSet isa() const override { return InstructionSet::portable; }
     int64_t bytes() const override { return 0; }
-    double cost(int64_t rows) const override { return 30.0 * static_cast<double>(rows * f_.n_trees); }
+    Work work(int64_t rows) const override { return {static_cast<double>(rows * f_.n_trees)}; }
     int64_t piece_rows() const override { return 1024; }
     int64_t scratch_bytes() const override { return 0; }
 

@@ -13,7 +13,32 @@ namespace perfcore {
 class BitsliceKernel final : public Kernel {
   public:
     BitsliceKernel(std::unique_ptr<const bitslice::Plan> plan, InstructionSet isa, bitslice::Predict predict)
-        : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
+        : plan_(std::move(plan)), isa_(isa), predict_(predict) {
+        const bitslice::Plan& p = *plan_;
+        int32_t last = -1;
+        for (const bitslice::NumericFeature& f : p.numeric) {
+            row_lines_ += f.feature / 16 != last;
+            last = f.feature / 16;
+            const int low = std::min(f.levels, 4);
+            levels_ += f.levels;
+            digits_ += (f.levels + 3) / 4;
+            table_planes_ += (1 << low) + (1 << (f.levels - low));
+        }
+        for (const bitslice::CategoricalFeature& c : p.categorical) {
+            digits_ += (c.levels + 3) / 4;
+            levels_ += c.levels;
+            table_planes_ += static_cast<double>(bitslice::set_planes(c));
+        }
+        for (const bitslice::Chunk& chunk : p.chunks) {
+            const int most = isa == InstructionSet::avx512                        ? 6
+                             : isa == InstructionSet::avx2 && p.sums_in_float     ? 6
+                             : isa == InstructionSet::avx2                        ? 5
+                                                                                  : 0;
+            const double trees = (chunk.tree_end - chunk.tree_begin) * p.leaf_width;
+            (chunk.id_bits <= most ? looked_up_ : loaded_) += trees;
+            id_bits_ += (chunk.tree_end - chunk.tree_begin) * chunk.id_bits;
+        }
+    }
 
     KernelName name() const override { return KernelName::bitslice; }
     InstructionSet isa() const override { return isa_; }
@@ -21,12 +46,16 @@ class BitsliceKernel final : public Kernel {
     int64_t piece_rows() const override { return plan_->block_rows(); }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    // A block costs the same however few rows it holds; a tree's leaves are looked up and added, however few its
-    // instructions.
-    double cost(int64_t rows) const override {
-        const double of_trees = static_cast<double>(plan_->ops.size()) * 0.002 + static_cast<double>(plan_->trees.size()) * 0.17;
-        const double of_block = 512 * (of_trees + 1) * (isa_ == InstructionSet::avx512 ? 1 : 3);
-        return of_block * static_cast<double>((rows + 511) / 512);
+    // [call, lines of the table, groups of 64 rows x columns, x levels; by blocks: instructions, masks, tables; the same by
+    //  64 bytes of their planes, from far; groups of 64 rows x trees whose leaves are looked up, loaded, x id bits;
+    //  blocks x trees; groups of 64 rows x digits of levels, x outputs]
+    Work work(int64_t rows) const override {
+        const bitslice::Plan& p = *plan_;
+        Work w{1, static_cast<double>(rows) * row_lines_};
+        const int64_t block = p.block_rows();
+        add(static_cast<double>(rows / block), block, w);
+        if (rows % block) add(1, rows % block, w);
+        return w;
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {
@@ -34,9 +63,36 @@ class BitsliceKernel final : public Kernel {
     }
 
   private:
+    void add(double times, int64_t rows, Work& w) const {
+        const bitslice::Plan& p = *plan_;
+        const double width = rows <= 128 ? 0.25 : rows <= 256 ? 0.5 : rows <= 512 ? 1 : p.vectors;  // of 64 bytes
+        const double groups = times * static_cast<double>((rows + 63) / 64), wide = times * width;
+        const double columns = static_cast<double>(p.numeric.size() + 4 * p.categorical.size());
+        const double ops = static_cast<double>(p.ops.size()), masks = static_cast<double>(p.n_masks);
+        w[2] += groups * columns;
+        w[3] += groups * levels_;
+        w[4] += times * ops;
+        w[5] += times * masks;
+        w[6] += times * table_planes_;
+        w[7] += wide * ops;
+        w[8] += wide * masks;
+        w[9] += wide * table_planes_;
+        w[10] += wide * ops * log2_over(p.n_masks * p.plane_bytes, int64_t{1} << 20);
+        w[11] += times * ops * log2_over(p.bytes(), int64_t{1} << 20);
+        w[12] += 8 * wide * looked_up_;
+        w[13] += 8 * wide * loaded_;
+        w[14] += 8 * wide * id_bits_;
+        w[16] += groups * digits_;
+        w[17] += groups * p.n_outputs;
+        w[15] += times * static_cast<double>(p.trees.size());
+    }
+
     const std::unique_ptr<const bitslice::Plan> plan_;
     const InstructionSet isa_;
     const bitslice::Predict predict_;
+    double row_lines_ = 0;  // of a cache that a row's cells are read from
+    double levels_ = 0, digits_ = 0, table_planes_ = 0;              // of all columns
+    double looked_up_ = 0, loaded_ = 0, id_bits_ = 0;  // of all trees
 };
 
 namespace bitslice {

@@ -70,10 +70,12 @@ inline int32_t bits_for(int64_t n) {
 // post order, from begin to the node itself.
 struct Gray {
     explicit Gray(const Shape& shape)
-        : s(shape), begin(s.post.size()), leaves(s.post.size()), flipped(s.post.size(), 0), first(s.post.size()),
-          varies(s.post.size()), value(s.post.size()), code(s.n_leaves, 0) {
+        : s(shape), begin(s.post.size()), leaves(s.post.size()), parent(s.post.size(), -1), flipped(s.post.size(), 0),
+          first(s.post.size()), varies(s.post.size()), value(s.post.size()), paid(s.post.size()), code(s.n_leaves, 0) {
         for (size_t at = 0; at < s.post.size(); ++at) {
             const int32_t i = s.post[at];
+            for (const int32_t child : {s.left[i], s.right[i]})
+                if (child >= 0) parent[child] = i;
             leaves[i] = leaves_of(s.left[i]) + leaves_of(s.right[i]);
             begin[i] = at + 2 - static_cast<size_t>(leaves[i]);
         }
@@ -98,38 +100,51 @@ struct Gray {
         }
     }
 
-    // One for every bit that varies below a node, or that is 0 on its left and 1 on its right.
-    int64_t cost(size_t post_begin, size_t post_end) {
-        int64_t cost = 0;
-        for (size_t at = post_begin; at < post_end; ++at) {
-            const int32_t i = s.post[at], l = s.left[i], r = s.right[i];
-            const int32_t below = (l >= 0 ? varies[l] : 0) | (r >= 0 ? varies[r] : 0);
-            const int32_t left = l >= 0 ? value[l] : code[~l], right = r >= 0 ? value[r] : code[~r];
-            const int32_t differ = (left ^ right) & ~below;
-            cost += popcount(below) + popcount(differ & ~left);
-            varies[i] = below | differ;
-            value[i] = left;
-        }
-        return cost;
+    // What a node's choice costs: one for every bit that varies below it, or that is 0 on its left and 1 on its right.
+    // Returned is by how much that is more than before.
+    int64_t recost(int32_t i) {
+        const int32_t l = s.left[i], r = s.right[i];
+        const int32_t below = (l >= 0 ? varies[l] : 0) | (r >= 0 ? varies[r] : 0);
+        const int32_t left = l >= 0 ? value[l] : code[~l], right = r >= 0 ? value[r] : code[~r];
+        const int32_t differ = (left ^ right) & ~below, before = paid[i];
+        varies[i] = below | differ;
+        value[i] = left;
+        paid[i] = popcount(below) + popcount(differ & ~left);
+        return paid[i] - before;
     }
 
-    static int popcount(uint32_t x) {
-        int n = 0;
-        for (; x; x &= x - 1) ++n;
-        return n;
+    // The same of all nodes of this stretch of the post order, summed up.
+    int64_t recost(size_t post_begin, size_t post_end) {
+        int64_t more = 0;
+        for (size_t at = post_begin; at < post_end; ++at) more += recost(s.post[at]);
+        return more;
     }
 
-    // Flips a node's children where that costs less from post_begin on.
-    bool try_flip(int32_t i, size_t post_begin, size_t post_end, int64_t& best) {
-        flipped[i] ^= 1;
-        renumber(i, first[i]);
-        const int64_t now = cost(post_begin, post_end);
-        if (now < best) {
-            best = now;
-            return true;
-        }
-        flipped[i] ^= 1;
-        renumber(i, first[i]);
+    int32_t price(size_t post_begin, size_t post_end) const {
+        int32_t sum = 0;
+        for (size_t at = post_begin; at < post_end; ++at) sum += paid[s.post[at]];
+        return sum;
+    }
+
+    static int popcount(uint32_t x) {  // of up to MAX_ID_BITS bits
+        x -= x >> 1 & 0x5555;
+        x = (x & 0x3333) + (x >> 2 & 0x3333);
+        x = (x + (x >> 4)) & 0x0f0f;
+        return static_cast<int>((x + (x >> 8)) & 31);
+    }
+
+    // Flips the children of the node at this place of the post order if that costs less, up to the node `root`.
+    bool try_flip(size_t at, int32_t root) {
+        const int32_t i = s.post[at];
+        const auto flip = [&] {
+            flipped[i] ^= 1;
+            renumber(i, first[i]);
+            int64_t more = recost(begin[i], at + 1);
+            for (int32_t above = i; above != root;) more += recost(above = parent[above]);
+            return more;
+        };
+        if (flip() < 0) return true;
+        flip();
         return false;
     }
 
@@ -143,10 +158,10 @@ struct Gray {
                 --end;
                 continue;
             }
-            int64_t best = cost(from, end);
+            recost(from, end);
             for (int pass = 0, improved = 1; pass < 3 && improved; ++pass) {
                 improved = 0;
-                for (size_t at = end; at-- > from;) improved |= try_flip(s.post[at], from, end, best);  // top down
+                for (size_t at = end; at-- > from;) improved |= try_flip(at, s.post[end - 1]);  // top down
             }
             end = from;
         }
@@ -154,9 +169,9 @@ struct Gray {
 
     const Shape& s;
     std::vector<size_t> begin;
-    std::vector<int32_t> leaves;
+    std::vector<int32_t> leaves, parent;
     std::vector<char> flipped;
-    std::vector<int32_t> first, varies, value, code, stack;
+    std::vector<int32_t> first, varies, value, paid, code, stack;
 };
 
 // The ids of a symmetric tree, as CatBoost grows them: every level asks one question, and that question's mask is an
@@ -254,9 +269,9 @@ class Numbering {
         // look is as long as what lies below.
         if (gray_.leaves[i] > LARGE && depth_[i] + least > most_) return;
         gray_.renumber(i, 0);
-        int64_t gray = gray_.cost(gray_.begin[i], at + 1);
-        gray_.try_flip(i, gray_.begin[i], at + 1, gray);
-        offer(least, static_cast<int32_t>(gray), {-1, -1});
+        gray_.recost(gray_.begin[i], at + 1);
+        gray_.try_flip(at, i);
+        offer(least, gray_.price(gray_.begin[i], at + 1), {-1, -1});
     }
 
     void number(const Place& p, LeafIds& ids) {

@@ -13,7 +13,14 @@ namespace perfcore {
 class DeepKernel final : public Kernel {
   public:
     DeepKernel(std::unique_ptr<const deep::Plan> plan, InstructionSet isa, deep::Predict predict)
-        : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
+        : plan_(std::move(plan)), isa_(isa), predict_(predict) {
+        for (const auto& finder : plan_->floats.of_feature) halvings_ += finder.steps;
+        int32_t last = -1;
+        for (const deep::Feature& f : plan_->features) {
+            row_lines_ += f.feature / 16 != last;
+            last = f.feature / 16;
+        }
+    }
 
     KernelName name() const override { return KernelName::deep; }
     InstructionSet isa() const override { return isa_; }
@@ -21,16 +28,23 @@ class DeepKernel final : public Kernel {
     int64_t piece_rows() const override { return plan_->block_rows; }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    // Every line visited and every cell coded costs the same, but for lines that come from far; a call has to turn to
-    // every tree and every feature at least once.
-    double cost(int64_t rows) const override {
-        const double visit = isa_ == InstructionSet::avx512 ? 2.1 : isa_ == InstructionSet::avx2 ? 6.2 : 6.7;
-        const double cell = isa_ == InstructionSet::avx512 ? 3.5 : 7.0;
-        const double far = plan_->bytes() > (int64_t{2} << 20) ? 1.25 : 1;
-        const double n_trees = static_cast<double>(plan_->trees.size());
-        const double n_features = static_cast<double>(plan_->features.size());
-        return 60 * n_trees + 200 * n_features +
-               static_cast<double>(rows) * (visit * far * plan_->lines_a_row + cell * n_features);
+    // [call, chunks x trees, columns, cells, halvings, additions, visits by Naming, from far, lines fetched from far,
+    //  lines one after the other, from far, cells of columns too long for a cache]
+    Work work(int64_t rows) const override {
+        const deep::Plan& p = *plan_;
+        const double n = static_cast<double>(rows), n_trees = static_cast<double>(p.trees.size());
+        const double cells = n * static_cast<double>(p.features.size()), visits = n * p.lines_a_row;
+        const double chunks = static_cast<double>((rows + deep::CHUNK_ROWS - 1) / deep::CHUNK_ROWS);
+        const double far = log2_over(p.bytes(), int64_t{1} << 20);
+        Work w{1, chunks * n_trees, static_cast<double>(p.features.size()), cells, n * halvings_, n * n_trees * p.leaf_width};
+        w[p.naming != deep::Naming::bytes ? 8 : p.row_bytes <= 64 ? 6 : 7] = visits;
+        w[9] = visits * far;
+        w[10] = far > 0 ? std::min(visits, static_cast<double>(p.lines.size())) : 0;
+        w[11] = chunks * p.lines_a_row;
+        w[12] = chunks * p.lines_a_row * far;
+        w[13] = cells * log2_over(std::min(rows, p.block_rows) * 64 * row_lines_, int64_t{1} << 20);
+        w[14] = n * static_cast<double>(row_lines_);
+        return w;
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {
@@ -41,6 +55,8 @@ class DeepKernel final : public Kernel {
     const std::unique_ptr<const deep::Plan> plan_;
     const InstructionSet isa_;
     const deep::Predict predict_;
+    double halvings_ = 0;    // of a row's cells
+    int64_t row_lines_ = 0;  // of a cache that they are read from
 };
 
 namespace deep {

@@ -13,8 +13,16 @@ namespace perfcore {
 
 class LanesKernel final : public Kernel {
   public:
-    LanesKernel(std::unique_ptr<const lanes::Plan> plan, InstructionSet isa, lanes::Predict predict)
-        : plan_(std::move(plan)), isa_(isa), predict_(predict) {}
+    LanesKernel(const ForestView& forest, std::unique_ptr<const lanes::Plan> plan, InstructionSet isa, lanes::Predict predict)
+        : plan_(std::move(plan)), isa_(isa), predict_(predict), leaf_bytes_(forest.n_leaves * forest.leaf_width * 8) {
+        int32_t last = -1;
+        for (const lanes::Search& s : plan_->searches) {
+            row_lines_ += s.feature / 16 != last;
+            levels_ += s.levels;
+            last = s.feature / 16;
+        }
+        for (const int32_t depth : plan_->depth) deepest_ += depth * 8;
+    }
 
     KernelName name() const override { return KernelName::lanes; }
     InstructionSet isa() const override { return isa_; }
@@ -22,21 +30,35 @@ class LanesKernel final : public Kernel {
     int64_t piece_rows() const override { return 64; }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    double cost(int64_t rows) const override {
+    // [call, cells, further additions; sets: steps of 1, 2, 3, 4 rows together, and their trees; walks: trees, steps
+    //  of narrow nodes, from far, of wide nodes, from far; the deepest of walks that end at all depths; lines of the table; levels]
+    Work work(int64_t rows) const override {
         const lanes::Plan& p = *plan_;
-        const double trees = static_cast<double>(p.n_trees), of_codes = 50 + 5 * static_cast<double>(p.n_columns());
+        const double n = static_cast<double>(rows), trees = static_cast<double>(p.n_trees);
+        Work w{1, n * static_cast<double>(p.n_columns()), n * trees * (p.leaf_width - 1)};
+        w[17] = n * row_lines_;
         if (p.form == lanes::Form::sets) {
-            const bool avx2 = isa_ == InstructionSet::avx2;  // a step costs it as much as it has tables to look up in
-            const double tables = avx2 ? p.half / 32.0 : 1.0;
+            w[18] = n * levels_;
+            const double tables = isa_ == InstructionSet::avx2 ? p.half / 16.0 : p.half > 64 ? 2 : 1;
             const double steps = tables * static_cast<double>(p.steps.size()) / (3.0 * p.set_lanes);
-            const double alone = of_codes + (avx2 ? 1.65 : 1.25) * steps + 0.75 * trees;
-            const double four = 4 * of_codes + (avx2 ? 6.0 : 2.8) * steps + 1.4 * trees;
-            return static_cast<double>(rows / 4) * four + static_cast<double>(rows % 4) * alone;
+            const auto add = [&](int64_t together, double times) {
+                w[2 + together] = times * steps;
+                w[6 + together] = times * static_cast<double>(p.groups.size()) * p.set_lanes;
+            };
+            add(lanes::ROWS_TOGETHER, static_cast<double>(rows / lanes::ROWS_TOGETHER));
+            if (rows % lanes::ROWS_TOGETHER) add(rows % lanes::ROWS_TOGETHER, 1);
+            return w;
         }
-        const double missed = p.bytes() > (1 << 20) ? std::log2(static_cast<double>(p.bytes()) / (1 << 20)) : 0;
-        const bool gathers = isa_ == InstructionSet::avx512 && p.form == lanes::Form::narrow;
-        const double step = (gathers ? 0.45 : 0.75) + 0.3 * missed;
-        return static_cast<double>(rows) * (of_codes + trees * (2 + step * p.mean_steps));
+        const bool narrow = p.form == lanes::Form::narrow;
+        w[18] = narrow ? n * levels_ : 0;
+        const bool gathers = narrow && isa_ == InstructionSet::avx512;
+        const double walks = gathers ? static_cast<double>(p.padded_trees()) : trees;
+        const double far = log2_over(p.bytes() + leaf_bytes_, int64_t{1} << 19);
+        w[11] = n * trees;
+        w[narrow ? 12 : 14] = n * walks * p.mean_steps;
+        w[narrow ? 13 : 15] = n * walks * p.mean_steps * far;
+        w[16] = p.even ? 0 : n * deepest_;
+        return w;
     }
 
     void predict(const Table& x, int64_t begin, int64_t end, char* scratch, void* out) const override {
@@ -47,6 +69,10 @@ class LanesKernel final : public Kernel {
     const std::unique_ptr<const lanes::Plan> plan_;
     const InstructionSet isa_;
     const lanes::Predict predict_;
+    const int64_t leaf_bytes_;  // of the forest's values, at most
+    double levels_ = 0;     // of all searches
+    double deepest_ = 0;    // walks, summed up over the trees
+    double row_lines_ = 0;  // of a cache that a row's cells are read from
 };
 
 namespace lanes {
@@ -66,7 +92,7 @@ inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionS
         predict = portable::predict;
     }
     if (!why.empty()) return nullptr;
-    return std::make_unique<LanesKernel>(std::move(plan), isa, predict);
+    return std::make_unique<LanesKernel>(forest, std::move(plan), isa, predict);
 }
 
 }  // namespace lanes
