@@ -21,7 +21,7 @@ from .runner import WrongAnswer, compare
 from .sides import Side, SideError, Worker
 
 LARGEST_REGRET = 1.10  # what a wrong choice may cost against the best kernel
-LADDER = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192)  # rows a call, for the cost model
+LADDER = (1, 2, 3, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192)  # rows a call, for the cost model
 MOST_PAIRS = 2_000_000
 
 

@@ -18,6 +18,7 @@ def benchmarks(benchmarks_in, tmp_path_factory):
     """The package, and a working folder that its cache may lie in."""
     benchmarks_in(tmp_path_factory.mktemp("grid"))
     import benchmarks.cells
+    import benchmarks.fit
     import benchmarks.generator
     import benchmarks.grid
     import benchmarks.interval
@@ -215,3 +216,24 @@ def test_costs_tell_the_shape_and_every_kernel(benchmarks, few):
     for each in measured:
         assert each["shape"]["trees"] == few[0].n_trees and each["shape"]["masks"] >= each["shape"]["thresholds"] > 0
         assert all(ns > 0 for ns in each["ns"].values()) and 1 in each["ns"]
+        assert each["work"].keys() == each["ns"].keys()
+
+
+def test_fitted_prices_are_those_that_the_times_were_made_of_and_stand_in_the_header(benchmarks, repository):
+    rng = np.random.default_rng(3)
+    true = {("interleave", "portable"): np.r_[100.0, 2.5, np.zeros(17)], ("lanes", "avx2"): np.r_[50.0, 0.75, np.zeros(17)]}
+    calls = {}
+    for rows in (1, 10, 100, 1_000):
+        for model in "abcdef":
+            work = np.r_[1.0, rows * rng.integers(5, 50), np.zeros(17)]
+            calls["avx2", model, rows] = {
+                kernel: (isa, work @ prices * rng.uniform(0.97, 1.03), work) for (kernel, isa), prices in true.items()
+            }
+    calls["avx2", "a", 1]["lanes"] = ("avx2", 1e6, calls["avx2", "a", 1]["lanes"][2])  # the machine was away
+    fitted = benchmarks.fit.fit(calls)
+    for of, prices in true.items():
+        np.testing.assert_allclose(fitted[of], prices, rtol=0.05, atol=1e-9)
+    header = (repository / benchmarks.fit.HEADER).read_text()
+    written = benchmarks.fit.written(header, fitted)
+    assert written != header and written.count("Prices") == header.count("Prices")
+    assert f"LANES_AVX2 = {{{fitted['lanes', 'avx2'][0]:.4g}, " in written
