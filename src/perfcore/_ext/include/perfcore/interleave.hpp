@@ -86,7 +86,11 @@ class Packed {
     // Lines of a cache that a row of floats is read from.
     int64_t row_lines() const {
         int64_t lines = 0;
-        for (size_t i = 0; i < columns_.size(); ++i) lines += i == 0 || columns_[i].feature / 16 != columns_[i - 1].feature / 16;
+        int32_t last = -1;
+        for (const int32_t feature : used_) {
+            lines += feature / 16 != last;
+            last = feature / 16;
+        }
         return lines;
     }
 
@@ -274,6 +278,13 @@ class Packed {
 namespace perfcore {
 
 class InterleaveKernel final : public Kernel {
+    // What a call's work is counted in. Steps as deep as leaves lie on average, and at most; FEW: eight trees of a row
+    // side by side, else eight rows of a tree; FAR: times how much larger than a second-level cache the forest is.
+    enum Amount {
+        CALLS, CELLS, ADDITIONS, FEW_WALKS, FEW_MEAN_STEPS, FEW_MOST_STEPS, FEW_FAR_STEPS, WALKS, MEAN_STEPS,
+        MOST_STEPS, FAR_STEPS, BLOCK_TREES, TABLE_LINES, FETCHES, ROWS
+    };
+
   public:
     InterleaveKernel(const ForestView& forest, const interleave::Packed& packed) : f_(forest), packed_(packed) {}
 
@@ -283,25 +294,24 @@ class InterleaveKernel final : public Kernel {
     int64_t piece_rows() const override { return 2048; }
     int64_t scratch_bytes() const override { return packed_.scratch_cells() * 8; }
 
-    // [call, cells, additions; few rows: walks, steps as leaves lie on average, and at deepest, the same from far;
-    //  many rows: walks, steps twice, from far, blocks x trees; lines of the table; nodes
-    //  fetched from far; rows]
     Work work(int64_t rows) const override {
         const double n = static_cast<double>(rows), walks = n * static_cast<double>(f_.n_trees);
         const interleave::Depth& depth = packed_.depth();
         const double far = log2_over(packed_.bytes() + f_.n_leaves * f_.leaf_width * 8, int64_t{1} << 20);
-        Work w{1, n * static_cast<double>(packed_.n_columns()), walks * f_.leaf_width};
-        double* regime = &w[rows < interleave::LANES ? 3 : 7];
-        regime[0] = walks;
-        regime[1] = n * depth.mean;
-        regime[2] = n * depth.most;
-        regime[3] = n * depth.mean * far;
-        const int64_t together = packed_.block_rows();
-        w[12] = n * static_cast<double>(packed_.row_lines());
-        const double blocks = static_cast<double>((rows + together - 1) / together);
-        w[11] = rows < interleave::LANES ? 0 : blocks * static_cast<double>(f_.n_trees);
-        w[14] = n;
-        w[13] = far == 0 ? 0 : std::min(n * depth.mean, blocks * static_cast<double>(f_.n_nodes));
+        const double blocks = static_cast<double>((rows + packed_.block_rows() - 1) / packed_.block_rows());
+        const bool few = rows < interleave::LANES;
+        Work w{};
+        w[CALLS] = 1;
+        w[ROWS] = n;
+        w[CELLS] = n * static_cast<double>(packed_.n_columns());
+        w[TABLE_LINES] = n * static_cast<double>(packed_.row_lines());
+        w[ADDITIONS] = walks * f_.leaf_width;
+        w[few ? FEW_WALKS : WALKS] = walks;
+        w[few ? FEW_MEAN_STEPS : MEAN_STEPS] = n * depth.mean;
+        w[few ? FEW_MOST_STEPS : MOST_STEPS] = n * depth.most;
+        w[few ? FEW_FAR_STEPS : FAR_STEPS] = n * depth.mean * far;
+        w[BLOCK_TREES] = few ? 0 : blocks * static_cast<double>(f_.n_trees);
+        w[FETCHES] = far > 0 ? std::min(n * depth.mean, blocks * static_cast<double>(f_.n_nodes)) : 0;
         return w;
     }
 

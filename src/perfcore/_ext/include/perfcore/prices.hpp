@@ -1,6 +1,7 @@
 // What the work of each kernel costs: the cost model.
 //
-// A kernel tells a call's work in amounts (Kernel::work); its cost is the sum of amount times price.
+// A kernel counts a call's work in amounts of its own (Kernel::work); its cost is the sum of amount times price. A sum
+// is all it is: nothing is measured where perfcore runs, so that the same forest takes the same kernels every time.
 #pragma once
 
 #include <array>

@@ -11,6 +11,14 @@
 namespace perfcore {
 
 class BitsliceKernel final : public Kernel {
+    // What a call's work is counted in: for each block, for each 64 bytes of its planes (WIDE), or for each 64 rows
+    // (GROUP); FAR: times how much larger than a second-level cache what they read is. A column's levels are searched
+    // in digits of four. Leaves are looked up or loaded for each tree and group.
+    enum Amount {
+        CALLS, TABLE_LINES, GROUP_COLUMNS, GROUP_LEVELS, OPS, MASKS, TABLES, WIDE_OPS, WIDE_MASKS, WIDE_TABLES,
+        FAR_MASKS, FAR_OPS, LOOKED_UP, LOADED, ID_BITS, TREES, GROUP_DIGITS, GROUP_OUTPUTS
+    };
+
   public:
     BitsliceKernel(std::unique_ptr<const bitslice::Plan> plan, InstructionSet isa, bitslice::Predict predict)
         : plan_(std::move(plan)), isa_(isa), predict_(predict) {
@@ -46,12 +54,11 @@ class BitsliceKernel final : public Kernel {
     int64_t piece_rows() const override { return plan_->block_rows(); }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    // [call, lines of the table, groups of 64 rows x columns, x levels; by blocks: instructions, masks, tables; the same by
-    //  64 bytes of their planes, from far; groups of 64 rows x trees whose leaves are looked up, loaded, x id bits;
-    //  blocks x trees; groups of 64 rows x digits of levels, x outputs]
     Work work(int64_t rows) const override {
         const bitslice::Plan& p = *plan_;
-        Work w{1, static_cast<double>(rows) * row_lines_};
+        Work w{};
+        w[CALLS] = 1;
+        w[TABLE_LINES] = static_cast<double>(rows) * row_lines_;
         const int64_t block = p.block_rows();
         add(static_cast<double>(rows / block), block, w);
         if (rows % block) add(1, rows % block, w);
@@ -69,22 +76,22 @@ class BitsliceKernel final : public Kernel {
         const double groups = times * static_cast<double>((rows + 63) / 64), wide = times * width;
         const double columns = static_cast<double>(p.numeric.size() + 4 * p.categorical.size());
         const double ops = static_cast<double>(p.ops.size()), masks = static_cast<double>(p.n_masks);
-        w[2] += groups * columns;
-        w[3] += groups * levels_;
-        w[4] += times * ops;
-        w[5] += times * masks;
-        w[6] += times * table_planes_;
-        w[7] += wide * ops;
-        w[8] += wide * masks;
-        w[9] += wide * table_planes_;
-        w[10] += wide * ops * log2_over(p.n_masks * p.plane_bytes, int64_t{1} << 20);
-        w[11] += times * ops * log2_over(p.bytes(), int64_t{1} << 20);
-        w[12] += 8 * wide * looked_up_;
-        w[13] += 8 * wide * loaded_;
-        w[14] += 8 * wide * id_bits_;
-        w[16] += groups * digits_;
-        w[17] += groups * p.n_outputs;
-        w[15] += times * static_cast<double>(p.trees.size());
+        w[GROUP_COLUMNS] += groups * columns;
+        w[GROUP_LEVELS] += groups * levels_;
+        w[OPS] += times * ops;
+        w[MASKS] += times * masks;
+        w[TABLES] += times * table_planes_;
+        w[WIDE_OPS] += wide * ops;
+        w[WIDE_MASKS] += wide * masks;
+        w[WIDE_TABLES] += wide * table_planes_;
+        w[FAR_MASKS] += wide * ops * log2_over(p.n_masks * p.plane_bytes, int64_t{1} << 20);
+        w[FAR_OPS] += times * ops * log2_over(p.bytes(), int64_t{1} << 20);
+        w[LOOKED_UP] += 8 * wide * looked_up_;
+        w[LOADED] += 8 * wide * loaded_;
+        w[ID_BITS] += 8 * wide * id_bits_;
+        w[GROUP_DIGITS] += groups * digits_;
+        w[GROUP_OUTPUTS] += groups * p.n_outputs;
+        w[TREES] += times * static_cast<double>(p.trees.size());
     }
 
     const std::unique_ptr<const bitslice::Plan> plan_;

@@ -11,6 +11,14 @@
 namespace perfcore {
 
 class DeepKernel final : public Kernel {
+    // What a call's work is counted in. Visits of lines by the registers that a row's codes take (AVX-512: one, two, or
+    // memory); lines that a chunk of rows waits for one after the other; FAR: times how much larger than a second-level
+    // cache what they read is.
+    enum Amount {
+        CALLS, CHUNK_TREES, COLUMNS, CELLS, HALVINGS, ADDITIONS, VISITS, VISITS_OF_TWO, VISITS_OF_MANY, FAR_VISITS,
+        FETCHES, CHUNK_LINES, FAR_CHUNK_LINES, FAR_CELLS, TABLE_LINES
+    };
+
   public:
     DeepKernel(std::unique_ptr<const deep::Plan> plan, InstructionSet isa, deep::Predict predict)
         : plan_(std::move(plan)), isa_(isa), predict_(predict) {
@@ -28,22 +36,26 @@ class DeepKernel final : public Kernel {
     int64_t piece_rows() const override { return plan_->block_rows; }
     int64_t scratch_bytes() const override { return plan_->scratch_bytes(); }
 
-    // [call, chunks x trees, columns, cells, halvings, additions, visits by Naming, from far, lines fetched from far,
-    //  lines one after the other, from far, cells of columns too long for a cache]
     Work work(int64_t rows) const override {
         const deep::Plan& p = *plan_;
         const double n = static_cast<double>(rows), n_trees = static_cast<double>(p.trees.size());
         const double cells = n * static_cast<double>(p.features.size()), visits = n * p.lines_a_row;
         const double chunks = static_cast<double>((rows + deep::CHUNK_ROWS - 1) / deep::CHUNK_ROWS);
         const double far = log2_over(p.bytes(), int64_t{1} << 20);
-        Work w{1, chunks * n_trees, static_cast<double>(p.features.size()), cells, n * halvings_, n * n_trees * p.leaf_width};
-        w[p.naming != deep::Naming::bytes ? 8 : p.row_bytes <= 64 ? 6 : 7] = visits;
-        w[9] = visits * far;
-        w[10] = far > 0 ? std::min(visits, static_cast<double>(p.lines.size())) : 0;
-        w[11] = chunks * p.lines_a_row;
-        w[12] = chunks * p.lines_a_row * far;
-        w[13] = cells * log2_over(std::min(rows, p.block_rows) * 64 * row_lines_, int64_t{1} << 20);
-        w[14] = n * static_cast<double>(row_lines_);
+        Work w{};
+        w[CALLS] = 1;
+        w[CHUNK_TREES] = chunks * n_trees;
+        w[COLUMNS] = static_cast<double>(p.features.size());
+        w[CELLS] = cells;
+        w[HALVINGS] = n * halvings_;
+        w[ADDITIONS] = n * n_trees * p.leaf_width;
+        w[p.naming != deep::Naming::bytes ? VISITS_OF_MANY : p.row_bytes <= 64 ? VISITS : VISITS_OF_TWO] = visits;
+        w[FAR_VISITS] = visits * far;
+        w[FETCHES] = far > 0 ? std::min(visits, static_cast<double>(p.lines.size())) : 0;
+        w[CHUNK_LINES] = chunks * p.lines_a_row;
+        w[FAR_CHUNK_LINES] = chunks * p.lines_a_row * far;
+        w[FAR_CELLS] = cells * log2_over(std::min(rows, p.block_rows) * 64 * row_lines_, int64_t{1} << 20);
+        w[TABLE_LINES] = n * static_cast<double>(row_lines_);
         return w;
     }
 
