@@ -311,7 +311,7 @@ class InterleaveKernel final : public Kernel {
         w[few ? FEW_MOST_STEPS : MOST_STEPS] = n * depth.most;
         w[few ? FEW_FAR_STEPS : FAR_STEPS] = n * depth.mean * far;
         w[BLOCK_TREES] = few ? 0 : blocks * static_cast<double>(f_.n_trees);
-        w[FETCHES] = far > 0 ? std::min(n * depth.mean, blocks * static_cast<double>(f_.n_nodes)) : 0;
+        w[FETCHES] = far * met(n * depth.mean, blocks * static_cast<double>(f_.n_nodes));
         return w;
     }
 

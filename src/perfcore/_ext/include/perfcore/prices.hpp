@@ -25,17 +25,20 @@ inline double log2_over(int64_t bytes, int64_t near) {
     return bytes <= near ? 0 : std::log2(static_cast<double>(bytes) / static_cast<double>(near));
 }
 
+// How many of `things` are met by that many visits, spread evenly.
+inline double met(double visits, double things) { return things == 0 ? 0 : things * -std::expm1(-visits / things); }
+
 // What follows is written by python -m benchmarks.fit.
-inline constexpr Prices INTERLEAVE = {188.7, 1.068, 1.042, 4.286, 0.9617, 0.223, 0.5512, 2.368, 0.885, 0.185, 0.3668, 3.431, 0.5023, 0.2798, 1.546, 0, 0, 0, 0};
-inline constexpr Prices BITSLICE_PORTABLE = {339.2, 1.626, 138.6, 4.164, 0.3928, 2.243, 0, 2.588, 1.819, 2.026, 1.834, 0.2412, 0, 17.94, 1.565, 0, 0, 22.76, 0};
-inline constexpr Prices BITSLICE_AVX2 = {296.8, 1.309, 18.14, 5.903, 0.6921, 3.218, 0.4948, 1.347, 0, 0, 1.24, 0.2474, 9.833, 22.17, 0.6387, 0, 6.845, 0, 0};
-inline constexpr Prices BITSLICE_AVX512 = {268.6, 1.067, 26.08, 1.168, 0.8587, 2.811, 0.4667, 0.5579, 0, 2.952, 1.776, 0.2276, 1.905, 13.81, 0.7944, 1.566, 0, 0, 0};
-inline constexpr Prices DEEP_PORTABLE = {172.5, 12.15, 14.07, 3.426, 0.874, 1.051, 0, 0, 5.056, 0.8947, 0, 28.31, 12.58, 1.447, 0.6759, 0, 0, 0, 0};
-inline constexpr Prices DEEP_AVX2 = {158.6, 13.53, 39.46, 0.8189, 0.7418, 0.9916, 0, 0, 4.786, 0.7899, 0, 29.3, 14.33, 1.633, 1.002, 0, 0, 0, 0};
-inline constexpr Prices DEEP_AVX512 = {175.9, 0, 43.46, 1.025, 0.2882, 0.8625, 1.267, 0.9649, 7.48, 0.3644, 0, 31.03, 16.91, 1.268, 0.8323, 0, 0, 0, 0};
-inline constexpr Prices LANES_PORTABLE = {188.5, 2.343, 1.431, 0, 0, 0, 0, 0, 0, 0, 0, 1.068, 0.773, 0.05508, 0.7924, 0.3319, 0, 0.9922, 2.487};
-inline constexpr Prices LANES_AVX2 = {139.9, 2.229, 1.023, 0.7871, 1.652, 2.812, 3.311, 0.9029, 1.264, 1.822, 1.764, 1.756, 0.734, 0.04614, 0.7416, 0.3368, 0.00834, 0.5738, 1.022};
-inline constexpr Prices LANES_AVX512 = {97.72, 2.398, 1.038, 1.111, 2.09, 3.179, 4.274, 1.118, 1.14, 1.483, 0.9237, 1.969, 0.2489, 0.04494, 0.6462, 0.365, 0, 0, 0.8195};
+inline constexpr Prices INTERLEAVE = {187.2, 1.046, 1.828, 3.003, 1.146, 0.2205, 0, 1.501, 0.9815, 0.163, 0.0917, 0.9643, 0.5133, 0.6371, 1.332, 0, 0, 0, 0};
+inline constexpr Prices BITSLICE_PORTABLE = {339.4, 1.625, 138.6, 4.22, 0.4171, 2.207, 0, 2.519, 1.949, 1.902, 1.849, 0.2145, 0, 17.88, 1.583, 0, 0, 22.73, 0};
+inline constexpr Prices BITSLICE_AVX2 = {297, 1.31, 17.87, 5.931, 0.7077, 3.207, 0.4904, 1.293, 0, 0, 1.28, 0.2217, 9.132, 22, 0.8101, 0, 7.061, 0, 0};
+inline constexpr Prices BITSLICE_AVX512 = {268.7, 1.068, 26.01, 1.228, 0.872, 2.799, 0.4784, 0.5369, 0, 2.865, 1.822, 0.2015, 1.827, 14.13, 0.8205, 1.516, 0, 0, 0};
+inline constexpr Prices DEEP_PORTABLE = {172.6, 13.04, 14.02, 3.444, 0.8606, 0.9613, 0, 0, 5.157, 0.6525, 0.7212, 27.53, 10.62, 1.444, 0.676, 0, 0, 0, 0};
+inline constexpr Prices DEEP_AVX2 = {158.7, 15.28, 39.35, 0.8444, 0.7213, 0.8841, 0, 0, 4.906, 0.5225, 0.9035, 27.88, 12.66, 1.63, 1, 0, 0, 0, 0};
+inline constexpr Prices DEEP_AVX512 = {176.1, 0, 43.38, 1.032, 0.2826, 0.8564, 1.286, 1.016, 7.513, 0.3153, 0.5147, 30.9, 14.49, 1.267, 0.829, 0, 0, 0, 0};
+inline constexpr Prices LANES_PORTABLE = {188.5, 2.342, 1.431, 0, 0, 0, 0, 0, 0, 0, 0, 1.068, 0.7729, 0.0551, 0.7918, 0.332, 0, 0.993, 2.488};
+inline constexpr Prices LANES_AVX2 = {139.9, 2.228, 1.023, 0.7871, 1.652, 2.812, 3.311, 0.9029, 1.264, 1.822, 1.764, 1.756, 0.7341, 0.04614, 0.7414, 0.3368, 0.008236, 0.5742, 1.022};
+inline constexpr Prices LANES_AVX512 = {97.73, 2.397, 1.038, 1.111, 2.09, 3.179, 4.274, 1.118, 1.14, 1.483, 0.9237, 1.97, 0.2489, 0.04494, 0.646, 0.365, 0, 0, 0.82};
 
 inline const Prices& prices_of(KernelName kernel, InstructionSet isa) {
     static constexpr Prices WALK = {30};

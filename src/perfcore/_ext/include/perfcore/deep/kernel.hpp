@@ -51,7 +51,8 @@ class DeepKernel final : public Kernel {
         w[ADDITIONS] = n * n_trees * p.leaf_width;
         w[p.naming != deep::Naming::bytes ? VISITS_OF_MANY : p.row_bytes <= 64 ? VISITS : VISITS_OF_TWO] = visits;
         w[FAR_VISITS] = visits * far;
-        w[FETCHES] = far > 0 ? std::min(visits, static_cast<double>(p.lines.size())) : 0;
+        const double blocks = static_cast<double>((rows + p.block_rows - 1) / p.block_rows);
+        w[FETCHES] = far * met(visits, blocks * static_cast<double>(p.lines.size()));
         w[CHUNK_LINES] = chunks * p.lines_a_row;
         w[FAR_CHUNK_LINES] = chunks * p.lines_a_row * far;
         w[FAR_CELLS] = cells * log2_over(std::min(rows, p.block_rows) * 64 * row_lines_, int64_t{1} << 20);
