@@ -102,7 +102,8 @@ def written(header: str, prices: dict[tuple, np.ndarray]) -> str:
         name = kernel.upper() + ("" if kernel == "interleave" else f"_{isa.upper()}")
         numbers = ", ".join(f"{price:.4g}" for price in each)
         header, n = re.subn(rf"(constexpr Prices {name} = {{)[^}}]*}}", rf"\g<1>{numbers}}}", header)
-        assert n == 1, name
+        if n != 1:
+            raise ValueError(f"{HEADER} has no prices {name}")
     return header
 
 

@@ -221,7 +221,10 @@ def test_costs_tell_the_shape_and_every_kernel(benchmarks, few):
 
 def test_fitted_prices_are_those_that_the_times_were_made_of_and_stand_in_the_header(benchmarks, repository):
     rng = np.random.default_rng(3)
-    true = {("interleave", "portable"): np.r_[100.0, 2.5, np.zeros(17)], ("lanes", "avx2"): np.r_[50.0, 0.75, np.zeros(17)]}
+    true = {
+        ("interleave", "portable"): np.r_[100.0, 2.5, np.zeros(17)],
+        ("lanes", "avx2"): np.r_[50.0, 0.75, np.zeros(17)],
+    }
     calls = {}
     for rows in (1, 10, 100, 1_000):
         for model in "abcdef":
