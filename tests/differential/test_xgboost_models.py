@@ -299,10 +299,53 @@ def test_a_booster_of_another_kind_since_training_is_refused_or_answers_alike(tr
         assert answers.tobytes() == booster.predict(matrix).tobytes()
 
 
-def test_a_booster_of_no_rounds_that_takes_its_base_score_for_a_margin_is_refused():
-    rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
-    matrix = xgboost.DMatrix(rows, rows[:, 0] > 0)
-    booster = xgboost.train({"objective": "binary:logistic"}, matrix, 0)
-    assert booster.predict(matrix, output_margin=True)[0] == 0.5
-    with pytest.raises(perfcore.UnsupportedModelError, match="no rounds"):
-        perfcore.compile(booster)
+TAKES_A_BASE_SCORE_FOR_A_MARGIN = tuple(map(int, xgboost.__version__.split(".")[:2])) >= (3, 1)
+MARGIN_IS_NOT_BASE_SCORE = {
+    "binary:logistic", "reg:logistic", "count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("base_score", [None, 0.25])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_of_no_rounds_what_all_versions_answer_alike_is_answered_and_the_rest_refused(
+    objective, base_score, tmp_path, assert_same_bits
+):
+    settled = objective not in MARGIN_IS_NOT_BASE_SCORE or base_score is not None
+    booster = train(objective, rounds=0, **({} if base_score is None else {"base_score": base_score}))
+    paths = [str(tmp_path / name) for name in ("model.json", "model.ubj")]
+    for path in paths:
+        booster.save_model(path)
+    for source in (booster, *paths):
+        if settled or (source is booster and not TAKES_A_BASE_SCORE_FOR_A_MARGIN):
+            opened = source if source is booster else xgboost.Booster(model_file=source)
+            assert_same_bits(opened.predict(xgboost.DMatrix(X)), perfcore.compile(source).predict(X), source)
+        else:
+            with pytest.raises(perfcore.UnsupportedModelError, match="no rounds"):
+                perfcore.compile(source)
+
+
+@pytest.mark.parametrize("name", ["binary", "classes", "regressor", "poisson"])
+@pytest.mark.parametrize("base_score", [None, 0.25])
+def test_estimators_of_no_rounds_answer_alike_or_are_refused(name, base_score, assert_same_bits):
+    kind, y, parameters = ESTIMATORS[name]
+    estimator = getattr(xgboost, kind)(**(parameters | {"n_estimators": 0, "base_score": base_score})).fit(X, y)
+    settled = name in ("classes", "regressor") or base_score is not None or not TAKES_A_BASE_SCORE_FOR_A_MARGIN
+    if not settled:
+        with pytest.raises(perfcore.UnsupportedModelError, match="no rounds"):
+            perfcore.compile(estimator)
+        return
+    fast = perfcore.compile(estimator)
+    for method in {"predict", "predict_proba"} & set(dir(estimator)):
+        assert_same_bits(getattr(estimator, method)(X), getattr(fast, method)(X), method)
+
+
+def test_an_estimator_of_another_kind_since_training_is_refused_or_answers_alike(assert_same_bits):
+    estimator = xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(X, BINARY)
+    estimator.get_booster().set_param({"booster": "dart"})
+    try:
+        expected = estimator.predict_proba(X)
+    except xgboost.core.XGBoostError:
+        with pytest.raises(perfcore.UnsupportedModelError, match="fails to answer"):
+            perfcore.compile(estimator)
+    else:
+        assert_same_bits(expected, perfcore.compile(estimator).predict_proba(X))

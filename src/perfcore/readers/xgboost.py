@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ def read_file(path: str, iteration_range: Range = None) -> Model:
     if not is_document(data):
         return _read_legacy(path, iteration_range)
     document = parse(data, path)
-    return _booster_model(document, max(document.version, _version_at_hand()), iteration_range)
+    version = max(document.version, _version_at_hand())
+    _refuse_unsettled(document, version)
+    return _booster_model(document, version, iteration_range)
 
 
 def read_object(source: Any, iteration_range: Range = None) -> Model:
@@ -51,11 +54,7 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
 
     if isinstance(source, xgboost.Booster):
         refuse_overrides(source, xgboost.Booster)
-        document = _document_of(source)
-        model = _booster_model(document, _installed(), iteration_range)
-        if not document.trees:
-            _check_empty(source, model)
-        return model
+        return _live_model(source, iteration_range)
     if isinstance(source, xgboost.XGBModel):
         return _estimator_model(source, iteration_range)
     raise UnsupportedModelError(
@@ -63,18 +62,45 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
     )
 
 
-def _check_empty(booster: Any, model: Model) -> None:
-    """A live Booster without trees may take its base score for a margin: one of no rounds, or, up to 3.2, one whose
-    parameter ``booster`` was set after training, which drops the trees."""
+def _live_model(booster: Any, iteration_range: Range) -> Model:
     import xgboost
 
-    row = xgboost.DMatrix(np.full((1, model.body.n_features), np.nan, np.float32))
-    margin = booster.predict(row, output_margin=True, validate_features=False)
-    if margin.tobytes() != model.answers.raw(model.body.base[None, :].copy()).tobytes():
+    document = _document_of(booster)
+    if not document.trees:
+        row = xgboost.DMatrix(_no_cells(document))
+        _check_empty(document, "xgboost.Booster", lambda **options: booster.predict(row, **options))
+    return _booster_model(document, _installed(), iteration_range)
+
+
+def _check_empty(document: Document, name: str, predict: Callable[..., np.ndarray]) -> None:
+    """A live model without trees may take its base score for a margin: one of no rounds, or, up to 3.2, one whose
+    parameter ``booster`` was set after training, which drops the trees; an estimator of those answers nothing."""
+    import xgboost
+
+    try:
+        margin = predict(output_margin=True, validate_features=False)
+    except xgboost.core.XGBoostError as error:
+        raise UnsupportedModelError(f"{name}: {_NO_TREES}, and xgboost itself fails to answer: {error}") from error
+    if margin.tobytes() != _base(document, _installed()).tobytes():
+        raise UnsupportedModelError(f"{name}: {_NO_TREES}, and its answer {margin.ravel()[0]!r} is not its base score")
+
+
+_NO_TREES = "it has no trees, by training for no rounds or by setting the parameter 'booster' after training"
+
+
+def _refuse_unsettled(document: Document, version: tuple[int, int]) -> None:
+    """A file without trees whose base score was to be estimated: for a margin it stands since 3.1, not before."""
+    if document.trees or not document.estimates_base_score:
+        return
+    if _base(document, version).tobytes() != document.base_score.tobytes():
         raise UnsupportedModelError(
-            f"xgboost.Booster: it has no trees, and its answer {margin.ravel()[0]!r} is not its base score; "
-            "training for no rounds does that, and so may setting the parameter 'booster' after training"
+            f"{document.place}: it was trained for no rounds and without a base_score; "
+            f"its answer for {document.objective} depends on the version of xgboost"
         )
+
+
+def _no_cells(document: Document) -> np.ndarray:
+    return np.full((1, document.n_features), np.nan, np.float32)
 
 
 def _installed() -> tuple[int, int]:
@@ -122,7 +148,7 @@ def _read_legacy(path: str, iteration_range: Range) -> Model:
         booster = xgboost.Booster(model_file=path)
     except xgboost.core.XGBoostError as error:
         raise UnsupportedModelError(f"xgboost {xgboost.__version__} does not open {path}: {error}") from error
-    return _booster_model(_document_of(booster), _installed(), iteration_range)
+    return _live_model(booster, iteration_range)
 
 
 # -- boosters and estimators ------------------------------------------------------------------------------
@@ -156,9 +182,11 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
         raise ConfigurationError(f"{name} is not fitted")
     refuse_overrides(estimator.get_booster(), xgboost.Booster)
     document, version = _document_of(estimator.get_booster()), _installed()
-    begin, end = _rounds(document, _estimator_range(document, iteration_range))
     if estimator.missing is None:
         raise UnsupportedModelError(f"{name}: missing=None, with which its own predict fails; allowed: a number or NaN")
+    if not document.trees:
+        _check_empty(document, name, lambda **options: estimator.predict(_no_cells(document), **options))
+    begin, end = _rounds(document, _estimator_range(document, iteration_range))
     missing = float(np.float32(estimator.missing))
     recodes = document.categories is not None
     shared: dict[str, Any] = {

@@ -41,6 +41,7 @@ class Document:
     version: tuple[int, int]
     objective: str
     base_score: np.ndarray  # float32[n_outputs], not yet a margin
+    estimates_base_score: bool  # the first round would have estimated it
     n_features: int
     n_outputs: int
     feature_names: tuple[str, ...] | None
@@ -197,6 +198,7 @@ def _document(root: Any, place: str) -> Document:
         version=(int(version[0]), int(version[1])),
         objective=field(field(learner, "objective", dict, "learner"), "name", str, "objective"),
         base_score=_base_score(field(parameters, "base_score", str, "learner_model_param"), n_outputs),
+        estimates_base_score=whole_number(parameters, "boost_from_average", "learner_model_param", 1) != 0,
         n_features=n_features,
         n_outputs=n_outputs,
         feature_names=tuple(names) or None,
