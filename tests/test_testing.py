@@ -198,6 +198,16 @@ def test_equal_bits_pass_whatever_they_mean(same):
     assert perfcore.verify(Answering(predict=same), FakeSource(predict=copy), np.zeros((2, 1))) is None
 
 
+@pytest.mark.parametrize("leaves", [np.empty((2, 0), np.int32), np.empty(0, np.float32)])
+def test_models_without_trees_that_part_say_so(leaves):
+    own, source = (
+        kind(predict=np.array(x), apply=leaves) for kind, x in ((Answering, [0.0, 1]), (FakeSource, [0.0, 2]))
+    )
+    with pytest.raises(MismatchError, match="row 1: .*there are no trees") as error:
+        perfcore.verify(own, source, np.zeros((2, 1)))
+    assert error.value.row == 1 and error.value.tree is None
+
+
 def test_what_is_no_model_is_refused(models, data, tmp_path):
     fast = perfcore.compile(models["linear"])
     with pytest.raises(ConfigurationError, match="builtins.dict"):

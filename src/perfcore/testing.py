@@ -228,9 +228,12 @@ def _parting_tree(predictor: Predictor, calls: dict[str, Callable], X: Any, row:
         return None
     if "apply" not in calls or not hasattr(predictor, "apply"):
         return "the source numbers no leaves"
-    source, own = (np.asarray(each).reshape(len(each), -1) for each in (calls["apply"](), predictor.apply(X)))
-    if source.shape != own.shape:
+    source, own = (np.asarray(each) for each in (calls["apply"](), predictor.apply(X)))
+    if source.size == own.size == 0:
+        return "there are no trees: the base or the link differs"
+    if source.size != own.size:
         return f"leaves of shape {source.shape} and {own.shape}"
+    source, own = (each.reshape(len(each), -1) for each in (source, own))
     trees = np.flatnonzero(source[row] != own[row])
     if len(trees) == 0:
         return "leaves equal: the sum or the link differs"
