@@ -118,6 +118,8 @@ REFUSED = {
     "the same name twice": FRAME.assign(z=1.0).rename(columns={"z": "a"}),
     "category": FRAME.assign(a=pd.Categorical(WHOLE[:, 0])),
     "text in a frame": FRAME.assign(a="x"),
+    "boolean with NA": (FRAME > 0).astype("boolean").mask(FRAME > 1),
+    "boolean with NA, unused": FRAME.assign(e=pd.array([True, pd.NA] * 200, "boolean")),
 }
 
 

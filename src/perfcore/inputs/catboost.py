@@ -127,11 +127,14 @@ def _require_numeric_columns(X: Any) -> None:
     from pandas import SparseDtype
     from pandas.api import types
 
-    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+    for j, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
         inner = dtype.subtype if isinstance(dtype, SparseDtype) else dtype
         is_read = types.is_bool_dtype(inner) or types.is_numeric_dtype(inner) or types.is_object_dtype(inner)
         if not is_read or types.is_complex_dtype(inner):
             raise InputError(f"column {name!r} is of {dtype}; perfcore reads CatBoost's numeric columns alone")
+        # CatBoost turns a nullable column of numbers into floats, one of bools with NA into objects.
+        if types.is_bool_dtype(dtype) and not isinstance(dtype, np.dtype) and X.iloc[:, j].isna().any():
+            raise InputError(f"column {name!r} is of {dtype} and holds NA, which CatBoost does not take for a number")
 
 
 def _is_one_array(X: Any) -> bool:
