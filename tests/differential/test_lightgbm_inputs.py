@@ -1,6 +1,7 @@
 """Tables of every kind: read, or refused, as LightGBM's Booster and estimators do."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -168,6 +169,16 @@ def test_rows_of_the_wrong_kind_are_refused(row, booster, estimator):
             perfcore.compile(source).predict_one(row)
 
 
+@pytest.mark.parametrize(
+    ("row", "shape"),
+    [(3.0, "()"), (None, "()"), ({1, 2}, "()"), (X[:1], "(1, 4)"), ([1, 2], "(2,)"), ([[1] * 4], "(1, 4)")],
+)
+def test_a_row_of_another_shape_is_named_as_one(row, shape, booster, estimator):
+    for source in (booster, estimator):
+        with pytest.raises(InputError, match=re.escape(f"expected one row of 4 cells, got shape {shape}")):
+            perfcore.compile(source).predict_one(row)
+
+
 # -- data frames ----------------------------------------------------------------------------------------
 
 FRAME = pd.DataFrame(
@@ -294,9 +305,23 @@ def test_a_row_by_name_is_a_frame_of_one_row(frame_booster, frame_estimator, ass
         expected = source.predict(FRAME.iloc[i : i + 1].assign(colour=pd.Categorical(["violet"])))[0]
         assert_same_bits(expected, fast.predict_one(unseen))
         assert_same_bits(expected, fast.predict_one(dict(reversed(unseen.items()))))
+        assert_same_bits(expected, fast.predict_one(row | {"colour": pd.NA}))
         for wrong in (row | {"more": 1}, {k: v for k, v in row.items() if k != "flag"}, row | {"count": "x"}):
             with pytest.raises(InputError):
                 fast.predict_one(wrong)
+
+
+@pytest.mark.parametrize("values", [[0, 1, 2, 3], [0.0, 1.0, 2.5, 3.0], [False, True], ["a", "b"], [True, "a", 2, 1.5]])
+def test_a_category_of_a_row_by_name_is_found_where_pandas_finds_it(values, assert_same_bits):
+    codes = RNG.integers(0, len(values), 200)
+    column = pd.Series([values[i] for i in codes]).astype("category")
+    frame = pd.DataFrame({"kind": column, "x": RNG.normal(size=200)})
+    options = {"min_data_per_group": 1, "cat_smooth": 0, "min_data_in_leaf": 2, "objective": "regression"}
+    booster = lightgbm.train(PARAMS | options, lightgbm.Dataset(frame, codes * 2.0), 5)
+    fast = perfcore.compile(booster)
+    for value in (True, False, np.True_, 0, 1, 1.0, 2, 2.5, np.int8(1), np.float32(1), "a", "1", None, np.nan, pd.NA):
+        one = pd.DataFrame({"kind": pd.Series([value]).astype("category"), "x": [0.5]})
+        assert_same_bits(booster.predict(one)[0], fast.predict_one({"kind": value, "x": 0.5}), values, value)
 
 
 def test_a_row_by_name_is_refused_where_the_category_columns_are_unknown():

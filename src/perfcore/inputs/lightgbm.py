@@ -40,12 +40,26 @@ class LightGBMInputs:
         """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
         if isinstance(row, Mapping):
             return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
-        array = self._array(row[None, :] if isinstance(row, np.ndarray) and row.ndim == 1 else [row])
+        array = self._as_array(row[None] if isinstance(row, np.ndarray) else [row])
+        if array.shape != (1, self.n_features):
+            raise InputError(f"expected one row of {self.n_features} cells, got shape {array.shape[1:]}")
         return cast(array, self._cell_dtype(array.dtype))[0]
 
     # -- arrays and lists ------------------------------------------------------------------------------
 
     def _array(self, X: Any) -> np.ndarray:
+        array = self._as_array(X)
+        if array.ndim != 2:
+            raise InputError(
+                f"expected a 2-D table (n_rows, {self.n_features}), got shape {array.shape}"
+                + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
+            )
+        self._require_width(array.shape[1])
+        if self.estimator is not None and len(array) == 0:
+            raise InputError(f"found 0 rows; {self.estimator} needs at least one")
+        return array
+
+    def _as_array(self, X: Any) -> np.ndarray:
         if self.estimator is None and not isinstance(X, np.ndarray | list):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
         is_sparse, is_frame = hasattr(X, "tocsr"), hasattr(X, "columns") or hasattr(X, "column_names")
@@ -55,22 +69,10 @@ class LightGBMInputs:
             array = np.asarray(X)
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"cannot make an array of {_type_name(X)}: {error}") from error
-        if array.ndim != 2:
-            raise InputError(
-                f"expected a 2-D table (n_rows, {self.n_features}), got shape {array.shape}"
-                + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
-            )
-        self._require_width(array.shape[1])
-        if self.estimator is not None:
-            self._check(array)
-        return array
-
-    def _check(self, array: np.ndarray) -> None:
-        """sklearn.utils.check_array as LGBMModel.predict calls it: dtype="numeric", any finiteness."""
-        if len(array) == 0:
-            raise InputError(f"found 0 rows; {self.estimator} needs at least one")
-        if array.dtype.kind in "USVc":
+        # sklearn.utils.check_array as LGBMModel.predict calls it: dtype="numeric", any finiteness.
+        if self.estimator is not None and array.dtype.kind in "USVc":
             raise InputError(f"{self.estimator} takes no cells of type {array.dtype}")
+        return array
 
     def _cell_dtype(self, dtype: np.dtype) -> np.dtype:
         """basic.py _np2d_to_np1d: native float32 and float64 stay, all else becomes float32.
@@ -144,6 +146,8 @@ class LightGBMInputs:
 
 def _code(value: Any, values: tuple) -> float:
     """Where pandas would find a value among a column's categories: 1 and 1.0 are one, 1 and True are not."""
+    if type(value).__name__ == "NAType":  # pandas.NA, which is equal to nothing, nor unequal
+        return np.nan
     for code, known in enumerate(values):
         if known == value and isinstance(known, bool) == isinstance(value, bool | np.bool_):
             return code
