@@ -12,9 +12,9 @@ MOST_ROWS = 1_000_000
 
 def chosen(kernel: str | None) -> str:
     """The name of the kernel to make: the argument, else ``PERFCORE_KERNEL``, else "auto"."""
-    name = kernel or os.environ.get("PERFCORE_KERNEL") or "auto"
+    name = (os.environ.get("PERFCORE_KERNEL") or "auto") if kernel is None else kernel
     if name not in KERNELS:
-        came = f"kernel={kernel!r}" if kernel else f"PERFCORE_KERNEL={name!r}"
+        came = f"PERFCORE_KERNEL={name!r}" if kernel is None else f"kernel={kernel!r}"
         raise ConfigurationError(f"{came}: allowed are {', '.join(KERNELS)}")
     return name
 

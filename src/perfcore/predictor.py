@@ -94,13 +94,15 @@ class Predictor(Fitted):
 
     def __init__(self, model: Model, *, kernel: str | None = None, n_threads: int | None = None):
         is_forest = isinstance(model.body, Forest)
+        kernels.chosen(kernel)  # a linear model refuses unknown names, too
+        instructions = isa.chosen()
         if kernel not in (None, "auto") and not is_forest:
             raise ConfigurationError(f"kernel={kernel!r}: {model.origin} is a BLAS product, only a forest has kernels")
         vars(self).update(
             _model=model,
             _forced=kernel,
             _n_threads=None if n_threads is None else threads.resolve(n_threads),
-            _kernel=kernels.make(model.body, kernel, isa.chosen()) if is_forest else None,
+            _kernel=kernels.make(model.body, kernel, instructions) if is_forest else None,
         )
         if self._kernel is not None:
             general = object.__new__(Predictor)

@@ -57,6 +57,8 @@ def test_a_kernel_is_forced_by_the_environment_too_and_the_argument_comes_first(
 def test_unknown_kernels_are_refused_by_name(forest, monkeypatch):
     with pytest.raises(ConfigurationError, match="kernel='fast': allowed are auto, walk"):
         kernels.make(forest, "fast", BEST)
+    with pytest.raises(ConfigurationError, match="kernel='': allowed are auto, walk"):
+        kernels.make(forest, "", BEST)
     monkeypatch.setenv("PERFCORE_KERNEL", "quick")
     with pytest.raises(ConfigurationError, match="PERFCORE_KERNEL='quick': allowed are auto, walk"):
         kernels.make(forest, None, BEST)
@@ -115,3 +117,12 @@ def test_a_linear_model_has_no_kernels_to_force():
     assert "BLAS" in perfcore.compile(model, kernel="auto").explain()
     with pytest.raises(ConfigurationError, match="only a forest has kernels"):
         perfcore.compile(model, kernel="bitslice")
+
+
+@pytest.mark.parametrize("name", ["PERFCORE_KERNEL", "PERFCORE_ISA"])
+def test_a_linear_model_refuses_unknown_names_in_the_environment_too(name, monkeypatch):
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    model = linear_model.LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    monkeypatch.setenv(name, "foo")
+    with pytest.raises(ConfigurationError, match=f"{name}='foo': allowed"):
+        perfcore.compile(model)
