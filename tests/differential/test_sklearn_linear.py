@@ -122,6 +122,17 @@ def test_other_linear_models_are_refused():
         perfcore.compile(model)
 
 
+def test_what_holds_a_model_that_is_read_says_where():
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+
+    steps = make_pipeline(Ridge()).fit(X, TARGETS["one"])
+    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(X, TARGETS["one"])
+    for model, advice in ((steps, "Pipeline: .*compile its last step"), (search, "compile its best_estimator_")):
+        with pytest.raises(perfcore.UnsupportedModelError, match=advice):
+            perfcore.compile(model)
+
+
 @pytest.mark.parametrize("cell", [np.nan, np.inf])
 def test_cells_of_half_precision_must_be_finite_too(cell):
     model = Ridge().fit(X, TARGETS["one"])

@@ -167,7 +167,7 @@ def _check_frame(data: memoryview) -> int:
     if bytes(data[: len(MAGIC)]) != MAGIC:
         raise ModelFormatError(
             f"byte 0: no perfcore file, it begins with {bytes(data[:8])!r} and not {MAGIC!r}; "
-            "a model file of LightGBM or XGBoost goes to perfcore.compile"
+            "a model file of LightGBM, XGBoost or CatBoost goes to perfcore.compile"
         )
     if len(data) < _HEADER_AT:
         raise ModelFormatError(f"byte {len(data)}: the file is cut inside its first {_HEADER_AT} bytes")

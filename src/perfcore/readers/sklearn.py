@@ -32,6 +32,12 @@ READERS = {
     "sklearn.linear_model.LogisticRegression": "sklearn_linear",
 }
 
+# What an estimator is told by that holds another one -> what to do with that.
+WITHIN = {
+    "steps": "compile its last step, and put the predictor in that step's place",
+    "best_estimator_": "compile its best_estimator_",
+}
+
 
 def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     """Read a fitted estimator of one of the classes above, or of a subclass that answers as it does."""
@@ -66,6 +72,7 @@ def known_class(source: Any) -> str:
     raise UnsupportedModelError(
         f"{type(source).__module__}.{type(source).__qualname__}: of scikit-learn, perfcore reads "
         + ", ".join(name.rpartition(".")[2] for name in READERS)
+        + next((f"; {advice}" for attribute, advice in WITHIN.items() if hasattr(source, attribute)), "")
     )
 
 
