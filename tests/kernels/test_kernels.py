@@ -1,6 +1,7 @@
 """Every kernel, on every instruction set that this machine has, against the plain walk: the same bits."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -309,8 +310,14 @@ def test_tables_a_kernel_cannot_read_are_refused():
         kernel.predict(np.zeros((3, 5), np.int64))
     with pytest.raises(TypeError, match="float32 or float64"):
         kernel.predict(np.zeros((3, 5), ">f8"))
-    with pytest.raises(ValueError, match="out must be"):
-        kernel.predict_into(np.zeros((3, 5)), np.zeros((2, 1)))
+    for out, came in [
+        (np.zeros((2, 1)), "got C-contiguous float64 (2, 1)"),
+        (np.zeros((6, 1))[::2], "got not C-contig"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(came)):
+            kernel.predict_into(np.zeros((3, 5)), out)
+        with pytest.raises(ValueError, match=r"int32 \(3, \d+\), " + re.escape(came)):
+            kernel.leaves_into(np.zeros((3, 5)), out)
     with pytest.raises(ValueError, match="isa"):
         ForestKernel(make_forest(Recipe(seed=1))[0], "auto", "mmx")
 

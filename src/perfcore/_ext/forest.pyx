@@ -11,6 +11,11 @@ cdef const void* _address(cnp.ndarray array):
     return cnp.PyArray_DATA(array)
 
 
+cdef str _came(cnp.ndarray out):
+    contiguous = "C-contiguous" if cnp.PyArray_ISCARRAY(out) else "not C-contiguous, aligned and writeable,"
+    return f"{contiguous} {out.dtype} {np.shape(out)}"
+
+
 KERNELS = ("auto", "walk", "interleave", "bitslice", "deep", "lanes")
 ISAS = ("portable", "avx2", "avx512")
 MANY_ROWS = 100_000
@@ -153,7 +158,10 @@ cdef class ForestKernel:
         cdef Table table = self._table(X)
         if (out.ndim != 2 or out.shape[0] != table.n or out.shape[1] != self._view.n_outputs
                 or out.dtype != self._forest.value.dtype or not cnp.PyArray_ISCARRAY(out)):
-            raise ValueError("out must be C-contiguous, (n_rows, n_outputs), in the dtype of the sum")
+            raise ValueError(
+                f"out must be C-contiguous {self._forest.value.dtype} ({table.n}, {self._view.n_outputs}), "
+                f"got {_came(out)}"
+            )
         self._predict(table, out, n_threads)
 
     cdef _predict(self, Table table, cnp.ndarray out, int n_threads):
@@ -172,7 +180,7 @@ cdef class ForestKernel:
         cdef Table table = self._table(X)
         if (out.ndim != 2 or out.shape[0] != table.n or out.shape[1] != self._view.n_trees
                 or out.dtype != np.int32 or not cnp.PyArray_ISCARRAY(out)):
-            raise ValueError("out must be C-contiguous int32 (n_rows, n_trees)")
+            raise ValueError(f"out must be C-contiguous int32 ({table.n}, {self._view.n_trees}), got {_came(out)}")
         cdef int32_t* data = <int32_t*>cnp.PyArray_DATA(out)
         cdef Status status
         with nogil:
