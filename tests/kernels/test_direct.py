@@ -16,10 +16,13 @@ import pytest
 from forests import Recipe, layouts, make_forest, make_table
 
 from perfcore import Predictor
+from perfcore._ext.direct import Predict
 from perfcore.answers.catboost import CatBoostAnswers
 from perfcore.answers.lightgbm import LightGBMAnswers
 from perfcore.answers.sklearn import BoostingAnswers, TreeAnswers
 from perfcore.answers.xgboost import LINKS, XGBClassifierAnswers, XGBoostAnswers
+from perfcore.inputs import Plain
+from perfcore.inputs.catboost import CatBoostInputs
 from perfcore.inputs.lightgbm import LightGBMInputs
 from perfcore.inputs.sklearn import NumericInputs
 from perfcore.inputs.table import ROUNDS_TO_INFINITY
@@ -136,7 +139,10 @@ ANSWERS |= {
 
 
 def make_predictor(dtype="float64", n_outputs=1, answers=None, inputs=None, n_trees=9, values=None, seed=4):
-    recipe = Recipe(seed, WIDTH, n_trees, dtype=dtype, n_outputs=n_outputs, vector_leaves=n_outputs > 5)
+    precision = getattr(inputs, "precision", "float64")
+    recipe = Recipe(
+        seed, WIDTH, n_trees, dtype=dtype, n_outputs=n_outputs, vector_leaves=n_outputs > 5, precision=precision
+    )
     forest, numbers = make_forest(recipe)
     if values is not None:
         forest = make_forest_of(forest, values)
@@ -219,6 +225,7 @@ INPUTS = {
     "xgboost": XGBoostInputs(WIDTH, None, through_dmatrix=False),
     "xgboost with names": XGBoostInputs(WIDTH, NAMES, through_dmatrix=False),
     "xgboost, zero missing": XGBoostInputs(WIDTH, None, through_dmatrix=False, missing=0.0),
+    "catboost": CatBoostInputs(WIDTH, NAMES, np.ones(WIDTH, bool)),
     "dmatrix": XGBoostInputs(WIDTH, None, through_dmatrix=True),
     "dmatrix with names": XGBoostInputs(WIDTH, NAMES, through_dmatrix=True),
 } | {
@@ -252,6 +259,10 @@ def hostile_rows():
     ]
     rows += [row[:4], np.append(row, 1.0), row[:0], np.array(1.0), np.float64(1), 3.0, None, "abc", b"abcde"]
     rows += [row.tolist(), tuple(row), [row.tolist()], dict(zip(NAMES, row, strict=True)), range(5), [1, 2, None, 4, 5]]
+    rows += [[0, 1, 2, 3, 4], (0, 1, 2.5, 3, 4), [0.5, 1], (), [True, 1, 2, 3, 4], [0.5, True, 2, 3, 4], list(single)]
+    rows += [list(row), [*row[:4].tolist(), "1"], [*row[:4].tolist(), 1j], [*row[:4].tolist(), [1.0]]]
+    rows += [[-1, 2, whole, 3, 4] for whole in (2**24, -(2**24), 2**24 + 1, 2**53 + 1, 2**63, -(2**63) - 1, 10**400)]
+    rows += [(-1, 2.5, whole, 3, 4) for whole in (2**24, 2**24 + 1, 2**53 + 1, 2**60 + 2**36 + 1, 2**63, 2**64 + 1)]
     largest = float(np.finfo(np.float32).max)
     odd = [np.nan, np.inf, -np.inf, 1e39, -1e39, largest, ROUNDS_TO_INFINITY, np.nextafter(ROUNDS_TO_INFINITY, 0)]
     for cell in [*odd, -ROUNDS_TO_INFINITY, 1e300, 1e20, 5e-324]:
@@ -260,6 +271,8 @@ def hostile_rows():
                 with np.errstate(all="ignore"):
                     rows.append(like.copy())
                     rows[-1][place] = cell
+            rows.append(row.tolist())
+            rows[-1][place] = float(cell)
     return rows
 
 
@@ -275,6 +288,17 @@ def test_every_row_and_table_is_taken_or_refused_as_by_the_general_methods(name)
         for table in tables:
             assert told(fast.predict, table) == told(Predictor.predict, fast, table), table
             assert told(fast.predict, table, n_threads=2) == told(Predictor.predict, fast, table, n_threads=2)
+
+
+def test_lists_and_tuples_of_plain_numbers_need_no_general_method():
+    fast, _ = make_predictor()
+    alone = Predict(fast._kernel, fast._model.answers.steps("predict", 1), Plain(), 1e9, None, None)
+    row = [0.5, -1, 2.0, 0, 1]
+    for given in (row, tuple(row), list(map(int, row)), list(map(float, row))):
+        assert told(alone.predict_one, given) == told(fast.predict_one, np.array(given, np.float64))
+    for other in (row[:4], [*row[:4], True], [*row[:4], 2**24 + 1], range(5)):
+        with pytest.raises(TypeError):
+            alone.predict_one(other)
 
 
 def test_a_table_without_the_names_of_the_training_is_warned_of_where_the_caller_stands():

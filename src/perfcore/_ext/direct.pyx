@@ -2,8 +2,12 @@
 # The way of a plain numpy array to its answer without a step in Python: a row costs as little as its trees do.
 #
 #   array ── type, shape, cells ──▶ engine ──▶ steps ──▶ scalar or array
+#     |         a list or tuple of numbers, of one row, is made one
 #     `── anything else ──▶ the predictor's general method, which answers or refuses it
 cimport numpy as cnp
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_CheckExact
+from cpython.sequence cimport PySequence_Fast_GET_ITEM, PySequence_Fast_GET_SIZE
 from libc.math cimport isnan
 from libc.stdint cimport int64_t
 
@@ -75,6 +79,7 @@ CHOICES = ("none", "argmax", "max_element", "above", "from")
 
 cdef enum:
     STACK = 64  # margins of so many numbers need no memory of their own
+    EXACT = 1 << 24  # whole numbers up to here are the same in float32, float64 and int64
 
 
 cdef class Direct:
@@ -188,9 +193,39 @@ cdef class Direct:
 
     # -- one row -----------------------------------------------------------------------------------
 
+    cdef cnp.ndarray _cells_of(self, row):
+        """A list or tuple of plain numbers as the array that the general methods make of it; None: leave it to them.
+
+        They make floats of larger whole numbers, and of np.float32, bool and None, each in its framework's way.
+        """
+        cdef cnp.npy_intp n = PySequence_Fast_GET_SIZE(row), i
+        if n != self._n_features:
+            return None
+        cdef cnp.ndarray cells = cnp.PyArray_EMPTY(1, &n, cnp.NPY_DOUBLE, 0)
+        cdef double* to = <double*>cnp.PyArray_DATA(cells)
+        cdef int overflow = 0
+        cdef long long whole
+        for i in range(n):
+            cell = <object>PySequence_Fast_GET_ITEM(row, i)
+            if PyFloat_CheckExact(cell):
+                to[i] = PyFloat_AS_DOUBLE(cell)
+                continue
+            if not PyLong_CheckExact(cell):
+                return None
+            whole = PyLong_AsLongLongAndOverflow(cell, &overflow)
+            if overflow or not -EXACT <= whole <= EXACT:
+                return None
+            to[i] = <double>whole
+        return cells
+
     cdef object _row(self, row):
         cdef Table table
-        if not cnp.PyArray_CheckExact(row) or cnp.PyArray_NDIM(row) != 1 or not self._takes(&table, row, 1):
+        cdef cnp.ndarray cells = None
+        if cnp.PyArray_CheckExact(row):
+            cells = row
+        elif type(row) is list or type(row) is tuple:
+            cells = self._cells_of(row)
+        if cells is None or cnp.PyArray_NDIM(cells) != 1 or not self._takes(&table, cells, 1):
             return self._of_row(row)
         if self._of_margins is not None:
             answer = self._of_margins(self._margins(table, self._row_is_long))

@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Plain(NamedTuple):
-    """Which float32 and float64 arrays, native and aligned, are read as they are."""
+    """Which float32 and float64 arrays, native and aligned, are read as they are; and lists, as float64 of one row."""
 
     below: float = float("nan")  # |cells| are; NaN: any are, infinite ones too
     takes_nan: bool = True
