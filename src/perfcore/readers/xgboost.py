@@ -80,7 +80,8 @@ def _check_empty(document: Document, name: str, predict: Callable[..., np.ndarra
     try:
         margin = predict(output_margin=True, validate_features=False)
     except xgboost.core.XGBoostError as error:
-        raise UnsupportedModelError(f"{name}: {_NO_TREES}, and xgboost itself fails to answer: {error}") from error
+        reason = str(error).partition("\n")[0]  # without the stack
+        raise UnsupportedModelError(f"{name}: {_NO_TREES}, and xgboost itself fails to answer: {reason}") from error
     if margin.tobytes() != _base(document, _installed()).tobytes():
         raise UnsupportedModelError(f"{name}: {_NO_TREES}, and its answer {margin.ravel()[0]!r} is not its base score")
 
