@@ -104,30 +104,31 @@ class BitsliceKernel final : public Kernel {
 
 namespace bitslice {
 
+// A tree, on average: slicing costs in proportion to leaves, walking to their logarithm.
+constexpr int64_t MOST_LEAVES = 2000;
+
 struct Form {
-    InstructionSet isa;
     Leaves leaves;
     Predict predict;
-    int64_t most_leaves;  // a tree, on average: slicing costs in proportion to leaves, walking to their logarithm
 };
 
 inline Form form_for(InstructionSet isa) {
-    if (isa == InstructionSet::avx512) return {isa, avx512::LEAVES, avx512::predict, 2000};
-    if (isa == InstructionSet::avx2) return {isa, avx2::LEAVES, avx2::predict, 1000};
-    return {InstructionSet::portable, portable::LEAVES, portable::predict, 600};
+    if (isa == InstructionSet::avx512) return {avx512::LEAVES, avx512::predict};
+    if (isa == InstructionSet::avx2) return {avx2::LEAVES, avx2::predict};
+    return {portable::LEAVES, portable::predict};
 }
 
 // None where the forest cannot be sliced or, unless forced, is sooner walked; `why` says what is in the way.
 inline std::unique_ptr<const Kernel> make(const ForestView& forest, InstructionSet isa, bool forced, std::string& why) {
-    const Form form = form_for(isa);
-    if (!forced && forest.n_leaves > form.most_leaves * forest.n_trees) {
-        why = "more than " + std::to_string(form.most_leaves) + " leaves a tree";
+    if (!forced && forest.n_leaves > MOST_LEAVES * forest.n_trees) {
+        why = "more than " + std::to_string(MOST_LEAVES) + " leaves a tree";
         return nullptr;
     }
+    const Form form = form_for(isa);
     auto plan = std::make_unique<Plan>();
     why = Planner(forest, form.leaves).build(*plan);
     if (!why.empty()) return nullptr;
-    return std::make_unique<BitsliceKernel>(std::move(plan), form.isa, form.predict);
+    return std::make_unique<BitsliceKernel>(std::move(plan), isa, form.predict);
 }
 
 }  // namespace bitslice
