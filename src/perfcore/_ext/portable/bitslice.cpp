@@ -155,19 +155,24 @@ inline int count_below(const float* run, float x) {
 #endif
 }
 
-// Two steps of sixteen, three above 255 thresholds. NaN ends below all.
-void search(const Plan& plan, const NumericFeature& f, const float* cell, int32_t* code) {
-    const float* floors = plan.floors.data() + f.sorted;
-    const float* coarse = plan.coarse.data() + f.sorted / 16;  // every sixteenth
-    const int stride = f.levels > 8 ? 16 : 1, n = f.n_thresholds / (16 * stride);
+// How many of n pivots lie below each of 64 cells, times EACH: sixteen cells at a time, whose counts stay in registers.
+template <int EACH>
+inline void count_below(const float* pivots, int n, int stride, const float* cell, int32_t* count) {
     for (int first = 0; first < 64; first += 16) {
         int32_t below[16] = {};
-        for (int j = 0; j < n; ++j) {
-            const float pivot = coarse[(j + 1) * stride - 1];
-            for (int i = 0; i < 16; ++i) below[i] += pivot < cell[first + i];
-        }
-        for (int i = 0; i < 16; ++i) code[first + i] = 16 * below[i];
+        for (int j = 0; j < n; ++j)
+            for (int i = 0; i < 16; ++i) below[i] += pivots[j * stride] < cell[first + i];
+        for (int i = 0; i < 16; ++i) count[first + i] = EACH * below[i];
     }
+}
+
+// All thresholds, if there are few; otherwise two steps of sixteen, three above 255 thresholds. NaN ends below all.
+void search(const Plan& plan, const NumericFeature& f, const float* cell, int32_t* code) {
+    const float* floors = plan.floors.data() + f.sorted;
+    if (f.n_thresholds < 16) return count_below<1>(floors, f.n_thresholds, 1, cell, code);
+    const float* coarse = plan.coarse.data() + f.sorted / 16;  // every sixteenth
+    const int stride = f.levels > 8 ? 16 : 1;
+    count_below<16>(coarse + stride - 1, f.n_thresholds / (16 * stride), stride, cell, code);
     if (f.levels > 8)
         for (int i = 0; i < 64; ++i) code[i] = 16 * (code[i] + count_below(coarse + code[i], cell[i]));
     for (int i = 0; i < 64; ++i) code[i] += count_below(floors + code[i], cell[i]);
