@@ -113,7 +113,7 @@ cdef class Direct:
         self._below, self._takes_nan, self._takes_tables = plain.below, plain.takes_nan, plain.takes_tables
         self._looks = not (plain.takes_nan and isnan(self._below))
         self._most, self._of_table, self._of_row = most, of_table, of_row
-        self._row_is_long = self._engine.kernel_for(1).cost(1) > LONG
+        self._row_is_long = self._engine.choice(1).cost > LONG
         if callable(steps):
             self._of_margins = steps
         else:
@@ -266,7 +266,7 @@ cdef class Direct:
                 or cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0):
             return self._general(X, n_threads)
         cdef int64_t n = cnp.PyArray_DIM(X, 0)
-        cdef double cost = self._engine.kernel_for(n).cost(n)
+        cdef double cost = self._engine.choice(n).cost
         if cost >= self._most or not self._takes(&table, X, n):
             return self._general(X, n_threads)
         if self._of_margins is not None:

@@ -66,6 +66,9 @@ cdef extern from "perfcore/engine.hpp" namespace "perfcore" nogil:
         Engine(const ForestView& forest, KernelName name, InstructionSet isa) except +
         size_t n_kernels()
         const Kernel& kernel(size_t i)
+        cppclass Choice:
+            double cost
+        Choice choice(int64_t rows)
         const Kernel& kernel_for(int64_t rows)
         const string& why_not(KernelName name)
         int64_t bytes()

@@ -94,7 +94,7 @@ cdef class ForestKernel:
 
     def cost(self, int64_t n_rows):
         """Nanoseconds that the cost model expects of a call of so many rows on one thread."""
-        return self._engine.kernel_for(n_rows).cost(n_rows)
+        return self._engine.choice(n_rows).cost
 
     def costs(self, int64_t n_rows):
         """The same for every kernel that takes this forest: {kernel: nanoseconds}."""
@@ -167,7 +167,7 @@ cdef class ForestKernel:
     cdef _predict(self, Table table, cnp.ndarray out, int n_threads):
         cdef void* data = cnp.PyArray_DATA(out)
         cdef Status status
-        if self._engine.kernel_for(table.n).cost(table.n) > LONG:
+        if self._engine.choice(table.n).cost > LONG:
             with nogil:
                 status = self._engine.predict(table, data, n_threads)
         else:

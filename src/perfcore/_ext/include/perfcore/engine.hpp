@@ -1,6 +1,7 @@
 // The kernels of one forest, and the choice between them.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,7 +39,7 @@ class Engine {
         int64_t scratch = packed_ ? packed_->scratch_cells() * 8 : 0;
         for (const auto& kernel : kernels_) scratch = std::max(scratch, kernel->scratch_bytes());
         scratch_ = std::make_unique<ScratchPool>(scratch);
-        for_one_ = &cheapest(1);
+        for (int64_t rows = 1; rows <= FEW_ROWS; ++rows) for_few_[rows - 1] = cheapest(rows);
     }
 
     size_t n_kernels() const { return kernels_.size(); }
@@ -47,8 +48,16 @@ class Engine {
     // Why a kernel does not take this forest; empty where it does, or was not wanted.
     const std::string& why_not(KernelName name) const { return why_not_[static_cast<int>(name)]; }
 
-    // The cheapest for calls of so many rows.
-    const Kernel& kernel_for(int64_t rows) const { return rows == 1 ? *for_one_ : cheapest(rows); }
+    struct Choice {
+        const Kernel* kernel;
+        double cost;
+    };
+
+    // The cheapest for calls of so many rows. Of few rows it is kept, for working it out takes longer than some answers.
+    Choice choice(int64_t rows) const {
+        return rows >= 1 && rows <= FEW_ROWS ? for_few_[rows - 1] : cheapest(rows);
+    }
+    const Kernel& kernel_for(int64_t rows) const { return *choice(rows).kernel; }
 
     int64_t bytes() const {
         int64_t bytes = 0;
@@ -81,18 +90,15 @@ class Engine {
         if (kernel) kernels_.push_back(std::move(kernel));
     }
 
-    const Kernel& cheapest(int64_t rows) const {
-        const Kernel* best = kernels_.front().get();
-        if (kernels_.size() == 1) return *best;
-        double least = best->cost(rows);
-        for (size_t i = 1; i < kernels_.size(); ++i) {
-            const double cost = kernels_[i]->cost(rows);
-            if (cost < least) {
-                least = cost;
-                best = kernels_[i].get();
-            }
+    static constexpr int64_t FEW_ROWS = 128;
+
+    Choice cheapest(int64_t rows) const {
+        Choice best{nullptr, 0};
+        for (const auto& kernel : kernels_) {
+            const double cost = kernel->cost(rows);
+            if (!best.kernel || cost < best.cost) best = {kernel.get(), cost};
         }
-        return *best;
+        return best;
     }
 
     ForestView forest_;
@@ -100,7 +106,7 @@ class Engine {
     std::vector<std::unique_ptr<const Kernel>> kernels_;
     std::string why_not_[N_KERNEL_NAMES];
     std::unique_ptr<ScratchPool> scratch_;
-    const Kernel* for_one_;  // kernel_for(1)
+    std::array<Choice, FEW_ROWS> for_few_;
 };
 
 }  // namespace perfcore
