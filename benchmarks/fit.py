@@ -31,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
 def read(files: list[Path]) -> dict[tuple, dict]:
     """{(instruction set, model, rows): {kernel: (its form's instruction set, nanoseconds, amounts)}}.
 
-    A form that was measured several times took the least of the times.
+    A form that was measured several times took the median of the times.
     """
     calls: dict[tuple, dict] = {}
-    least: dict[tuple, float] = {}
+    times: dict[tuple, list[float]] = {}
     for file in files:
         document = json.loads(file.read_text(encoding="utf-8"))
         isa = document["machine"]["instruction set"]
@@ -42,10 +42,10 @@ def read(files: list[Path]) -> dict[tuple, dict]:
             for rows, ns in each["ns"].items():
                 call = calls.setdefault((isa, each["model"], int(rows)), {})
                 form = each["kernel"], each["isa"], each["model"], rows
-                least[form] = min(ns, least.get(form, ns))
+                times.setdefault(form, []).append(ns)
                 call[each["kernel"]] = form, np.array(each["work"][rows])
     return {
-        of: {name: (form[1], least[form], work) for name, (form, work) in call.items()} for of, call in calls.items()
+        of: {name: (form[1], float(np.median(times[form])), work) for name, (form, work) in call.items()} for of, call in calls.items()
     }
 
 
