@@ -45,7 +45,8 @@ def read(files: list[Path]) -> dict[tuple, dict]:
                 times.setdefault(form, []).append(ns)
                 call[each["kernel"]] = form, np.array(each["work"][rows])
     return {
-        of: {name: (form[1], float(np.median(times[form])), work) for name, (form, work) in call.items()} for of, call in calls.items()
+        of: {name: (form[1], float(np.median(times[form])), work) for name, (form, work) in call.items()}
+        for of, call in calls.items()
     }
 
 
