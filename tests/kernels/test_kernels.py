@@ -5,6 +5,7 @@ import re
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import hypothesis
 import numpy as np
@@ -59,6 +60,46 @@ def test_interleaved_walks_answer_as_the_plain_walk_does(recipe, n_rows):
     oracle = ForestKernel(forest, "walk")
     for layout, X in layouts(make_table(recipe, numbers, n_rows)).items():
         assert bits(kernel.predict(X)) == bits(oracle.predict(X)), layout
+
+
+@hypothesis.given(
+    recipe=st.builds(
+        Recipe,
+        seed=st.integers(0, 2**32 - 1),
+        n_features=st.integers(200, 700),
+        n_trees=st.integers(1, 3),
+        max_leaves=st.just(250),
+        n_outputs=st.sampled_from([1, 1, 3]),
+        vector_leaves=st.booleans(),
+        precision=st.sampled_from(["float32", "float64"]),
+        dtype=st.sampled_from(["float32", "float64"]),
+        grown=st.just("level"),
+        missing=st.sampled_from([float("nan"), 0.0, -1.5]),
+    ),
+    n_rows=st.sampled_from([1, 3, 7, 8, 15, 16, 17, 33, 100]),
+)
+def test_walks_that_ask_for_few_of_many_columns_answer_as_the_plain_walk_does(recipe, n_rows):
+    forest, numbers = make_forest(recipe)
+    kernel, oracle = ForestKernel(forest, "interleave"), ForestKernel(forest, "walk")
+    for layout, X in layouts(make_table(recipe, numbers, n_rows)).items():
+        assert bits(kernel.predict(X)) == bits(oracle.predict(X)), layout
+        assert leaves(kernel, forest, X) == leaves(oracle, forest, X), layout
+
+
+def test_few_steps_over_many_columns_read_the_table_where_it_lies():
+    recipe = Recipe(seed=1, n_features=512, n_trees=4, max_leaves=200, grown="level")
+    copied = 1  # the place of copied cells in the work that is counted
+    assert ForestKernel(make_forest(recipe)[0], "interleave").work(100)[copied] == 0
+    deep = make_forest(replace(recipe, grown="anywhere", n_trees=16))[0]
+    assert ForestKernel(deep, "interleave").work(100)[copied] > 0
+    zeros = make_forest(replace(recipe, zero_missing=True))[0]
+    assert ForestKernel(zeros, "interleave").work(100)[copied] > 0
+
+
+def leaves(kernel, forest, X):
+    out = np.empty((len(X), len(forest.root)), np.int32)
+    kernel.leaves_into(X, out)
+    return out.tobytes()
 
 
 @pytest.mark.parametrize("isa", instruction_sets())

@@ -9,6 +9,9 @@
 // A leaf is a node that leads to itself, so that walks of different lengths need no care. NaN needs none either: cells
 // are copied, and a number takes its place that all nodes of its column send where they send NaN. Where no number does,
 // nodes that send NaN left and nodes that send it right ask columns of their own.
+//
+// Where a row's walks ask for few of very many columns, copying would cost more than they do. There they read the table
+// in place, and a node's column holds two things: [ feature: 31 bits | sends NaN left: 1 bit ].
 #pragma once
 
 #include <algorithm>
@@ -24,17 +27,50 @@
 namespace perfcore::interleave {
 
 constexpr int LANES = 8;
+constexpr double FEW_STEPS = 1.0 / 6;  // for each column: below, cells are read in place
+constexpr int64_t IN_PLACE_ROWS = 16;  // at a time, while the next ones are on their way
 constexpr int64_t SMALL_FOREST = 1 << 20;  // bytes that a second-level cache keeps, however few rows ask for them
 struct Node {
     double threshold;
     uint32_t left, column;
 };
 
-enum class Care { none, all };  // what a step must look out for: nothing, or NaN, zeros and categories
+enum class Care { none, nan, all };  // what a step must look out for: nothing, NaN, or zeros and categories too
 
 // Sums over all trees: how deep their leaves lie, on average and at most.
 struct Depth {
     double mean = 0, most = 0;
+};
+
+// The cells of a block of rows: copied, one after the other, ...
+struct Copied {
+    using Row = const double*;
+    const double* cells;
+    int64_t width;
+
+    Row row(int64_t i) const { return cells + i * width; }
+    double cell(Row row, uint32_t column) const { return row[column]; }
+};
+
+// ... or where they are.
+template <typename Real>
+struct InPlace {
+    using Row = const char*;
+    const char* data;
+    int64_t row_stride, column_stride;
+    bool rounds;
+    double missing;
+
+    InPlace(const ForestView& f, const Table& x, int64_t first)
+        : data(x.data + first * x.row_stride), row_stride(x.row_stride), column_stride(x.column_stride),
+          rounds(f.rounds_to_float && sizeof(Real) > sizeof(float)), missing(f.missing) {}
+
+    Row row(int64_t i) const { return data + i * row_stride; }
+    double cell(Row row, uint32_t column) const {  // as walk::cell
+        double v = *reinterpret_cast<const Real*>(row + (column >> 1) * column_stride);
+        if (rounds) v = static_cast<double>(static_cast<float>(v));
+        return v == missing ? std::nan("") : v;
+    }
 };
 
 class Packed {
@@ -76,6 +112,8 @@ class Packed {
             depth_.mean += static_cast<double>(depths) / (f_.leaf_start[tree + 1] - f_.leaf_start[tree]);
             depth_.most += most;
         }
+        if (only_numbers_ && f_.n_nodes > 0 && depth_.most < FEW_STEPS * static_cast<double>(columns_.size()))
+            read_in_place();
     }
 
     int64_t bytes() const { return static_cast<int64_t>(nodes_.size() * (sizeof(Node) + 5) + root_.size() * 4); }
@@ -84,21 +122,16 @@ class Packed {
     int64_t n_columns() const { return static_cast<int64_t>(columns_.size()); }
 
     // Lines of a cache that a row of floats is read from.
-    int64_t row_lines() const {
-        int64_t lines = 0;
-        int32_t last = -1;
-        for (const int32_t feature : used_) {
-            lines += feature / 16 != last;
-            last = feature / 16;
-        }
-        return lines;
-    }
+    int64_t row_lines() const { return static_cast<int64_t>(line_.size()); }
+
+    bool is_in_place() const { return is_in_place_; }
 
     // Doubles of scratch space that the calls below need.
-    int64_t scratch_cells() const { return block_rows() * width(); }
+    int64_t scratch_cells() const { return is_in_place_ ? 0 : block_rows() * width(); }
 
     // Rows that go down a tree before the next one: a forest that no near cache holds is read once for all of them.
     int64_t block_rows() const {
+        if (is_in_place_) return IN_PLACE_ROWS;
         const int64_t fitting = (int64_t{1} << 16) / width();  // half a megabyte of cells
         return bytes() <= SMALL_FOREST || fitting < 64 ? 64 : fitting < 2048 ? fitting : 2048;
     }
@@ -149,14 +182,27 @@ class Packed {
             if (left) of.least_left = std::min(of.least_left, t);
             if (!left && t == t) of.most_right = std::max(of.most_right, t);
             // Numbers that all go right, or all left, leave none for a NaN that goes the other way.
-            is_plain_ &= (f_.flags[i] & (ZERO_MISSING | CATEGORICAL)) == 0 && !(left ? t != t : t == infinity);
+            has_places_for_nan_ &= !(left ? t != t : t == infinity);
+            only_numbers_ &= (f_.flags[i] & (ZERO_MISSING | CATEGORICAL)) == 0;
         }
         for (size_t i = 0; i < used_.size(); ++i) {
+            if (i == 0 || used_[i] / 16 != used_[i - 1] / 16) line_.push_back(used_[i]);
             first_column_.push_back(static_cast<uint32_t>(columns_.size()));
             columns_.push_back({used_[i], sides[i].least_left});
-            if (is_plain_ && sides[i].most_right >= sides[i].least_left) columns_.push_back({used_[i], infinity});
+            if (is_plain() && sides[i].most_right >= sides[i].least_left) columns_.push_back({used_[i], infinity});
         }
         first_column_.push_back(static_cast<uint32_t>(columns_.size()));
+    }
+
+    bool is_plain() const { return only_numbers_ && has_places_for_nan_; }
+
+    void read_in_place() {
+        is_in_place_ = true;
+        for (uint32_t at = 0; at < nodes_.size(); ++at) {
+            const bool is_leaf = nodes_[at].left == at;
+            const uint32_t feature = is_leaf ? 0 : static_cast<uint32_t>(f_.feature[number_[at]]);
+            nodes_[at].column = feature << 1 | (flags_[at] & NAN_LEFT);
+        }
     }
 
     size_t place(int32_t feature) const {
@@ -185,11 +231,21 @@ class Packed {
         const int64_t together = block_rows();
         for (int64_t first = begin; first < end; first += together) {
             const int64_t n = end - first < together ? end - first : together;
+            if (is_in_place_) {
+                if (first == begin) fetch(x, first, n);
+                fetch(x, first + n, std::min(together, end - first - n));
+                if (x.is_float) {
+                    block<Care::nan>(first, n, InPlace<float>(f_, x, first), visit);
+                } else {
+                    block<Care::nan>(first, n, InPlace<double>(f_, x, first), visit);
+                }
+                continue;
+            }
             copy(x, first, n, cells);
-            if (is_plain_) {
-                block<Care::none>(first, n, cells, visit);
+            if (is_plain()) {
+                block<Care::none>(first, n, Copied{cells, width()}, visit);
             } else {
-                block<Care::all>(first, n, cells, visit);
+                block<Care::all>(first, n, Copied{cells, width()}, visit);
             }
         }
     }
@@ -200,22 +256,30 @@ class Packed {
             cells[0] = 0.0;  // leaves ask for the first column, even where there is none
             for (size_t j = 0; j < columns_.size(); ++j) {
                 const double v = walk::cell(f_, x, first + i, columns_[j].feature);
-                cells[j] = v != v && is_plain_ ? columns_[j].nan : v;
+                cells[j] = v != v && is_plain() ? columns_[j].nan : v;
             }
         }
     }
 
-    template <Care CARE, typename Visit>
-    void block(int64_t first, int64_t n, const double* cells, const Visit& visit) const {
-        const double* row[LANES];
+    // Walks jump about a row, so that no machine foresees what they will read.
+    void fetch(const Table& x, int64_t first, int64_t n) const {
+        for (int64_t i = first; i < first + n; ++i) {
+            const char* row = x.data + i * x.row_stride;
+            for (const int32_t feature : line_) __builtin_prefetch(row + feature * x.column_stride);
+        }
+    }
+
+    template <Care CARE, typename Cells, typename Visit>
+    void block(int64_t first, int64_t n, const Cells& cells, const Visit& visit) const {
+        typename Cells::Row row[LANES];
         uint32_t at[LANES];
         if (n < LANES) {
             for (int64_t i = 0; i < n; ++i) {
-                for (int lane = 0; lane < LANES; ++lane) row[lane] = cells + i * width();
+                for (int lane = 0; lane < LANES; ++lane) row[lane] = cells.row(i);
                 for (int64_t tree = 0; tree < f_.n_trees; tree += LANES) {
                     const int64_t left = f_.n_trees - tree, lanes = left < LANES ? left : LANES;
                     for (int lane = 0; lane < LANES; ++lane) at[lane] = root_[tree + (lane < lanes ? lane : 0)];
-                    descend<CARE>(row, at);
+                    descend<CARE>(cells, row, at);
                     for (int64_t lane = 0; lane < lanes; ++lane) visit(first + i, tree + lane, number_[at[lane]]);
                 }
             }
@@ -225,32 +289,36 @@ class Packed {
             for (int64_t i = 0; i < n; i += LANES) {
                 const int64_t from = i + LANES <= n ? i : n - LANES;  // the last eight may repeat some rows' walks
                 for (int lane = 0; lane < LANES; ++lane) {
-                    row[lane] = cells + (from + lane) * width();
+                    row[lane] = cells.row(from + lane);
                     at[lane] = root_[tree];
                 }
-                descend<CARE>(row, at);
+                descend<CARE>(cells, row, at);
                 for (int64_t lane = i - from; lane < LANES; ++lane) visit(first + from + lane, tree, number_[at[lane]]);
             }
     }
 
-    template <Care CARE>
-    void descend(const double* const row[LANES], uint32_t at[LANES]) const {
+    template <Care CARE, typename Cells>
+    void descend(const Cells& cells, const typename Cells::Row row[LANES], uint32_t at[LANES]) const {
         for (uint32_t moved = 1; moved;) {
             moved = 0;
             for (int lane = 0; lane < LANES; ++lane) {
-                const uint32_t next = step<CARE>(row[lane], step<CARE>(row[lane], at[lane]));
+                const uint32_t next = step<CARE>(cells, row[lane], step<CARE>(cells, row[lane], at[lane]));
                 moved |= next ^ at[lane];
                 at[lane] = next;
             }
         }
     }
 
-    template <Care CARE>
-    uint32_t step(const double* row, uint32_t at) const {
+    template <Care CARE, typename Cells>
+    uint32_t step(const Cells& cells, typename Cells::Row row, uint32_t at) const {
         const Node& node = nodes_[at];
-        const double v = row[node.column];
+        const double v = cells.cell(row, node.column);
         if constexpr (CARE == Care::none) {
             return node.left + static_cast<uint32_t>(!(v <= node.threshold));
+        } else if constexpr (CARE == Care::nan) {
+            const uint32_t left = static_cast<uint32_t>(v <= node.threshold) |
+                                  (static_cast<uint32_t>(v != v) & node.column);
+            return node.left + 1 - left;
         } else {
             const uint8_t flags = flags_[at];
             if (flags & (ZERO_MISSING | CATEGORICAL))
@@ -262,9 +330,10 @@ class Packed {
     }
 
     const ForestView& f_;
-    bool is_plain_ = true;
+    bool only_numbers_ = true, has_places_for_nan_ = true, is_in_place_ = false;
     std::vector<Column> columns_;
     std::vector<int32_t> used_;           // features
+    std::vector<int32_t> line_;           // the first feature of each line of a row of floats
     std::vector<uint32_t> first_column_;  // of each of them, and the end
     std::vector<Node> nodes_;
     std::vector<int32_t> number_;  // of the node or the leaf in the forest
@@ -282,7 +351,7 @@ class InterleaveKernel final : public Kernel {
     // side by side, else eight rows of a tree; FAR: times how much larger than a second-level cache the forest is.
     enum Amount {
         CALLS, CELLS, ADDITIONS, FEW_WALKS, FEW_MEAN_STEPS, FEW_MOST_STEPS, FEW_FAR_STEPS, WALKS, MEAN_STEPS,
-        MOST_STEPS, FAR_STEPS, BLOCK_TREES, TABLE_LINES, FETCHES, ROWS
+        MOST_STEPS, FAR_STEPS, BLOCK_TREES, TABLE_LINES, FETCHES, ROWS, IN_PLACE_STEPS
     };
 
   public:
@@ -303,9 +372,13 @@ class InterleaveKernel final : public Kernel {
         Work w{};
         w[CALLS] = 1;
         w[ROWS] = n;
-        w[CELLS] = n * static_cast<double>(packed_.n_columns());
         w[TABLE_LINES] = n * static_cast<double>(packed_.row_lines());
         w[ADDITIONS] = walks * f_.leaf_width;
+        if (packed_.is_in_place()) {
+            w[IN_PLACE_STEPS] = n * depth.most;
+            return w;
+        }
+        w[CELLS] = n * static_cast<double>(packed_.n_columns());
         w[few ? FEW_WALKS : WALKS] = walks;
         w[few ? FEW_MEAN_STEPS : MEAN_STEPS] = n * depth.mean;
         w[few ? FEW_MOST_STEPS : MOST_STEPS] = n * depth.most;
