@@ -42,6 +42,14 @@ struct Depth {
     double mean = 0, most = 0;
 };
 
+inline void prefetch(const char* at) {
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+#else
+    static_cast<void>(at);
+#endif
+}
+
 // The cells of a block of rows: copied, one after the other, ...
 struct Copied {
     using Row = const double*;
@@ -66,8 +74,8 @@ struct InPlace {
           rounds(f.rounds_to_float && sizeof(Real) > sizeof(float)), missing(f.missing) {}
 
     Row row(int64_t i) const { return data + i * row_stride; }
-    double cell(Row row, uint32_t column) const {  // as walk::cell
-        double v = *reinterpret_cast<const Real*>(row + (column >> 1) * column_stride);
+    double cell(Row row, int64_t feature) const {  // as walk::cell
+        double v = *reinterpret_cast<const Real*>(row + feature * column_stride);
         if (rounds) v = static_cast<double>(static_cast<float>(v));
         return v == missing ? std::nan("") : v;
     }
@@ -174,6 +182,7 @@ class Packed {
         used_.assign(f_.feature, f_.feature + f_.n_nodes);
         std::sort(used_.begin(), used_.end());
         used_.erase(std::unique(used_.begin(), used_.end()), used_.end());
+        bool has_places_for_nan = true;
         std::vector<Sides> sides(used_.size(), {infinity, -infinity});
         for (int64_t i = 0; i < f_.n_nodes; ++i) {
             const bool left = (f_.flags[i] & NAN_LEFT) != 0;
@@ -182,19 +191,18 @@ class Packed {
             if (left) of.least_left = std::min(of.least_left, t);
             if (!left && t == t) of.most_right = std::max(of.most_right, t);
             // Numbers that all go right, or all left, leave none for a NaN that goes the other way.
-            has_places_for_nan_ &= !(left ? t != t : t == infinity);
+            has_places_for_nan &= !(left ? t != t : t == infinity);
             only_numbers_ &= (f_.flags[i] & (ZERO_MISSING | CATEGORICAL)) == 0;
         }
+        is_plain_ = only_numbers_ && has_places_for_nan;
         for (size_t i = 0; i < used_.size(); ++i) {
             if (i == 0 || used_[i] / 16 != used_[i - 1] / 16) line_.push_back(used_[i]);
             first_column_.push_back(static_cast<uint32_t>(columns_.size()));
             columns_.push_back({used_[i], sides[i].least_left});
-            if (is_plain() && sides[i].most_right >= sides[i].least_left) columns_.push_back({used_[i], infinity});
+            if (is_plain_ && sides[i].most_right >= sides[i].least_left) columns_.push_back({used_[i], infinity});
         }
         first_column_.push_back(static_cast<uint32_t>(columns_.size()));
     }
-
-    bool is_plain() const { return only_numbers_ && has_places_for_nan_; }
 
     void read_in_place() {
         is_in_place_ = true;
@@ -229,10 +237,10 @@ class Packed {
     template <typename Visit>
     void each_leaf(const Table& x, int64_t begin, int64_t end, double* cells, const Visit& visit) const {
         const int64_t together = block_rows();
+        if (is_in_place_) fetch(x, begin, std::min(together, end - begin));
         for (int64_t first = begin; first < end; first += together) {
-            const int64_t n = end - first < together ? end - first : together;
+            const int64_t n = std::min(together, end - first);
             if (is_in_place_) {
-                if (first == begin) fetch(x, first, n);
                 fetch(x, first + n, std::min(together, end - first - n));
                 if (x.is_float) {
                     block<Care::nan>(first, n, InPlace<float>(f_, x, first), visit);
@@ -242,7 +250,7 @@ class Packed {
                 continue;
             }
             copy(x, first, n, cells);
-            if (is_plain()) {
+            if (is_plain_) {
                 block<Care::none>(first, n, Copied{cells, width()}, visit);
             } else {
                 block<Care::all>(first, n, Copied{cells, width()}, visit);
@@ -256,7 +264,7 @@ class Packed {
             cells[0] = 0.0;  // leaves ask for the first column, even where there is none
             for (size_t j = 0; j < columns_.size(); ++j) {
                 const double v = walk::cell(f_, x, first + i, columns_[j].feature);
-                cells[j] = v != v && is_plain() ? columns_[j].nan : v;
+                cells[j] = v != v && is_plain_ ? columns_[j].nan : v;
             }
         }
     }
@@ -265,7 +273,7 @@ class Packed {
     void fetch(const Table& x, int64_t first, int64_t n) const {
         for (int64_t i = first; i < first + n; ++i) {
             const char* row = x.data + i * x.row_stride;
-            for (const int32_t feature : line_) __builtin_prefetch(row + feature * x.column_stride);
+            for (const int32_t feature : line_) prefetch(row + feature * x.column_stride);
         }
     }
 
@@ -312,7 +320,7 @@ class Packed {
     template <Care CARE, typename Cells>
     uint32_t step(const Cells& cells, typename Cells::Row row, uint32_t at) const {
         const Node& node = nodes_[at];
-        const double v = cells.cell(row, node.column);
+        const double v = cells.cell(row, CARE == Care::nan ? node.column >> 1 : node.column);
         if constexpr (CARE == Care::none) {
             return node.left + static_cast<uint32_t>(!(v <= node.threshold));
         } else if constexpr (CARE == Care::nan) {
@@ -330,7 +338,7 @@ class Packed {
     }
 
     const ForestView& f_;
-    bool only_numbers_ = true, has_places_for_nan_ = true, is_in_place_ = false;
+    bool only_numbers_ = true, is_plain_ = false, is_in_place_ = false;
     std::vector<Column> columns_;
     std::vector<int32_t> used_;           // features
     std::vector<int32_t> line_;           // the first feature of each line of a row of floats
