@@ -142,4 +142,5 @@ def layouts(X: np.ndarray) -> dict[str, np.ndarray]:
         "every other row": np.repeat(X, 2, axis=0)[::2],
         "every other column": np.repeat(single, 2, axis=1)[:, ::2],
         "rows backwards": X[::-1].copy()[::-1],
+        "columns backwards, from the second row": np.asfortranarray(np.vstack([X[:1], X])[:, ::-1])[1:, ::-1],
     }

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
-from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, row_values
+from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, is_one_array, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class CatBoostInputs:
     def _frame_blocks(self, X: Any) -> Iterator[np.ndarray]:
         places = self._places([str(name) for name in X.columns])
         _require_numeric_columns(X)
-        if places == list(range(X.shape[1])) and len(places) == self.n_features and _is_one_array(X):
+        if places == list(range(X.shape[1])) and len(places) == self.n_features and is_one_array(X):
             return iter([X.to_numpy()])
         columns = [_column(X.iloc[:, j]) if used else _zeros for j, used in zip(places, self.is_used, strict=True)]
         is_double = any(X.dtypes.iloc[j] != np.float32 for j, used in zip(places, self.is_used, strict=True) if used)
@@ -135,14 +135,6 @@ def _require_numeric_columns(X: Any) -> None:
         # CatBoost turns a nullable column of numbers into floats, one of bools with NA into objects.
         if types.is_bool_dtype(dtype) and not isinstance(dtype, np.dtype) and X.iloc[:, j].isna().any():
             raise InputError(f"column {name!r} is of {dtype} and holds NA, which CatBoost does not take for a number")
-
-
-def _is_one_array(X: Any) -> bool:
-    """Whether a frame's cells lie in one float array, of which to_numpy() makes no copy."""
-    dtype = X.dtypes.iloc[0]
-    if dtype not in (np.float32, np.float64) or not (X.dtypes == dtype).all():
-        return False
-    return np.shares_memory(X.iloc[:1].to_numpy(), X.iloc[:1, 0].to_numpy())
 
 
 def _column(series: Any) -> Callable[[int, int], np.ndarray]:

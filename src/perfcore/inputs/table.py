@@ -18,6 +18,14 @@ def is_dataframe(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
 
 
+def is_one_array(frame: Any) -> bool:
+    """Whether a pandas DataFrame's cells lie in one float array, of which to_numpy() makes no copy."""
+    dtypes = set(frame.dtypes.tolist())
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        return False
+    return np.shares_memory(frame.iloc[:1].to_numpy(), frame.iloc[:1, 0].to_numpy())
+
+
 def as_array(X: Any) -> np.ndarray:
     """A 2-D numpy array of a list or array; `InputError` for what is none."""
     try:

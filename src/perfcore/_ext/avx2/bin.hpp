@@ -59,14 +59,14 @@ inline __m256d low_doubles(__m256 v) { return _mm256_cvtps_pd(_mm256_castps256_p
 inline __m256d high_doubles(__m256 v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
 
 template <Input input>
-inline Cells load(const Number<input>* tile) {
+inline Cells load(const Number<input>* cells) {
     Cells c;
     if constexpr (input == Input::floats) {
-        c.cell = _mm256_loadu_ps(tile);
+        c.cell = _mm256_loadu_ps(cells);
         c.low = c.high = _mm256_setzero_pd();
     } else {
-        c.low = _mm256_loadu_pd(tile);
-        c.high = _mm256_loadu_pd(tile + 4);
+        c.low = _mm256_loadu_pd(cells);
+        c.high = _mm256_loadu_pd(cells + 4);
         c.cell = _mm256_set_m128(_mm256_cvtpd_ps(c.high), _mm256_cvtpd_ps(c.low));
         if constexpr (input == Input::doubles) {  // rounded to nearest: where that is above, the float before
             const __m256 above = narrow(_mm256_cmp_pd(low_doubles(c.cell), c.low, _CMP_GT_OQ),
@@ -229,12 +229,11 @@ class Binner {
           has_missing_(AS_DOUBLES ? plan.missing == plan.missing : plan.missing_is_float) {}
 
     void bin(const Table& x, int64_t row, int64_t n, char* codes, char* tile) const {
-        Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
-        for (int64_t first = 0; first < n; first += 64) {
-            fill_tile<8>(plan_, x, row + first, n - first, cells,
-                         [](const char* const* piece, auto* to) { transpose(piece, to); });
-            for (const NumericFeature& f : plan_.numeric) bin(f, cells + 64 * f.tile_column, codes + first / 8);
-        }
+        bin_tiles<8, Number<input>>(
+            plan_, x, row, n, tile, [](const char* const* piece, auto* to) { transpose(piece, to); },
+            [&](const NumericFeature& f, const Number<input>* cells, int64_t first) {
+                bin(f, cells, codes + first / 8);
+            });
     }
 
   private:

@@ -58,14 +58,14 @@ inline void transpose(const char* const row[16], double* to) {  // 2 columns of 
 }
 
 template <Input input>
-inline Cells load(const Number<input>* tile) {
+inline Cells load(const Number<input>* cells) {
     Cells c;
     if constexpr (input == Input::floats) {
-        c.cell = _mm512_loadu_ps(tile);
+        c.cell = _mm512_loadu_ps(cells);
         c.low = c.high = _mm512_setzero_pd();
     } else {
-        c.low = _mm512_loadu_pd(tile);
-        c.high = _mm512_loadu_pd(tile + 8);
+        c.low = _mm512_loadu_pd(cells);
+        c.high = _mm512_loadu_pd(cells + 8);
         constexpr int ROUND = (input == Input::doubles ? _MM_FROUND_TO_NEG_INF : _MM_FROUND_TO_NEAREST_INT) |
                               _MM_FROUND_NO_EXC;
         c.cell = _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvt_roundpd_ps(c.low, ROUND)),
@@ -210,13 +210,13 @@ inline void slice_codes(const __m512i code[4], int bits, char* to, int64_t plane
 }
 
 template <Input input>
-void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>* tile, char* word) {
+void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>* cells, char* word) {
     const bool has_missing = input == Input::doubles ? plan.missing == plan.missing : plan.missing_is_float;
     Cells c[4];
     __m512 cell[4];
     __m512i code[4];
     for (int m = 0; m < 4; ++m) {
-        c[m] = load<input>(tile + 16 * m);
+        c[m] = load<input>(cells + 16 * m);
         if (has_missing)
             c[m].cell = _mm512_mask_blend_ps(equal_to(c[m], plan.missing, input == Input::doubles), c[m].cell,
                                              _mm512_set1_ps(std::numeric_limits<float>::quiet_NaN()));
@@ -246,13 +246,11 @@ void bin_feature(const Plan& plan, const NumericFeature& f, const Number<input>*
 
 template <Input input>
 void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
-    Number<input>* cells = reinterpret_cast<Number<input>*>(tile);
-    for (int64_t first = 0; first < n; first += 64) {
-        fill_tile<16>(plan, x, row + first, n - first, cells,
-                     [](const char* const* piece, auto* to) { transpose(piece, to); });
-        for (const NumericFeature& f : plan.numeric)
-            bin_feature<input>(plan, f, cells + 64 * f.tile_column, codes + first / 8);
-    }
+    bin_tiles<16, Number<input>>(
+        plan, x, row, n, tile, [](const char* const* piece, auto* to) { transpose(piece, to); },
+        [&](const NumericFeature& f, const Number<input>* cells, int64_t first) {
+            bin_feature<input>(plan, f, cells, codes + first / 8);
+        });
 }
 
 }  // namespace

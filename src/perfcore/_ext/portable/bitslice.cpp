@@ -104,29 +104,29 @@ inline void transpose(const char* const row[4], Real* to) {
 // -- codes: how many thresholds of a feature lie below a cell ---------------------------------------------------------
 
 // As the source rounds them, with the missing value as NaN; where the forest compares doubles, rounded down.
-inline void as_floats(const Plan& plan, float* tile, float* cell) {
+inline void as_floats(const Plan& plan, const float* exact, float* cell) {
     const float missing = static_cast<float>(plan.missing);
-    for (int i = 0; i < 64; ++i) cell[i] = tile[i];
+    for (int i = 0; i < 64; ++i) cell[i] = exact[i];
     if (!plan.missing_is_float) return;
     for (int i = 0; i < 64; ++i)
         if (cell[i] == missing) cell[i] = std::numeric_limits<float>::quiet_NaN();
 }
 
-inline void as_floats(const Plan& plan, double* tile, float* cell) {
+inline void as_floats(const Plan& plan, const double* exact, float* cell) {
     if (plan.rounds_to_float) {
-        for (int i = 0; i < 64; ++i) cell[i] = static_cast<float>(tile[i]);
+        for (int i = 0; i < 64; ++i) cell[i] = static_cast<float>(exact[i]);
         return as_floats(plan, cell, cell);
+    }
+    for (int i = 0; i < 64; ++i) {
+        const float nearest = static_cast<float>(exact[i]);
+        int32_t bits;
+        std::memcpy(&bits, &nearest, 4);
+        bits -= static_cast<double>(nearest) > exact[i] ? (bits >> 31) | 1 : 0;  // to the float before
+        std::memcpy(cell + i, &bits, 4);
     }
     if (plan.missing == plan.missing)
         for (int i = 0; i < 64; ++i)
-            if (tile[i] == plan.missing) tile[i] = std::numeric_limits<double>::quiet_NaN();
-    for (int i = 0; i < 64; ++i) {
-        const float nearest = static_cast<float>(tile[i]);
-        int32_t bits;
-        std::memcpy(&bits, &nearest, 4);
-        bits -= static_cast<double>(nearest) > tile[i] ? (bits >> 31) | 1 : 0;  // to the float before
-        std::memcpy(cell + i, &bits, 4);
-    }
+            if (exact[i] == plan.missing) cell[i] = std::numeric_limits<float>::quiet_NaN();
 }
 
 #if defined(PERFCORE_SSE2)
@@ -220,32 +220,30 @@ inline void slice(const int32_t codes[64], int n, char* word, int64_t plane_byte
 }
 
 template <class Real>
-void bin_feature(const Plan& plan, const NumericFeature& f, Real* tile, char* word) {
-    const bool exact = std::is_same<Real, double>::value && !plan.rounds_to_float;
+void bin_feature(const Plan& plan, const NumericFeature& f, const Real* exact, char* word) {
+    const bool compares_doubles = std::is_same<Real, double>::value && !plan.rounds_to_float;
     float cell[64];
     int32_t code[64];
-    as_floats(plan, tile, cell);
+    as_floats(plan, exact, cell);
     search(plan, f, cell, code);
-    if (exact) mend(plan, f, cell, tile, code);
+    if (compares_doubles) mend(plan, f, cell, exact, code);
     const int32_t nan = (2 << f.levels) - 1;  // above every threshold, and marked
     for (int i = 0; i < 64; ++i) code[i] |= cell[i] != cell[i] ? nan : 0;
     if (f.needs_zero) {
         const int32_t zero = 2 << f.levels;
         for (int i = 0; i < 64; ++i)
-            code[i] |= std::fabs(exact ? static_cast<double>(tile[i]) : cell[i]) <= plan.zero_bound ? zero : 0;
+            code[i] |= std::fabs(compares_doubles ? static_cast<double>(exact[i]) : cell[i]) <= plan.zero_bound ? zero : 0;
     }
     slice(code, f.levels + 1 + f.needs_zero, word + f.code_plane * plan.plane_bytes, plan.plane_bytes);
 }
 
 template <class Real>
 void bin_all(const Plan& plan, const Table& x, int64_t row, int64_t n, char* codes, char* tile) {
-    Real* cells = reinterpret_cast<Real*>(tile);
-    for (int64_t first = 0; first < n; first += 64) {
-        fill_tile<4>(plan, x, row + first, n - first, cells,
-                     [](const char* const* piece, auto* to) { transpose(piece, to); });
-        for (const NumericFeature& f : plan.numeric)
-            bin_feature(plan, f, cells + 64 * f.tile_column, codes + first / 8);
-    }
+    bin_tiles<4, Real>(
+        plan, x, row, n, tile, [](const char* const* piece, auto* to) { transpose(piece, to); },
+        [&](const NumericFeature& f, const Real* cells, int64_t first) {
+            bin_feature(plan, f, cells, codes + first / 8);
+        });
 }
 
 // -- ids: 8 x 8 bits turned by exchanges between planes ---------------------------------------------------------------

@@ -29,4 +29,24 @@ void fill_tile(const Plan& plan, const Table& x, int64_t row, int64_t n, Real* t
     }
 }
 
+// Calls bin(feature, its 64 cells, first row) for all that is asked of rows [row, row + n). Columns that lie together,
+// as a data frame's do, are read where they are.
+template <int ROWS, class Real, class Transpose, class Bin>
+void bin_tiles(const Plan& plan, const Table& x, int64_t row, int64_t n, char* scratch, const Transpose& transpose,
+               const Bin& bin) {
+    int64_t first = 0;
+    if (x.row_stride == sizeof(Real)) {
+        for (const NumericFeature& f : plan.numeric) {
+            const Real* column = reinterpret_cast<const Real*>(x.data + f.feature * x.column_stride) + row;
+            for (first = 0; first + 64 <= n; first += 64) bin(f, column + first, first);
+        }
+        first = n - n % 64;
+    }
+    Real* tile = reinterpret_cast<Real*>(scratch);
+    for (; first < n; first += 64) {
+        fill_tile<ROWS>(plan, x, row + first, n - first, tile, transpose);
+        for (const NumericFeature& f : plan.numeric) bin(f, tile + 64 * f.tile_column, first);
+    }
+}
+
 }  // namespace perfcore::bitslice
