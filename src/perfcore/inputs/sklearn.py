@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from . import Plain
 from .frames import Frame, is_frame, is_sparse
-from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, row_values, scan
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, is_one_array, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
 
@@ -114,10 +114,13 @@ class NumericInputs:
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
             check_shape(*frame.shape, self.n_features, self.estimator)
-            return frame.shape[0], self._frame_blocks(frame, dtype)
-        array = as_table(X, dtype)
-        check_names(self.feature_names, None, self.estimator)
-        check_shape(len(array), array.shape[1], self.n_features, self.estimator)
+            if not (frame.is_pandas and is_one_array(X)):
+                return frame.shape[0], self._frame_blocks(frame, dtype)
+            array = X.to_numpy()
+        else:
+            array = as_table(X, dtype)
+            check_names(self.feature_names, None, self.estimator)
+            check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         if not is_kernel_ready(array):
             return len(array), self._cast_blocks(array, dtype)
         for start in range(0, len(array), BLOCK_ROWS):
