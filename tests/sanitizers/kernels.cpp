@@ -32,6 +32,10 @@ struct Shape {
           zero_missing(r.one_in(3)), vector_leaves(r.one_in(3)), sums_in_float(r.one_in(2)),
           rounds_to_float(r.one_in(2)), has_missing_value(r.one_in(4)) {
         if (max_leaves > 100) n_trees = 1 + r.below(5);
+        if (r.one_in(10)) {  // few steps over many columns
+            n_features = 600, n_trees = 1, max_leaves = 400;
+            categories = zero_missing = false;
+        }
     }
 };
 
