@@ -12,6 +12,8 @@ import numpy as np
 
 HEADER = Path("src/perfcore/_ext/include/perfcore/prices.hpp")
 TOLERATED = 0.05  # relative error beyond which a measurement counts less
+DEAR, AIM = 1.1, 1.07  # times the best kernel's time: what a choice may cost, and what prices are fitted for
+ROUNDS = 20
 FAR_BEHIND = 3  # times the best kernel's time: that a kernel costs this much has to be known only roughly
 
 
@@ -51,24 +53,55 @@ def read(files: list[Path]) -> dict[tuple, dict]:
 
 
 def fit(calls: dict[tuple, dict]) -> dict[tuple, np.ndarray]:
-    """{(kernel, its instruction set): prices}, none below zero, that keep relative errors small."""
+    """{(kernel, its instruction set): prices}, none below zero, that keep relative errors small.
+
+    Calls for which they would choose a kernel that costs too much count more and more; the prices that choose best
+    are kept.
+    """
+    weight = {}
+    for of, call in calls.items():
+        best = min(ns for _, ns, _ in call.values())
+        weight |= {(of, kernel): 1.0 if ns < FAR_BEHIND * best else 0.5 for kernel, (_, ns, _) in call.items()}
+    fitted = []
+    for _ in range(ROUNDS):
+        prices = _fit(calls, weight)
+        wrong = 0.0
+        for of, call in calls.items():
+            chosen, best = choice(call, prices)
+            regret = call[chosen][1] / call[best][1]
+            if regret > AIM:
+                wrong += regret - AIM
+                weight[of, chosen] *= 1.1
+                weight[of, best] *= 1.1
+        fitted.append((wrong, prices))
+    return min(fitted, key=lambda each: each[0])[1]
+
+
+def _fit(calls: dict[tuple, dict], weight: dict[tuple, float]) -> dict[tuple, np.ndarray]:
     from scipy.optimize import nnls
 
     of_kernel: dict[tuple, list] = {}
-    for call in calls.values():
-        best = min(ns for _, ns, _ in call.values())
+    for of, call in calls.items():
         for kernel, (isa, ns, work) in call.items():
-            of_kernel.setdefault((kernel, isa), []).append((work / ns, 1.0 if ns < FAR_BEHIND * best else 0.5))
+            of_kernel.setdefault((kernel, isa), []).append((work / ns, weight[of, kernel]))
     prices = {}
     for key, rows in of_kernel.items():
-        work, weight = (np.array(column) for column in zip(*rows, strict=True))
-        trusted = np.ones(len(weight))
+        work, own = (np.array(column) for column in zip(*rows, strict=True))
+        trusted = np.ones(len(own))
         for _ in range(20):  # towards the least sum of absolute errors
-            each = weight * trusted
+            each = own * trusted
             prices[key] = nnls(work * each[:, None], each)[0]
             error = np.abs(work @ prices[key] - 1)
             trusted = 1 / np.sqrt(np.maximum(error, TOLERATED) / TOLERATED)
     return prices
+
+
+def choice(call: dict, prices: dict[tuple, np.ndarray]) -> tuple[str, str]:
+    """The kernel that is expected to cost least, and the one that did."""
+    return (
+        min(call, key=lambda name: call[name][2] @ prices[name, call[name][0]]),
+        min(call, key=lambda name: call[name][1]),
+    )
 
 
 def report(calls: dict[tuple, dict], prices: dict[tuple, np.ndarray]) -> str:
@@ -87,12 +120,11 @@ def report(calls: dict[tuple, dict], prices: dict[tuple, np.ndarray]) -> str:
         regrets = []
         for (of, model, rows), call in calls.items():
             if of == isa:
-                chosen = min(call, key=lambda name: call[name][2] @ prices[name, call[name][0]])
-                best = min(call, key=lambda name: call[name][1])
+                chosen, best = choice(call, prices)
                 regrets.append((call[chosen][1] / call[best][1], f"{model}, {rows} rows: {chosen}, not {best}"))
         regrets.sort(reverse=True)
-        dear = [f"  {regret:.2f} × {what}" for regret, what in regrets if regret > 1.1]
-        lines.append(f"{isa}: {len(dear)} of {len(regrets)} choices cost over 1.1 times the best")
+        dear = [f"  {regret:.2f} × {what}" for regret, what in regrets if regret > DEAR]
+        lines.append(f"{isa}: {len(dear)} of {len(regrets)} choices cost over {DEAR} times the best")
         lines += dear
     return "\n".join(lines)
 
