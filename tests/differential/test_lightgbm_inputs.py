@@ -138,6 +138,24 @@ def test_tables_of_several_blocks(n, dtype, booster, assert_same_bits):
     agree(booster, pd.DataFrame(table.astype(dtype.strip(">"))), assert_same_bits)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_frames_of_one_array_of_any_layout(dtype, booster, estimator, assert_same_bits):
+    cells = X.astype(dtype)
+    raw = bytearray(1 + cells.nbytes)
+    raw[1:] = cells.tobytes()
+    layouts = {
+        "rows": np.ascontiguousarray(cells),
+        "columns": np.asfortranarray(cells),
+        "backwards": cells[::-1].copy()[::-1],
+        "every other row": np.repeat(cells, 2, axis=0)[::2],
+        "not aligned": np.frombuffer(raw, dtype, cells.size, 1).reshape(cells.shape),
+    }
+    assert not layouts["not aligned"].flags.aligned
+    for layout in layouts.values():
+        for source in (booster, estimator):
+            agree(source, pd.DataFrame(layout, copy=False), assert_same_bits)
+
+
 def test_zero_rows(booster, estimator, assert_same_bits):
     three = lightgbm.train(PARAMS | {"objective": "multiclass", "num_class": 3}, lightgbm.Dataset(X, Y > 0), 3)
     for source in (booster, three):

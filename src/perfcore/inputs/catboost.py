@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
-from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, is_one_array, row_values
+from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, one_array, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,10 @@ class CatBoostInputs:
     def _frame_blocks(self, X: Any) -> Iterator[np.ndarray]:
         places = self._places([str(name) for name in X.columns])
         _require_numeric_columns(X)
-        if places == list(range(X.shape[1])) and len(places) == self.n_features and is_one_array(X):
-            return iter([X.to_numpy()])
+        if places == list(range(X.shape[1])) and len(places) == self.n_features:
+            whole = one_array(X)
+            if whole is not None:
+                return iter([whole])
         columns = [_column(X.iloc[:, j]) if used else _zeros for j, used in zip(places, self.is_used, strict=True)]
         is_double = any(X.dtypes.iloc[j] != np.float32 for j, used in zip(places, self.is_used, strict=True) if used)
         return column_blocks(len(X), columns, np.float64 if is_double else np.float32)

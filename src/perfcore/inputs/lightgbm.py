@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
-from .table import array_blocks, cast, column_blocks, is_dataframe, is_one_array, row_values
+from .table import array_blocks, cast, column_blocks, is_dataframe, one_array, row_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +103,9 @@ class LightGBMInputs:
         _require_numbers(X.columns, dtypes, categorical)
         numeric = [dtype.type for j, dtype in enumerate(dtypes) if j not in tables]
         target = np.result_type(np.float32, *numeric, *(table.dtype for table in tables.values()))
-        if is_one_array(X):
-            return len(X), iter([X.to_numpy()])
+        whole = one_array(X)
+        if whole is not None:
+            return len(X), iter([whole])
         columns = [
             _codes_of(X.iloc[:, j], tables[j]) if j in tables else _numbers_of(X.iloc[:, j], target)
             for j in range(self.n_features)

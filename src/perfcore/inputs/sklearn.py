@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from . import Plain
 from .frames import Frame, is_frame, is_sparse
-from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, is_one_array, row_values, scan
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, one_array, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
 
@@ -114,9 +114,10 @@ class NumericInputs:
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
             check_shape(*frame.shape, self.n_features, self.estimator)
-            if not (frame.is_pandas and is_one_array(X)):
+            whole = one_array(X) if frame.is_pandas else None
+            if whole is None:
                 return frame.shape[0], self._frame_blocks(frame, dtype)
-            array = X.to_numpy()
+            array = whole
         else:
             array = as_table(X, dtype)
             check_names(self.feature_names, None, self.estimator)

@@ -18,12 +18,15 @@ def is_dataframe(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
 
 
-def is_one_array(frame: Any) -> bool:
-    """Whether a pandas DataFrame's cells lie in one float array, of which to_numpy() makes no copy."""
-    dtypes = set(frame.dtypes.tolist())
-    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
-        return False
-    return np.shares_memory(frame.iloc[:1].to_numpy(), frame.iloc[:1, 0].to_numpy())
+def one_array(frame: Any) -> np.ndarray | None:
+    """The array that all cells of a pandas DataFrame lie in, uncopied; None where there is none that a kernel reads."""
+    dtypes = frame.dtypes.tolist()
+    if not dtypes or dtypes[0] not in (np.float32, np.float64) or any(each != dtypes[0] for each in dtypes):
+        return None
+    if not np.shares_memory(frame.iloc[:1].to_numpy(), frame.iloc[:1, 0].to_numpy()):
+        return None
+    array: np.ndarray = frame.to_numpy()
+    return array if is_kernel_ready(array) else None
 
 
 def as_array(X: Any) -> np.ndarray:
