@@ -232,7 +232,8 @@ void bin_feature(const Plan& plan, const NumericFeature& f, const Real* exact, c
     if (f.needs_zero) {
         const int32_t zero = 2 << f.levels;
         for (int i = 0; i < 64; ++i)
-            code[i] |= std::fabs(compares_doubles ? static_cast<double>(exact[i]) : cell[i]) <= plan.zero_bound ? zero : 0;
+            code[i] |=
+                std::fabs(compares_doubles ? static_cast<double>(exact[i]) : cell[i]) <= plan.zero_bound ? zero : 0;
     }
     slice(code, f.levels + 1 + f.needs_zero, word + f.code_plane * plan.plane_bytes, plan.plane_bytes);
 }

@@ -30,6 +30,7 @@ constexpr int LANES = 8;
 constexpr double FEW_STEPS = 1.0 / 6;  // for each column: below, cells are read in place
 constexpr int64_t IN_PLACE_ROWS = 16;  // at a time, while the next ones are on their way
 constexpr int64_t SMALL_FOREST = 1 << 20;  // bytes that a second-level cache keeps, however few rows ask for them
+
 struct Node {
     double threshold;
     uint32_t left, column;
