@@ -121,6 +121,11 @@ class Predictor(Fitted):
         """As the source's own ``predict_proba(X)``: (n_rows, n_classes)."""
         return self._model.answers.predict_proba(self._margins(X, n_threads))  # type: ignore[attr-defined]
 
+    @_where_source_has("predict_log_proba")
+    def predict_log_proba(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """As the source's own ``predict_log_proba(X)``."""
+        return self._model.answers.predict_log_proba(self._margins(X, n_threads))  # type: ignore[attr-defined]
+
     @_where_source_has("decision_function")
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``decision_function(X)``."""

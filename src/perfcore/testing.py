@@ -14,7 +14,7 @@ import numpy as np
 from .errors import ConfigurationError, MismatchError
 from .predictor import Predictor
 
-METHODS = ("predict", "predict_proba", "decision_function", "predict_raw", "apply")  # in the order of asking
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "predict_raw", "apply")  # as asked
 
 
 def verify(
@@ -26,8 +26,8 @@ def verify(
 ) -> None:
     """Raise unless predictor and model answer the same bits, in the same dtype and shape.
 
-    Compared are ``predict``, ``predict_proba``, ``decision_function``, ``predict_raw`` and ``apply``,
-    those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
+    Compared are ``predict``, ``predict_proba``, ``predict_log_proba``, ``decision_function``, ``predict_raw`` and
+    ``apply``, those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
     ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a CatBoost model, margins are
     ``prediction_type="RawFormulaVal"``, leaves ``calc_leaf_indexes``; of a scikit-learn boosting
     model's first iterations, answers are those of ``staged_predict`` and its like.

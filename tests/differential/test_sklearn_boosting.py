@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits  # noqa: E402
 
 from perfcore.answers.sklearn import expit, softmax  # noqa: E402
 
-METHODS = ("predict", "predict_proba", "decision_function", "apply")
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "apply")
 RNG = np.random.default_rng(11)
 N, F = 1500, 7
 X = RNG.normal(size=(N, F))

@@ -10,7 +10,7 @@ import perfcore
 pytest.importorskip("sklearn")
 from sklearn.linear_model import LinearRegression, LogisticRegression, LogisticRegressionCV, Ridge  # noqa: E402
 
-METHODS = ("predict", "predict_proba", "decision_function")
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 RNG = np.random.default_rng(5)
 N, F = 1500, 9
 X = RNG.normal(size=(N, F))

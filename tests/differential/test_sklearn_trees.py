@@ -24,7 +24,7 @@ from sklearn.tree import (  # noqa: E402
     ExtraTreeRegressor,
 )
 
-METHODS = ("predict", "predict_proba", "apply")
+METHODS = ("predict", "predict_proba", "predict_log_proba", "apply")
 RNG = np.random.default_rng(7)
 N, F = 1500, 8
 X = RNG.normal(size=(N, F)).astype(np.float32)

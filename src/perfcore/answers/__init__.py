@@ -40,9 +40,9 @@ class Answers(Protocol):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Which of predict, predict_proba, decision_function, apply the source has.
+        """Which of predict, predict_proba, predict_log_proba, decision_function, apply the source has.
 
-        ``predict_proba(margins)`` and ``decision_function(margins)`` are there where this names them.
+        The methods of ``margins`` that this names are there.
         """
 
     def predict(self, margins: np.ndarray) -> Any:

@@ -45,8 +45,16 @@ def argmax_class(classes: np.ndarray, proba: np.ndarray) -> np.ndarray:
     return classes.take(np.argmax(proba, axis=1), axis=0)
 
 
+class LogOfProba:
+    """``predict_log_proba`` as most of scikit-learn's classifiers have it: numpy's logarithm, warnings and all."""
+
+    def predict_log_proba(self, margins: np.ndarray) -> np.ndarray | list[np.ndarray]:
+        proba = self.predict_proba(margins)  # type: ignore[attr-defined]
+        return [np.log(each) for each in proba] if isinstance(proba, list) else np.log(proba)
+
+
 @dataclass(frozen=True, eq=False)
-class TreeAnswers:
+class TreeAnswers(LogOfProba):
     """A decision tree or a forest of them: margins are sums of leaf values, one column an output or class."""
 
     labels: tuple[np.ndarray, ...]  # the classes of each output; empty for a regressor
@@ -62,7 +70,7 @@ class TreeAnswers:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("predict", "predict_proba", "apply") if self.labels else ("predict", "apply")
+        return ("predict", "predict_proba", "predict_log_proba", "apply") if self.labels else ("predict", "apply")
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         if self.n_averaged is not None:
@@ -103,7 +111,7 @@ class TreeAnswers:
 
 
 @dataclass(frozen=True, eq=False)
-class BoostingAnswers:
+class BoostingAnswers(LogOfProba):
     """GradientBoosting* and HistGradientBoosting*: margins are raw predictions."""
 
     labels: np.ndarray | None  # the classes; None for a regressor
@@ -122,7 +130,9 @@ class BoostingAnswers:
     @property
     def methods(self) -> tuple[str, ...]:
         own = ("predict",) if self.labels is None else ("predict", "predict_proba", "decision_function")
-        return own if self.is_histogram else (*own, "apply")
+        if self.is_histogram:
+            return own
+        return (*own, "apply") if self.labels is None else (*own, "predict_log_proba", "apply")
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         if margins.shape[1] == 1:
@@ -162,7 +172,7 @@ class BoostingAnswers:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearAnswers:
+class LinearAnswers(LogOfProba):
     """Linear models: margins are ``X @ coef.T + intercept``, in the shape that numpy gives them."""
 
     labels: np.ndarray | None  # the classes; None for a regressor
@@ -177,7 +187,8 @@ class LinearAnswers:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("predict",) if self.labels is None else ("predict", "predict_proba", "decision_function")
+        own = ("predict",)
+        return own if self.labels is None else (*own, "predict_proba", "predict_log_proba", "decision_function")
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         if self.labels is not None and margins.ndim == 2 and margins.shape[1] == 1:

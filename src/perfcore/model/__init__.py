@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forest", "Linear", "LinearLeaves", "Model", "Tree"]
 
+OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function"}
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -46,7 +48,7 @@ class Model:
 
     def _try_answers(self) -> None:
         """Ask for every answer to three rows: zeros, and such that the last and the first class have the most."""
-        for method in sorted(set(self.answers.methods) & {"predict", "predict_proba", "decision_function"}):
+        for method in sorted(OF_MARGINS & set(self.answers.methods)):
             margins = self._blank_margins()
             columns = margins.reshape(3, -1)
             columns[:2], columns[1, -1], columns[2] = 0, 1, -1
