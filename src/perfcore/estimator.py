@@ -38,7 +38,7 @@ class Fitted:
     @property
     def score(self) -> Any:
         """``score(X, y, sample_weight=None)``: mean accuracy of a classifier, R² of a regressor, as scikit-learn's."""
-        if self._model.answers.kind is None:
+        if self._model.answers.kind not in ("classifier", "regressor"):
             raise AttributeError(f"{self._model.origin} is neither classifier nor regressor, so it has no score")
         return self._score
 
@@ -62,11 +62,14 @@ class Fitted:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
         kind, classes = self._model.answers.kind, self._model.answers.classes
-        several = isinstance(classes, list) or (kind == "regressor" and self._model.body.n_outputs > 1)
+        n_targets = getattr(self._model.answers, "n_targets", self._model.body.n_outputs)
+        several = isinstance(classes, list) or (kind == "regressor" and n_targets > 1)
         n_classes = len(classes) if isinstance(classes, np.ndarray) else 0
         return Tags(
             estimator_type=kind,
-            target_tags=TargetTags(required=kind is not None, multi_output=several, single_output=not several),
+            target_tags=TargetTags(
+                required=kind in ("classifier", "regressor"), multi_output=several, single_output=not several
+            ),
             transformer_tags=None,
             classifier_tags=ClassifierTags(multi_class=n_classes != 2) if kind == "classifier" else None,
             regressor_tags=RegressorTags() if kind == "regressor" else None,

@@ -131,6 +131,11 @@ class Predictor(Fitted):
         """As the source's own ``decision_function(X)``."""
         return self._model.answers.decision_function(self._margins(X, n_threads))  # type: ignore[attr-defined]
 
+    @_where_source_has("score_samples")
+    def score_samples(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
+        """As the source's own ``score_samples(X)``: the lower, the more abnormal."""
+        return self._model.answers.score_samples(self._margins(X, n_threads))  # type: ignore[attr-defined]
+
     def predict_raw(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Margins: the answer before its link, as the source gives them."""
         return self._model.answers.raw(self._margins(X, n_threads))

@@ -14,7 +14,16 @@ import numpy as np
 from .errors import ConfigurationError, MismatchError
 from .predictor import Predictor
 
-METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "predict_raw", "apply")  # as asked
+# In the order of asking.
+METHODS = (
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+    "score_samples",
+    "predict_raw",
+    "apply",
+)
 
 
 def verify(
@@ -26,17 +35,17 @@ def verify(
 ) -> None:
     """Raise unless predictor and model answer the same bits, in the same dtype and shape.
 
-    Compared are ``predict``, ``predict_proba``, ``predict_log_proba``, ``decision_function``, ``predict_raw`` and
-    ``apply``, those that both have, with the source's own calls: of a LightGBM or XGBoost model, margins are
-    ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a CatBoost model, margins are
-    ``prediction_type="RawFormulaVal"``, leaves ``calc_leaf_indexes``; of a scikit-learn boosting
-    model's first iterations, answers are those of ``staged_predict`` and its like.
+    Compared are ``predict``, ``predict_proba``, ``predict_log_proba``, ``decision_function``, ``score_samples``,
+    ``predict_raw`` and ``apply``, those that both have, with the source's own calls: of a LightGBM or XGBoost model,
+    margins are ``raw_score=True`` or ``output_margin=True``, leaves ``pred_leaf=True``; of a CatBoost model, margins
+    are ``prediction_type="RawFormulaVal"``, leaves ``calc_leaf_indexes``; of a scikit-learn boosting model's first
+    iterations, answers are those of ``staged_predict`` and its like.
 
     Parameters
     ----------
     predictor : what `perfcore.compile` made of the model
     model : the fitted estimator, Booster or path of a model file that it was made from
-        A scikit-learn forest is asked with ``n_jobs=1``: its sums over several jobs are not reproducible.
+        A scikit-learn forest or Bagging ensemble is asked with ``n_jobs=1``: perfcore adds up in that order.
     X : table (n_rows, n_features)
     iteration_range : (int, int), optional
         What `perfcore.compile` was given, if anything.

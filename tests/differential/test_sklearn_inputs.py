@@ -11,9 +11,15 @@ import perfcore
 pytest.importorskip("sklearn")
 pd = pytest.importorskip("pandas")
 from scipy import sparse  # noqa: E402
+from sklearn.base import clone  # noqa: E402
 from sklearn.ensemble import (  # noqa: E402
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -31,6 +37,11 @@ KINDS = {
     "forest": RandomForestClassifier(5, max_depth=5),
     "exact boosting": GradientBoostingRegressor(n_estimators=5),
     "histogram boosting": HistGradientBoostingClassifier(max_iter=5),
+    "isolation": IsolationForest(n_estimators=5, random_state=0),
+    "bagging": BaggingClassifier(n_estimators=5, random_state=0),
+    "bagging without NaN": BaggingRegressor(ExtraTreeRegressor(max_depth=5, splitter="best"), n_estimators=5),
+    "AdaBoost": AdaBoostClassifier(n_estimators=5, random_state=0),
+    "AdaBoost of numbers": AdaBoostRegressor(n_estimators=5, random_state=0),
     "ridge": Ridge(),
     "logistic": LogisticRegression(),
 }
@@ -42,7 +53,7 @@ def fitted():
 
     def fit(kind, named):
         if (kind, named) not in made:
-            model = type(KINDS[kind])(**KINDS[kind].get_params()).fit(FRAME if named else X, Y)
+            model = clone(KINDS[kind]).fit(FRAME if named else X, Y)
             made[kind, named] = model, perfcore.compile(model)
         return made[kind, named]
 
@@ -177,6 +188,16 @@ STRICTER = {
     "frame with a name twice": "bears a column name twice",  # taken before scikit-learn 1.9, by position
     "huge python int": "object",  # a linear model answers a list of such in Python objects
 }
+# AdaBoost finds NaN among objects by x != x, which None is not; its trees then take None for NaN.
+NONE = ("None in an object", "frame with None", "None")
+
+
+def is_stricter(kind, label, source, ours):
+    """Whether the source answers, and we refuse with the reason that is meant."""
+    reason = "contains NaN" if kind.startswith("AdaBoost") and label in NONE else STRICTER.get(label)
+    if reason is None or source[0] == "error" or ours[0] == "answer":
+        return False
+    return isinstance(ours[1], perfcore.InputError) and re.search(reason, str(ours[1]))
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["fitted on an array", "fitted on a frame"])
@@ -186,8 +207,7 @@ def test_a_table_is_taken_or_refused_as_the_source_does(kind, named, fitted, ass
     model, fast = fitted(kind, named)
     for label, table in TABLES.items():
         source, ours = decision(model.predict, table), decision(fast.predict, table)
-        if label in STRICTER and source[0] == "answer" and ours[0] == "error":
-            assert isinstance(ours[1], perfcore.InputError) and re.search(STRICTER[label], str(ours[1]))
+        if is_stricter(kind, label, source, ours):
             continue
         assert source[0] == ours[0], (label, source, ours)
         if source[0] == "error":
@@ -262,6 +282,8 @@ def test_one_row_is_checked_as_a_table_of_one(kind, fitted, assert_same_bits):
     for label, row in rows.items():
         table = row[None, :] if isinstance(row, np.ndarray) else [row]
         source, ours = decision(model.predict, table), decision(fast.predict_one, row)
+        if is_stricter(kind, label, source, ours):
+            continue
         assert source[0] == ours[0], (label, source, ours)
         if source[0] == "error":
             assert isinstance(ours[1], perfcore.InputError), (label, ours)
@@ -297,7 +319,7 @@ def test_tables_a_kernel_reads_are_not_copied(fitted):
 def test_other_data_frames_are_read_by_name(fitted, assert_same_bits):
     polars = pytest.importorskip("polars")
     arrow = pytest.importorskip("pyarrow")
-    for kind in ("forest", "histogram boosting", "ridge"):
+    for kind in ("forest", "isolation", "bagging", "AdaBoost", "histogram boosting", "ridge"):
         model, fast = fitted(kind, True)
         for table in (polars.DataFrame(X, schema=NAMES), arrow.table(dict(zip(NAMES, X.T, strict=True)))):
             assert_same_bits(model.predict(table), fast.predict(table))

@@ -20,7 +20,7 @@ class Steps(NamedTuple):
 
     link: str = "identity"  # one of perfcore._ext.direct.LINKS: a function of perfcore._ext.links
     scale: float = 1.0  # of the link "logistic"
-    divisor: int = 0  # 0: none
+    divisor: float = 0  # 0: none
     shift: float = 0.0
     both: str = ""  # "rows" or "columns": the column p stands for 1 - p and p, in C or Fortran order
     keeps_column: bool = False  # a single column stays one: (n_rows, 1)
@@ -32,7 +32,7 @@ class Steps(NamedTuple):
 class Answers(Protocol):
     @property
     def kind(self) -> str | None:
-        """One of "classifier", "regressor" or None (a Booster, a ranker)."""
+        """One of "classifier", "regressor", "outlier_detector" or None (a Booster, a ranker)."""
 
     @property
     def classes(self) -> np.ndarray | list[np.ndarray] | None:
@@ -40,7 +40,7 @@ class Answers(Protocol):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Which of predict, predict_proba, predict_log_proba, decision_function, apply the source has.
+        """Which of predict, predict_proba, predict_log_proba, decision_function, score_samples, apply the source has.
 
         The methods of ``margins`` that this names are there.
         """

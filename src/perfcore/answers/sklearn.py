@@ -59,6 +59,7 @@ class TreeAnswers(LogOfProba):
 
     labels: tuple[np.ndarray, ...]  # the classes of each output; empty for a regressor
     n_averaged: int | None  # the trees that a forest divides by; None: one tree, not divided
+    is_bagging: bool = False  # which has no apply, and whose predict_log_proba is a sum of logarithms
 
     @property
     def kind(self) -> str:
@@ -70,7 +71,10 @@ class TreeAnswers(LogOfProba):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("predict", "predict_proba", "predict_log_proba", "apply") if self.labels else ("predict", "apply")
+        own = ("predict", "predict_proba") if self.labels else ("predict",)
+        if self.is_bagging:
+            return own
+        return (*own, "predict_log_proba", "apply") if self.labels else (*own, "apply")
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         if self.n_averaged is not None:

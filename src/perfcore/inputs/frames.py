@@ -63,8 +63,8 @@ class Frame(NamedTuple):
             raise InputError(f"columns are missing: {missing}")
         return [place[name] for name in names]
 
-    def blocks(self, dtype: np.dtype) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, rows) as ``dtype``."""
+    def blocks(self, dtype: np.dtype | None) -> Iterator[tuple[int, np.ndarray]]:
+        """(first row, rows) as ``dtype``; None: in that which check_array(dtype=None) gives the whole."""
         # What is not pandas may choose the type on the way by its values (nulls), so it is read as a whole.
         whole = None if self.is_pandas else _convert(lambda: np.asarray(self.table, dtype))
         for start in range(0, self.shape[0], BLOCK_ROWS):

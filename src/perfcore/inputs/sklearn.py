@@ -103,13 +103,15 @@ class NumericInputs:
     estimator: str  # the source's class, for messages
     precision: str  # "float32" or "float64": what check_array() casts to
     allows: str  # FINITE, NAN or ANYTHING
+    of_members: bool = False  # an ensemble takes the table in the dtype that it has, its members cast it
+    unread: np.ndarray | None = None  # columns that no member is given, so that none looks at their cells
 
     @property
     def allows_nan(self) -> bool:
         return self.allows != FINITE
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
-        dtype = np.dtype(self.precision)
+        dtype = None if self.of_members else np.dtype(self.precision)
         if is_frame(X):
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
@@ -123,21 +125,28 @@ class NumericInputs:
             check_names(self.feature_names, None, self.estimator)
             check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         if not is_kernel_ready(array):
-            return len(array), self._cast_blocks(array, dtype)
+            return len(array), self._cast_blocks(array)
         for start in range(0, len(array), BLOCK_ROWS):
-            check_cells(array[start : start + BLOCK_ROWS], dtype, self.allows, start)
+            self._check(array[start : start + BLOCK_ROWS], start)
         return len(array), iter((array,))
 
-    def _cast_blocks(self, array: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:
+    def _cast_blocks(self, array: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(array), BLOCK_ROWS):
-            block = cast(array[start : start + BLOCK_ROWS], dtype)
-            check_cells(block, dtype, self.allows, start)
+            block = cast(array[start : start + BLOCK_ROWS], self.precision)
+            self._check(block, start)
             yield block
 
-    def _frame_blocks(self, frame: Frame, dtype: np.dtype) -> Iterator[np.ndarray]:
+    def _frame_blocks(self, frame: Frame, dtype: np.dtype | None) -> Iterator[np.ndarray]:
         for start, block in frame.blocks(dtype):
-            check_cells(block, dtype, self.allows, start)
-            yield block if is_kernel_ready(block) else cast(block, dtype)
+            ready = block if is_kernel_ready(block) else cast(block, self.precision)
+            self._check(ready, start)
+            yield ready
+
+    def _check(self, block: np.ndarray, first_row: int = 0) -> None:
+        if self.unread is not None and len(self.unread):
+            block = block.copy()
+            block[:, self.unread] = 0
+        check_cells(block, np.dtype(self.precision), self.allows, first_row)
 
     def plain(self) -> Plain:
         """Tables of a model with feature names are warned of, so that they are no plain ones."""
@@ -148,10 +157,11 @@ class NumericInputs:
         return Plain(bound, self.allows == NAN, takes_tables)
 
     def row(self, row: Any) -> np.ndarray:
-        values = row_cells(row, self.feature_names, self.n_features, np.dtype(self.precision))
+        dtype = None if self.of_members else np.dtype(self.precision)
+        values = row_cells(row, self.feature_names, self.n_features, dtype)
         if not is_kernel_ready(values):
             values = cast(values, self.precision)
-        check_cells(values[None, :], np.dtype(self.precision), self.allows)
+        self._check(values[None, :])
         return values
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Forest", "Linear", "LinearLeaves", "Model", "Tree"]
 
-OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function"}
+OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
 
 
 @dataclass(frozen=True, eq=False)

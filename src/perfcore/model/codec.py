@@ -53,6 +53,9 @@ CLASSES: dict[str, tuple[str, str]] = {
     "sklearn.category_inputs": ("perfcore.inputs.sklearn", "CategoryInputs"),
     "sklearn.tree_answers": ("perfcore.answers.sklearn", "TreeAnswers"),
     "sklearn.boosting_answers": ("perfcore.answers.sklearn", "BoostingAnswers"),
+    "sklearn.isolation_answers": ("perfcore.answers.sklearn_ensembles", "IsolationAnswers"),
+    "sklearn.vote_answers": ("perfcore.answers.sklearn_ensembles", "VoteAnswers"),
+    "sklearn.median_answers": ("perfcore.answers.sklearn_ensembles", "MedianAnswers"),
     "sklearn.linear_answers": ("perfcore.answers.sklearn", "LinearAnswers"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UnsupportedModelError
 
-ANSWERS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "apply")
+ANSWERS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "apply")
 
 # What a subclass may define for itself: nothing here has a part in an answer. The last two lines are for what
 # Python and scikit-learn put into every class: __doc__, _abc_impl, set_fit_request.
