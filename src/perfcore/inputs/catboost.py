@@ -1,8 +1,8 @@
 """Tables as CatBoost reads them into a Pool: numeric columns, each cell as float32.
 
 =====================  =============================================================================================
-names of the columns   those of a data frame, where the model knows every column that it asks for by name and finds
-                       each; columns may then lie in any order. Otherwise by position, and known names must agree.
+names of the columns   those of a data frame or Arrow table, where the model knows every column that it asks for by
+                       name and finds each, in any order. Otherwise by position, and known names must agree.
 width                  columns that no tree asks for may be absent at the end, further ones are not looked at
 integers               of a numpy array to float32 at once, of lists and objects by way of double
 =====================  =============================================================================================
@@ -18,7 +18,10 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
+from .columns import Columns, is_columns
 from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, one_array, row_values
+
+_ARROW_KINDS = {"float16", "float32", "float64", "int", "bool"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +36,14 @@ class CatBoostInputs:
         """See `perfcore.inputs.Inputs.blocks`."""
         if is_dataframe(X):
             return len(X), self._frame_blocks(X)
+        if is_columns(X):
+            table = Columns.of(X)
+            return len(table), self._column_blocks(table)
         if not isinstance(X, np.ndarray | list):
             kind = type(X)
             hint = "; pass the table that it was made from" if kind.__name__ == "Pool" else ""
             raise InputError(
-                f"expected a numpy array, a list of rows or a pandas DataFrame, got {kind.__module__}."
+                f"expected a numpy array, a list of rows, a data frame or an Arrow table, got {kind.__module__}."
                 f"{kind.__qualname__}{hint}"
             )
         array = as_array(X)
@@ -83,6 +89,20 @@ class CatBoostInputs:
         columns = [_column(X.iloc[:, j]) if used else _zeros for j, used in zip(places, self.is_used, strict=True)]
         is_double = any(X.dtypes.iloc[j] != np.float32 for j, used in zip(places, self.is_used, strict=True) if used)
         return column_blocks(len(X), columns, np.float64 if is_double else np.float32)
+
+    def _column_blocks(self, table: Columns) -> Iterator[np.ndarray]:
+        """As Pool reads a polars frame: nulls are NaN, whole numbers are rounded to float32 at once."""
+        places = self._places(table.names)
+        table.require(_ARROW_KINDS)
+        if places == list(range(table.width)) and len(places) == self.n_features:
+            whole = table.one_array()
+            if whole is not None:
+                return iter([whole])
+        columns = [
+            table.numbers(j, np.float32) if used else _zeros for j, used in zip(places, self.is_used, strict=True)
+        ]
+        is_double = any(table.kinds[j] == "float64" for j, used in zip(places, self.is_used, strict=True) if used)
+        return column_blocks(len(table), columns, np.float64 if is_double else np.float32)
 
     def _places(self, names: list[str]) -> list[int]:
         """For each of the model's columns its place in the frame; model_dataset_compatibility.cpp."""

@@ -1,4 +1,4 @@
-"""pandas data frames, and others that turn into numpy arrays, as scikit-learn's check_array() reads them."""
+"""pandas data frames, polars and Arrow tables as scikit-learn's check_array() reads them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import InputError
-from .table import BLOCK_ROWS
+from .columns import Columns, is_columns
+from .table import BLOCK_ROWS, column_blocks
 
 
 def is_frame(X: Any) -> bool:
     """A table with column names: pandas, polars, pyarrow and their like, told without importing them."""
-    return not isinstance(X, np.ndarray) and (hasattr(X, "columns") or hasattr(X, "column_names"))
+    return not isinstance(X, np.ndarray) and (is_columns(X) or hasattr(X, "columns") or hasattr(X, "column_names"))
 
 
 def is_sparse(X: Any) -> bool:
@@ -30,9 +31,13 @@ class Frame(NamedTuple):
     table: Any
     names: tuple[str, ...] | None  # None where scikit-learn sees none: columns that are not all strings
     is_pandas: bool
+    arrow: Columns | None = None
 
     @classmethod
     def of(cls, X: Any) -> Frame:
+        if is_columns(X):
+            arrow = Columns.of(X)
+            return cls(X if hasattr(X, "__array__") else arrow.table, tuple(arrow.names), False, arrow)
         is_pandas = hasattr(X, "iloc")
         columns = list(getattr(X, "column_names", None) or X.columns)
         kinds = {type(name) for name in columns}
@@ -51,7 +56,7 @@ class Frame(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return tuple(self.table.shape)
+        return tuple(self.table.shape) if self.arrow is None else (len(self.arrow), self.arrow.width)
 
     def places(self, names: tuple[str, ...]) -> list[int]:
         """Where the named columns lie; `InputError` where one is absent."""
@@ -65,11 +70,24 @@ class Frame(NamedTuple):
 
     def blocks(self, dtype: np.dtype | None) -> Iterator[tuple[int, np.ndarray]]:
         """(first row, rows) as ``dtype``; None: in that which check_array(dtype=None) gives the whole."""
+        if self.arrow is not None and dtype is not None and self._is_read_by_columns(dtype):
+            columns = [self.arrow.numbers(j, dtype) for j in range(self.arrow.width)]
+            starts = range(0, len(self.arrow), BLOCK_ROWS)
+            yield from zip(starts, column_blocks(len(self.arrow), columns, dtype), strict=True)
+            return
         # What is not pandas may choose the type on the way by its values (nulls), so it is read as a whole.
         whole = None if self.is_pandas else _convert(lambda: np.asarray(self.table, dtype))
         for start in range(0, self.shape[0], BLOCK_ROWS):
             stop = start + BLOCK_ROWS
             yield start, _pandas_array(self.table.iloc[start:stop], dtype) if whole is None else whole[start:stop]
+
+    def _is_read_by_columns(self, dtype: np.dtype) -> bool:
+        """Whether each cell comes to ``dtype`` by one rounding, whatever type the whole takes on its way."""
+        types = {str(each) for each in self.arrow.table.schema.types}
+        whole = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"}
+        if dtype == np.float64:
+            whole |= {"int64", "uint64"}
+        return types <= {"float", "double"} | whole
 
     def numeric(self) -> np.ndarray:
         """The whole table, in the dtype and layout of check_array(dtype="numeric")."""

@@ -10,7 +10,10 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
-from .table import array_blocks, cast, column_blocks, is_dataframe, one_array, row_values
+from .columns import Columns, is_columns
+from .table import array_blocks, cast, coded, column_blocks, is_dataframe, one_array, row_values
+
+_ARROW_KINDS = {"float32", "float64", "int", "bool", "category"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class LightGBMInputs:
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         if is_dataframe(X):
             return self._frame_blocks(X)
+        if is_columns(X):
+            return self._column_blocks(Columns.of(X))
         array = self._array(X)
         return len(array), array_blocks(array, self._cell_dtype(array.dtype))
 
@@ -120,12 +125,38 @@ class LightGBMInputs:
         known = self.pandas_categorical
         if known is None:  # a model that never saw a category column reads the frame's own codes
             return {j: _code_table(X.dtypes.iloc[j], None) for j in categorical}
-        if len(categorical) != len(known):
-            raise InputError(
-                f"train and valid dataset categorical_feature do not match: the table has {len(categorical)} category "
-                f"columns {[str(X.columns[j]) for j in categorical]}, the training table had {len(known)}"
-            )
+        self._require_categories([str(X.columns[j]) for j in categorical])
         return {j: _code_table(X.dtypes.iloc[j], values) for j, values in zip(categorical, known, strict=True)}
+
+    def _require_categories(self, names: list[str]) -> None:
+        if len(names) != len(self.pandas_categorical):
+            raise InputError(
+                f"train and valid dataset categorical_feature do not match: the table has {len(names)} category "
+                f"columns {names}, the training table had {len(self.pandas_categorical)}"
+            )
+
+    # -- tables of Arrow columns -----------------------------------------------------------------------
+
+    def _column_blocks(self, table: Columns) -> tuple[int, Iterator[np.ndarray]]:
+        """LGBM_BoosterPredictForArrowStream: by position, each number as a double; names do not count.
+
+        Dictionary columns, which LightGBM refuses in Arrow tables, are read as the pandas categories that they are.
+        """
+        self._require_width(table.width)
+        table.require(_ARROW_KINDS)
+        whole = table.one_array()
+        if whole is not None:
+            return len(table), iter([whole])
+        categorical = [j for j, kind in enumerate(table.kinds) if kind == "category"]
+        known = self.pandas_categorical
+        if categorical and known is not None:
+            self._require_categories([table.names[j] for j in categorical])
+        columns = [table.numbers(j, np.float64) if j not in categorical else None for j in range(table.width)]
+        for place, j in enumerate(categorical):
+            values, codes = table.category(j)
+            columns[j] = coded(codes, _codes_among(values, None if known is None else known[place]))
+        dtype = np.float32 if {*table.kinds} == {"float32"} else np.float64
+        return len(table), column_blocks(len(table), columns, dtype)
 
     # -- one row by name -------------------------------------------------------------------------------
 
@@ -196,6 +227,17 @@ def _code_table(dtype: Any, values: tuple | None) -> np.ndarray:
     table: np.ndarray = np.append(codes, -1).astype(np.float64 if len(codes) > 2**24 else np.float32)
     table[table < 0] = np.nan
     return table
+
+
+def _codes_among(own: list, values: tuple | None) -> np.ndarray:
+    """As `_code_table`, of a dictionary column's values; 1 and 1.0 are one, 1 and True are not."""
+    if values is None:
+        return np.array([*range(len(own)), np.nan], np.float64)
+    known = {(value, isinstance(value, bool)): code for code, value in reversed(list(enumerate(values)))}
+    try:
+        return np.array([*(known.get((value, isinstance(value, bool)), np.nan) for value in own), np.nan], np.float64)
+    except TypeError as error:
+        raise InputError(f"categories {own[:5]} against {list(values)[:5]} of the model: {error}") from error
 
 
 def _codes_of(column: Any, table: np.ndarray) -> Callable[[int, int], np.ndarray]:

@@ -116,7 +116,7 @@ class NumericInputs:
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
             check_shape(*frame.shape, self.n_features, self.estimator)
-            whole = one_array(X) if frame.is_pandas else None
+            whole = one_array(X) if frame.is_pandas else frame.arrow.one_array() if frame.arrow else None
             if whole is None:
                 return frame.shape[0], self._frame_blocks(frame, dtype)
             array = whole

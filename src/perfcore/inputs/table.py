@@ -14,8 +14,10 @@ BLOCK_ROWS = 8192  # 8,192 rows of 28 float32 features are 0.9 MB: in the second
 
 
 def is_dataframe(X: Any) -> bool:
-    """A pandas DataFrame, told without importing pandas."""
-    return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
+    """A pandas DataFrame or a subclass of it, told without importing pandas."""
+    return hasattr(X, "iloc") and any(
+        each.__name__ == "DataFrame" and each.__module__.partition(".")[0] == "pandas" for each in type(X).__mro__
+    )
 
 
 def one_array(frame: Any) -> np.ndarray | None:
@@ -85,6 +87,18 @@ def column_blocks(n_rows: int, columns: list[Callable[[int, int], np.ndarray]], 
         for j, column in enumerate(columns):
             block[j] = column(start, stop)
         yield block.T
+
+
+def coded(codes: Callable[[int, int], np.ndarray], table: np.ndarray) -> Callable[[int, int], np.ndarray]:
+    """What ``table`` holds for each of the codes, at its end for -1; `InputError` for a code beyond it."""
+
+    def cells(start: int, stop: int) -> np.ndarray:
+        try:
+            return table[codes(start, stop)]
+        except IndexError as error:
+            raise InputError(f"a dictionary column with a code that its dictionary does not hold: {error}") from error
+
+    return cells
 
 
 def unlabelled(row: Any) -> Any:

@@ -20,10 +20,12 @@ import numpy as np
 
 from ..errors import InputError
 from . import Plain
+from .columns import Columns, is_columns
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, array_blocks, as_array, is_dataframe, scan
+from .xgboost_arrow import arrow_blocks
 from .xgboost_frame import FrameReader, cell_code
 
-_NOT_READ_YET = frozenset({"polars", "pyarrow", "modin", "dask", "cudf", "cupy"})
+_NOT_READ_YET = frozenset({"polars", "pyarrow", "dask", "cudf", "cupy"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +49,16 @@ class XGBoostInputs:
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         """See `perfcore.inputs.Inputs.blocks`."""
-        _refuse_foreign(X)
         if is_dataframe(X):
             if self.drops_qid and "qid" in X.columns:
                 X = X.drop("qid", axis=1)
             self._check_width(len(X.columns))
             return len(X), self._checked(FrameReader(self).blocks(X))
+        if is_columns(X):
+            table = Columns.of(X)
+            self._check_width(table.width)
+            return len(table), self._checked(arrow_blocks(self, table))
+        _refuse_foreign(X)
         if self.through_dmatrix and self.feature_names is not None:
             raise InputError(
                 "data did not contain feature names, but the following fields are expected: "

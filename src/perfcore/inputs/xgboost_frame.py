@@ -34,28 +34,15 @@ class FrameReader:
         self.inputs = inputs
 
     def blocks(self, X: Any) -> Iterator[np.ndarray]:
-        self._check_names(X)
+        check_names(self.inputs, frame_names(X))
         if self._is_plain(set(X.dtypes.tolist())) and len(X.columns) == self.inputs.n_features:
             return (X.iloc[start : start + BLOCK_ROWS].to_numpy() for start in range(0, len(X), BLOCK_ROWS))
-        recodes = self._recodes(X)
+        recodes = recodes_categories(
+            self.inputs, [str(name) for name in X.columns], [_is_category(each) for each in X.dtypes]
+        )
         columns = [self._column(X.iloc[:, j], j, recodes) for j in range(len(X.columns))]
-        columns += [_absent] * (self.inputs.n_features - len(columns))
+        columns += [absent] * (self.inputs.n_features - len(columns))
         return column_blocks(len(X), columns, np.float32)
-
-    def _check_names(self, X: Any) -> None:
-        """Booster._validate_features: the same names in the same order."""
-        names = frame_names(X)
-        if len(set(names)) != len(names):
-            raise InputError(f"column names must be unique, got {names}")
-        expected = self.inputs.feature_names
-        if expected is not None and names != list(expected):
-            missing = [name for name in expected if name not in set(names)]
-            unknown = [name for name in names if name not in set(expected)]
-            raise InputError(
-                f"feature_names mismatch: {list(expected)} {names}"
-                + (f"; missing {missing}" if missing else "")
-                + (f"; unknown {unknown}" if unknown else "")
-            )
 
     def _is_plain(self, dtypes: set[Any]) -> bool:
         """Whether the frame's cells, all of one float type, are what the kernel reads."""
@@ -67,30 +54,40 @@ class FrameReader:
             and (np.isnan(inputs.missing) and takes_codes)
         )
 
-    def _recodes(self, X: Any) -> bool:
-        """Whether category columns are recoded to the remembered categories; their kinds must agree then."""
-        inputs = self.inputs
-        is_category = [_is_category(dtype) for dtype in X.dtypes]
-        if inputs.categories is None or (inputs.through_dmatrix and not any(is_category)):
-            return False
-        for j, (found, remembered) in enumerate(zip(is_category, inputs.categories, strict=False)):
-            if found != (remembered is not None):
-                raise InputError(
-                    f"column {j} ({X.columns[j]!r}) {'is' if found else 'is not'} a category, unlike in training"
-                )
-        return True
-
     def _column(self, series: Any, j: int, recodes: bool) -> Column:
         if not _is_category(series.dtype):
-            return _without(self.inputs.missing, _numeric(series, j))
+            return without(self.inputs.missing, _numeric(series, j))
         values = series.cat.categories
-        codes = np.arange(len(values), dtype=np.float32)
         names = _names(values, j, self.inputs.counts_characters) if self.inputs.checks_categories else []
-        to = codes_of(self.inputs, j, names) if recodes else codes.copy()
-        to[codes == np.float32(self.inputs.missing)] = np.nan
-        to = np.append(to, np.float32(np.nan))  # code -1, a missing category, finds the last
+        own = codes_of(self.inputs, j, names, self.inputs.counts_characters) if recodes else None
+        to = code_table(self.inputs, len(values), own)
         cells = series.cat.codes.to_numpy()
         return lambda start, stop: to[cells[start:stop]]
+
+
+def check_names(inputs: XGBoostInputs, names: list[str]) -> None:
+    """Booster._validate_features: the same names in the same order."""
+    if len(set(names)) != len(names):
+        raise InputError(f"column names must be unique, got {names}")
+    expected = inputs.feature_names
+    if expected is not None and names != list(expected):
+        missing = [name for name in expected if name not in set(names)]
+        unknown = [name for name in names if name not in set(expected)]
+        raise InputError(
+            f"feature_names mismatch: {list(expected)} {names}"
+            + (f"; missing {missing}" if missing else "")
+            + (f"; unknown {unknown}" if unknown else "")
+        )
+
+
+def recodes_categories(inputs: XGBoostInputs, names: list[str], is_category: list[bool]) -> bool:
+    """Whether category columns are recoded to the remembered categories; their kinds must agree then."""
+    if inputs.categories is None or (inputs.through_dmatrix and not any(is_category)):
+        return False
+    for j, (found, remembered) in enumerate(zip(is_category, inputs.categories, strict=False)):
+        if found != (remembered is not None):
+            raise InputError(f"column {j} ({names[j]!r}) {'is' if found else 'is not'} a category, unlike in training")
+    return True
 
 
 def frame_names(X: Any) -> list[str]:
@@ -100,8 +97,19 @@ def frame_names(X: Any) -> list[str]:
     return [str(name) for name in X.columns]
 
 
-def codes_of(inputs: XGBoostInputs, j: int, values: list[str] | np.ndarray) -> np.ndarray:
-    """The training codes of a column's category values, float32; `InputError` for one not seen in training."""
+def code_table(inputs: XGBoostInputs, n_codes: int, own: np.ndarray | None) -> np.ndarray:
+    """What trees know each code of a category column by, ``own`` or, if None, the same; at the end, for -1, NaN."""
+    codes = np.arange(n_codes, dtype=np.float32)
+    to = np.append(codes if own is None else own, np.float32(np.nan))
+    to[:-1][codes == np.float32(inputs.missing)] = np.nan
+    return to
+
+
+def codes_of(inputs: XGBoostInputs, j: int, values: list[str] | np.ndarray, cuts: bool = False) -> np.ndarray:
+    """The training codes of a column's category values, float32; `InputError` for one not seen in training.
+
+    ``cuts``: the values are cut from their joined text by character counts.
+    """
     remembered = inputs.categories[j]
     if isinstance(values, np.ndarray) != isinstance(remembered, np.ndarray) or (
         isinstance(values, np.ndarray) and values.dtype != remembered.dtype
@@ -112,7 +120,7 @@ def codes_of(inputs: XGBoostInputs, j: int, values: list[str] | np.ndarray) -> n
     if isinstance(values, np.ndarray):
         keys, known = values.tolist(), remembered.tolist()
     else:
-        keys, known = _cut(values, inputs.counts_characters), remembered
+        keys, known = _cut(values, cuts), remembered
     # Of equal names the first counts: xgboost searches a stable sort for the lower bound.
     code = {name: i for i, name in reversed(list(enumerate(known)))}
     for key, value in zip(keys, values, strict=True):
@@ -142,12 +150,12 @@ def cell_code(inputs: XGBoostInputs, j: int, value: Any) -> float:
             f"column {j}: the xgboost of this model cuts category names of more than ASCII; "
             "pass a data frame, or the row as a sequence with the category's code"
         )
-    return float(codes_of(inputs, j, [str(value)])[0])
+    return float(codes_of(inputs, j, [str(value)], inputs.counts_characters)[0])
 
 
-def _cut(names: list[str], counts_characters: bool) -> list[str]:
+def _cut(names: list[str], cuts: bool) -> list[str]:
     """Names as the bytes that xgboost compares, in Latin-1."""
-    if not counts_characters:
+    if not cuts:
         return [name.encode().decode("latin-1") for name in names]
     text = "".join(names).encode().decode("latin-1")
     ends = np.cumsum([0] + [len(name) for name in names]).tolist()
@@ -172,11 +180,11 @@ def _is_category(dtype: Any) -> bool:
     return getattr(dtype, "name", None) == "category" and hasattr(dtype, "categories")
 
 
-def _absent(start: int, stop: int) -> np.ndarray:
+def absent(start: int, stop: int) -> np.ndarray:
     return np.full(stop - start, np.nan, np.float32)
 
 
-def _without(missing: float, column: Column) -> Column:
+def without(missing: float, column: Column) -> Column:
     if np.isnan(missing):
         return column
 
@@ -192,14 +200,14 @@ def _numeric(series: Any, j: int) -> Column:
     """Cells of a column of numbers, by the conversion xgboost/data.py pandas_transform_data makes."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return _quiet(lambda start, stop: series.iloc[start:stop].to_numpy())
+        return quiet(lambda start, stop: series.iloc[start:stop].to_numpy())
     if dtype.name in _NULLABLE:
         target = np.float64 if dtype.name == "Float64" else np.float32
-        return _quiet(lambda start, stop: series.iloc[start:stop].to_numpy(dtype=target, na_value=np.nan))
+        return quiet(lambda start, stop: series.iloc[start:stop].to_numpy(dtype=target, na_value=np.nan))
     if dtype.name in _ARROW:
-        return _quiet(_arrow(series))
+        return quiet(_arrow(series))
     if hasattr(dtype, "subtype") and dtype.subtype.kind in "biuf":  # pandas' sparse arrays
-        return _quiet(lambda start, stop: series.iloc[start:stop].array.to_dense())
+        return quiet(lambda start, stop: series.iloc[start:stop].array.to_dense())
     raise InputError(
         f"column {j} ({series.name!r}) has dtype {dtype}: data frames must hold int, float, bool or category"
     )
@@ -217,7 +225,7 @@ def _arrow(series: Any) -> Column:
     return cells
 
 
-def _quiet(column: Column) -> Column:
+def quiet(column: Column) -> Column:
     """Doubles beyond float32 become infinite without a warning."""
 
     def cells(start: int, stop: int) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Tables of named columns from any library: Arrow's C data interface, or the dataframe protocol, by way of pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+
+# Below this many rows a chunk, chunks are joined: cutting blocks out of many costs more than the copy.
+CHUNK_ROWS = 1024
+
+_PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
+_KINDS = {"halffloat": "float16", "float": "float32", "double": "float64", "bool": "bool"}
+_KINDS |= {f"{sign}int{width}": "int" for sign in ("", "u") for width in (8, 16, 32, 64)}
+
+Cells = Callable[[int, int], np.ndarray]  # (start, stop) -> the cells of these rows
+
+
+def is_columns(X: Any) -> bool:
+    """A table that hands out Arrow columns, told without importing pyarrow; pandas has readers of its own."""
+    if isinstance(X, np.ndarray | list | tuple) or hasattr(X, "iloc"):
+        return False
+    return any(hasattr(type(X), name) for name in _PROTOCOLS) or _is_lazy(X)
+
+
+def _is_lazy(X: Any) -> bool:
+    return hasattr(type(X), "collect") and hasattr(type(X), "collect_schema")
+
+
+class Columns(NamedTuple):
+    """A table of Arrow columns, read where it lies."""
+
+    table: Any  # a pyarrow.Table, its dictionaries unified
+    names: list[str]  # unique
+    kinds: list[str]  # "float16", "float32", "float64", "int", "bool", "category", or another Arrow type's name
+
+    @classmethod
+    def of(cls, X: Any) -> Columns:
+        table = _table(X)
+        names = table.column_names
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise InputError(f"a table that bears column names twice: {twice}")
+        kinds = [_kind(str(each)) for each in table.schema.types]
+        n_chunks = max((column.num_chunks for column in table.columns), default=0)
+        if n_chunks > 1 and n_chunks * CHUNK_ROWS > len(table):
+            table = table.combine_chunks()
+        elif n_chunks > 1 and "category" in kinds:
+            table = table.unify_dictionaries()
+        return cls(table, names, kinds)
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.table.num_rows
+
+    @property
+    def width(self) -> int:
+        return len(self.names)
+
+    def require(self, allowed: set[str]) -> None:
+        """`InputError` where a column is of another kind."""
+        bad = [
+            f"{name!r}: {self.table.schema.field(j).type}"
+            for j, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True))
+            if kind not in allowed
+        ]
+        if bad:
+            raise InputError(f"columns must be {' or '.join(sorted(allowed))}; cast these: {', '.join(bad)}")
+
+    def one_array(self) -> np.ndarray | None:
+        """The table as one array of columns, uncopied, where they lie evenly spaced in memory; None: they do not."""
+        if not self.names or self.kinds[0] not in ("float32", "float64") or len(set(self.kinds)) > 1 or not len(self):
+            return None
+        cells = []
+        for column in self.table.columns:
+            if column.num_chunks != 1 or column.null_count:
+                return None
+            cells.append(column.chunk(0).to_numpy())
+        at = [each.ctypes.data for each in cells]
+        size = cells[0].itemsize
+        step = at[1] - at[0] if len(at) > 1 else size
+        if step % size or any(b - a != step for a, b in zip(at[:-1], at[1:], strict=True)):
+            return None
+        return np.asarray(_Spaced(cells, (size, step)))
+
+    def numbers(self, j: int, whole: Any) -> Cells:
+        """Cells of a column of numbers as floats, null as NaN; whole numbers and bool become ``whole`` at once."""
+        column = self.table.column(j)
+        if column.num_chunks == 1:
+            array = column.chunk(0)
+            if not column.null_count and self.kinds[j] in ("float32", "float64"):
+                cells = array.to_numpy()
+                return lambda start, stop: cells[start:stop]
+            return lambda start, stop: _floats(array.slice(start, stop - start), whole)
+        return lambda start, stop: _join(column.slice(start, stop - start), lambda chunk: _floats(chunk, whole))
+
+    def category(self, j: int) -> tuple[list, Cells]:
+        """The values of a dictionary column, and its cells' codes: places in them, null as -1."""
+        column = self.table.column(j)
+        values = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
+        return values, lambda start, stop: _join(column.slice(start, stop - start), _codes)
+
+
+class _Spaced:
+    """Columns evenly spaced in memory, as numpy takes an array from; it keeps them alive."""
+
+    def __init__(self, cells: list[np.ndarray], strides: tuple[int, int]):
+        self.cells = cells
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": cells[0].dtype.str,
+            "shape": (len(cells[0]), len(cells)),
+            "strides": strides,
+            "data": (cells[0].ctypes.data, True),
+        }
+
+
+def _table(X: Any) -> Any:
+    kind = f"{type(X).__module__}.{type(X).__qualname__}"
+    if _is_lazy(X):
+        raise InputError(f"{kind} holds no rows yet: pass what its collect() returns")
+    import pyarrow
+
+    try:
+        if isinstance(X, pyarrow.Table):
+            return X
+        if isinstance(X, pyarrow.RecordBatch):
+            return pyarrow.Table.from_batches([X])
+        if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+            return pyarrow.table(X)
+        from pyarrow.interchange import from_dataframe
+
+        return from_dataframe(X)
+    except (pyarrow.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        raise InputError(f"cannot read {kind} as a table of columns: {error}") from error
+
+
+def _kind(type_name: str) -> str:
+    return "category" if type_name.startswith("dictionary<") else _KINDS.get(type_name, type_name)
+
+
+def _join(column: Any, read: Callable[[Any], np.ndarray]) -> np.ndarray:
+    parts = [read(chunk) for chunk in column.chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _floats(array: Any, whole: Any) -> np.ndarray:
+    kind = _kind(str(array.type))
+    cells: np.ndarray
+    is_float = kind.startswith("float")
+    if is_float or not array.null_count:
+        cells = array.to_numpy(zero_copy_only=False)  # in floats, null is NaN
+        return cells if is_float else cells.astype(whole)
+    # Each whole number is rounded once: pyarrow's own way, where there are nulls, is by float64.
+    cells = array.fill_null(False if kind == "bool" else 0).to_numpy(zero_copy_only=False).astype(whole)
+    cells[array.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    return cells
+
+
+def _codes(array: Any) -> np.ndarray:
+    indices = array.indices
+    if indices.null_count:
+        return indices.cast("int64").fill_null(-1).to_numpy()
+    return indices.to_numpy()
