@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import perfcore
 from perfcore import ModelFormatError
-from perfcore.answers.sklearn import BoostingAnswers, LinearAnswers, TreeAnswers
+from perfcore.answers.sklearn import BoostingAnswers, TreeAnswers
+from perfcore.answers.sklearn_linear import LinearAnswers
 from perfcore.inputs.sklearn import CategoryInputs, LinearInputs, NumericInputs
 from perfcore.model import Forest, Linear, Model, Tree
 from perfcore.model import file as pcore

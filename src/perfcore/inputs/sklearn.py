@@ -184,6 +184,8 @@ class LinearInputs:
     n_features: int
     feature_names: tuple[str, ...] | None
     estimator: str
+    keeps: tuple[str, ...] | None = None  # the dtypes that are not cast to float64; None: all
+    centre: np.ndarray | None = None  # what is taken off each row, in the table's own dtype
 
     @property
     def allows_nan(self) -> bool:
@@ -200,21 +202,27 @@ class LinearInputs:
             check_names(self.feature_names, None, self.estimator)
             if array.dtype.kind == "O" and hasattr(X, "dtype"):
                 array = cast(array, np.float64)
+        check_shape(len(array), array.shape[1], self.n_features, self.estimator)
+        return self._finite(array)
+
+    def _finite(self, array: np.ndarray) -> np.ndarray:
+        """The table in a dtype that the source computes with, checked and centred."""
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
             raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
-        check_shape(len(array), array.shape[1], self.n_features, self.estimator)
+        if self.keeps is not None and not (array.dtype.isnative and array.dtype.name in self.keeps):
+            array = cast(array, np.float64)
         for start in range(0, len(array), BLOCK_ROWS):
             check_cells(array[start : start + BLOCK_ROWS], array.dtype, FINITE, start)
+        if self.centre is not None:
+            array = np.array(array)  # in the layout of check_array(copy=True)
+            array -= self.centre
         return array
 
     def row(self, row: Any) -> np.ndarray:
         values = row_cells(row, self.feature_names, self.n_features, None)
         if values.dtype.kind == "O" and hasattr(row, "dtype"):
             values = cast(values, np.float64)
-        if values.dtype.kind not in "biuf" or values.dtype.itemsize > 8:
-            raise InputError(f"dtype {values.dtype} is not supported; convert the row to float64")
-        check_cells(values[None, :], values.dtype, FINITE)
-        return values
+        return self._finite(values[None, :])[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "sklearn.isolation_answers": ("perfcore.answers.sklearn_ensembles", "IsolationAnswers"),
     "sklearn.vote_answers": ("perfcore.answers.sklearn_ensembles", "VoteAnswers"),
     "sklearn.median_answers": ("perfcore.answers.sklearn_ensembles", "MedianAnswers"),
-    "sklearn.linear_answers": ("perfcore.answers.sklearn", "LinearAnswers"),
+    "sklearn.linear_answers": ("perfcore.answers.sklearn_linear", "LinearAnswers"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}
 

@@ -13,6 +13,25 @@ from .overrides import refuse_overrides
 
 OLDEST = (1, 6)
 
+LINEAR = [
+    f"sklearn.linear_model.{name}"
+    for name in (
+        "ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor HuberRegressor Lars LarsCV Lasso LassoCV "
+        "LassoLars LassoLarsCV LassoLarsIC LinearRegression LogisticRegression LogisticRegressionCV "
+        "MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV OrthogonalMatchingPursuit "
+        "OrthogonalMatchingPursuitCV PassiveAggressiveClassifier PassiveAggressiveRegressor Perceptron "
+        "PoissonRegressor QuantileRegressor RANSACRegressor Ridge RidgeClassifier RidgeClassifierCV RidgeCV "
+        "SGDClassifier SGDRegressor TheilSenRegressor TweedieRegressor"
+    ).split()
+] + [
+    "sklearn.svm.LinearSVC",
+    "sklearn.svm.LinearSVR",
+    "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+    "sklearn.cross_decomposition.CCA",
+    "sklearn.cross_decomposition.PLSCanonical",
+    "sklearn.cross_decomposition.PLSRegression",
+]
+
 # class -> the module of this package that reads it
 READERS = {
     "sklearn.tree.DecisionTreeClassifier": "sklearn_trees",
@@ -32,9 +51,7 @@ READERS = {
     "sklearn.ensemble.BaggingRegressor": "sklearn_fused",
     "sklearn.ensemble.AdaBoostClassifier": "sklearn_fused",
     "sklearn.ensemble.AdaBoostRegressor": "sklearn_fused",
-    "sklearn.linear_model.LinearRegression": "sklearn_linear",
-    "sklearn.linear_model.Ridge": "sklearn_linear",
-    "sklearn.linear_model.LogisticRegression": "sklearn_linear",
+    **dict.fromkeys(LINEAR, "sklearn_linear"),
 }
 
 # What an estimator is told by that holds another one -> what to do with that.
