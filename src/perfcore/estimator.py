@@ -62,8 +62,7 @@ class Fitted:
         from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags
 
         kind, classes = self._model.answers.kind, self._model.answers.classes
-        n_targets = getattr(self._model.answers, "n_targets", self._model.body.n_outputs)
-        several = isinstance(classes, list) or (kind == "regressor" and n_targets > 1)
+        several = isinstance(classes, list) or (kind == "regressor" and self._model.n_targets > 1)
         n_classes = len(classes) if isinstance(classes, np.ndarray) else 0
         return Tags(
             estimator_type=kind,

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from . import direct, isa, kernels, threads
-from ._ext.forest import ForestKernel
+from .engines import WORTH_A_THREAD, Engine, EnsembleEngine, ForestEngine, LinearEngine
 from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
 from .inputs.table import unlabelled
-from .model import Forest, Model
-
-# Nanoseconds of work for which another thread is worth starting: several times what starting one takes.
-WORTH_A_THREAD = 100_000
+from .model import Ensemble, Forest, Model
 
 
 def compile(  # noqa: A001 - perfcore.compile is the name users know from other compilers
@@ -72,13 +69,31 @@ class _Method:
     def __get__(self, predictor, owner=None):
         if predictor is None:
             return self.function
-        if self.needs not in predictor._model.answers.methods:
+        answers = predictor._model.answers
+        if not (hasattr(answers, "raw") if self.needs == "raw" else self.needs in answers.methods):
             raise AttributeError(f"{predictor._model.origin} has no {self.needs}, so its predictor has no {self.name}")
         return self.function.__get__(predictor)
 
 
 def _where_source_has(name: str):
     return lambda function: _Method(function, name)
+
+
+def _engine(model: Model, kernel: str | None, n_threads: int | None) -> Engine:
+    if isinstance(model.body, Forest):
+        return ForestEngine(model, kernel, n_threads)
+    if isinstance(model.body, Ensemble):
+        models = model.body.models
+        return EnsembleEngine(
+            model, [Predictor(m, kernel=kernel if _has_forest(m) else None, n_threads=n_threads) for m in models]
+        )
+    return LinearEngine(model)
+
+
+def _has_forest(model: Model) -> bool:
+    if isinstance(model.body, Ensemble):
+        return any(map(_has_forest, model.body.models))
+    return isinstance(model.body, Forest)
 
 
 class Predictor(Fitted):
@@ -90,65 +105,57 @@ class Predictor(Fitted):
     _model: Model
     _forced: str | None
     _n_threads: int | None
-    _kernel: ForestKernel | None
+    _engine: Engine
 
     def __init__(self, model: Model, *, kernel: str | None = None, n_threads: int | None = None):
-        is_forest = isinstance(model.body, Forest)
-        kernels.chosen(kernel)  # a linear model refuses unknown names, too
-        instructions = isa.chosen()
-        if kernel not in (None, "auto") and not is_forest:
-            raise ConfigurationError(f"kernel={kernel!r}: {model.origin} is a BLAS product, only a forest has kernels")
-        vars(self).update(
-            _model=model,
-            _forced=kernel,
-            _n_threads=None if n_threads is None else threads.resolve(n_threads),
-            _kernel=kernels.make(model.body, kernel, instructions) if is_forest else None,
-        )
-        if self._kernel is not None:
+        kernels.chosen(kernel)  # a model without a forest refuses unknown names, too
+        isa.chosen()
+        if kernel not in (None, "auto") and not _has_forest(model):
+            raise ConfigurationError(f"kernel={kernel!r}: {model.origin} holds no forest, only a forest has kernels")
+        n_threads = None if n_threads is None else threads.resolve(n_threads)
+        engine = _engine(model, kernel, n_threads)
+        vars(self).update(_model=model, _forced=kernel, _n_threads=n_threads, _engine=engine)
+        if isinstance(engine, ForestEngine):
             general = object.__new__(Predictor)
             vars(general).update(vars(self))
-            vars(self).update(direct.methods(model, self._kernel, general, 2 * WORTH_A_THREAD))
+            vars(self).update(direct.methods(model, engine.kernel, general, 2 * WORTH_A_THREAD))
 
     # -- the source's own methods --------------------------------------------------------------
 
     @_where_source_has("predict")
     def predict(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source object's own ``predict(X)``: same bits, shape and dtype."""
-        return self._model.answers.predict(self._margins(X, n_threads))
+        return self._model.answers.predict(self._engine.margins(X, n_threads))
 
     @_where_source_has("predict_proba")
     def predict_proba(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``predict_proba(X)``: (n_rows, n_classes)."""
-        return self._model.answers.predict_proba(self._margins(X, n_threads))  # type: ignore[attr-defined]
+        return self._model.answers.predict_proba(self._engine.margins(X, n_threads))  # type: ignore[attr-defined]
 
     @_where_source_has("predict_log_proba")
     def predict_log_proba(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``predict_log_proba(X)``."""
-        return self._model.answers.predict_log_proba(self._margins(X, n_threads))  # type: ignore[attr-defined]
+        return self._model.answers.predict_log_proba(self._engine.margins(X, n_threads))  # type: ignore[attr-defined]
 
     @_where_source_has("decision_function")
     def decision_function(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``decision_function(X)``."""
-        return self._model.answers.decision_function(self._margins(X, n_threads))  # type: ignore[attr-defined]
+        return self._model.answers.decision_function(self._engine.margins(X, n_threads))  # type: ignore[attr-defined]
 
     @_where_source_has("score_samples")
     def score_samples(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """As the source's own ``score_samples(X)``: the lower, the more abnormal."""
-        return self._model.answers.score_samples(self._margins(X, n_threads))  # type: ignore[attr-defined]
+        return self._model.answers.score_samples(self._engine.margins(X, n_threads))  # type: ignore[attr-defined]
 
+    @_where_source_has("raw")
     def predict_raw(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Margins: the answer before its link, as the source gives them."""
-        return self._model.answers.raw(self._margins(X, n_threads))
+        return self._model.answers.raw(self._engine.margins(X, n_threads))
 
     @_where_source_has("apply")
     def apply(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Leaf indices, numbered and shaped as the source does."""
-        n_rows, blocks = self._model.inputs.blocks(X)  # type: ignore[attr-defined]
-        labels = np.empty((n_rows, self._model.body.n_trees), np.int32)
-        at, count = 0, self._threads_for(n_rows, n_threads)
-        for block in blocks:
-            self._kernel.leaves_into(block, labels[at : at + len(block)], count)
-            at += len(block)
+        labels = self._engine.leaves(X, n_threads)  # type: ignore[attr-defined]
         return self._model.answers.leaves(labels)
 
     @_where_source_has("predict")
@@ -167,36 +174,13 @@ class Predictor(Fitted):
         proba = self._model.answers.predict_proba(self._margins_one(row))  # type: ignore[attr-defined]
         return [each[0] for each in proba] if isinstance(proba, list) else proba[0]
 
-    # -- from table to margins -------------------------------------------------------------------
-
-    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
-        if n_threads is not None:
-            return threads.resolve(n_threads)
-        worth = int(self._kernel.cost(n_rows) / WORTH_A_THREAD)
-        return 1 if worth < 2 else min(worth, self._n_threads or threads.available())
-
-    def _margins(self, X: Any, n_threads: int | None) -> np.ndarray:
-        body = self._model.body
-        if self._kernel is None:
-            if n_threads is not None:
-                threads.resolve(n_threads)
-            return body.margins(self._model.inputs.array(X))  # type: ignore[attr-defined]
-        n_rows, blocks = self._model.inputs.blocks(X)  # type: ignore[attr-defined]
-        margins = np.empty((n_rows, body.n_outputs), body.value.dtype)
-        at, count = 0, self._threads_for(n_rows, n_threads)
-        for block in blocks:
-            self._kernel.predict_into(block, margins[at : at + len(block)], count)
-            at += len(block)
-        return margins
-
-    def _margins_one(self, row: Any) -> np.ndarray:
+    def _margins_one(self, row: Any) -> Any:
         try:
-            values = self._model.inputs.row(unlabelled(row))[None, :]
+            return self._engine.margins_of_row(unlabelled(row))
         except (TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"cannot read {type(row).__qualname__} as a row of numbers: {error}") from error
-        return self._model.body.margins(values) if self._kernel is None else self._kernel.predict(values)
 
     # -- what it is --------------------------------------------------------------------------------
 
@@ -237,28 +221,15 @@ class Predictor(Fitted):
         return "\n".join(lines)
 
     def _description(self) -> dict[str, str]:
-        body = self._model.body
-        described = {"features": f"{self.n_features_in_:,}"}
-        if self._kernel is not None:
-            described |= {
-                "outputs": f"{body.n_outputs:,}",
-                "trees": f"{body.n_trees:,} with {body.n_leaves:,} leaves, depth {body.depth:,}",
-                "kernel": kernels.describe(self._kernel),
-                "instruction set": isa.chosen(),
-            }
-        else:
-            described |= {"outputs": f"{body.n_outputs:,}", "kernel": "BLAS"}
-        size = body.nbytes + (0 if self._kernel is None else self._kernel.nbytes)
-        return described | {"bytes": f"{size:,}", "fingerprint": self.fingerprint}
+        described = {"features": f"{self.n_features_in_:,}"} | self._engine.description()
+        return described | {"bytes": f"{self._engine.nbytes:,}", "fingerprint": self.fingerprint}
 
     def explain(self) -> str:
         """What `print` shows, and which kernel answers calls of which size, what others would take, and why.
 
         Times are what the cost model expects; it is a model, fitted on one machine, and only compares kernels.
         """
-        if self._kernel is None:
-            return f"{self}\n  a product of the table and the coefficients, by BLAS, as the source computes it"
-        return f"{self}\n{kernels.explain(self._kernel)}"
+        return f"{self}\n{self._engine.explanation()}"
 
     # -- immutable: kept, sent and copied as bytes -------------------------------------------------
 

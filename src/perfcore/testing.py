@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import itertools
 import os
@@ -45,7 +44,7 @@ def verify(
     ----------
     predictor : what `perfcore.compile` made of the model
     model : the fitted estimator, Booster or path of a model file that it was made from
-        A scikit-learn forest or Bagging ensemble is asked with ``n_jobs=1``: perfcore adds up in that order.
+        scikit-learn's are asked with ``n_jobs=1``, whatever they hold: perfcore adds up in that order.
     X : table (n_rows, n_features)
     iteration_range : (int, int), optional
         What `perfcore.compile` was given, if anything.
@@ -160,10 +159,16 @@ def _catboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None)
 def _sklearn_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None) -> dict[str, Callable[[], Any]]:
     if iteration_range is not None:
         return _staged_calls(model, X, iteration_range)
-    if "n_jobs" in model.get_params(deep=False):
-        model = copy.copy(model).set_params(n_jobs=1)
     # A scikit-learn estimator has no predict_raw.
-    return {name: functools.partial(getattr(model, name), X) for name in METHODS if hasattr(model, name)}
+    return {name: functools.partial(_one_job, getattr(model, name), X) for name in METHODS if hasattr(model, name)}
+
+
+def _one_job(method: Callable, X: Any) -> Any:
+    """A method's answer with n_jobs=1, for the estimator and for all that it holds."""
+    import joblib
+
+    with joblib.parallel_config("sequential"):
+        return method(X)
 
 
 def _staged_calls(model: Any, X: Any, iteration_range: tuple[int, int]) -> dict[str, Callable[[], Any]]:

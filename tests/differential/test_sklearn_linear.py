@@ -86,14 +86,11 @@ def test_coefficients_that_are_no_array_are_refused():
 
 
 def test_what_holds_a_model_that_is_read_says_where():
-    from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
 
     steps = make_pipeline(Ridge()).fit(X, TARGETS["one"])
-    search = GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=2).fit(X, TARGETS["one"])
-    for model, advice in ((steps, "Pipeline: .*compile its last step"), (search, "compile its best_estimator_")):
-        with pytest.raises(perfcore.UnsupportedModelError, match=advice):
-            perfcore.compile(model)
+    with pytest.raises(perfcore.UnsupportedModelError, match=r"Pipeline: .*compile its last step"):
+        perfcore.compile(steps)
 
 
 @pytest.mark.parametrize("cell", [np.nan, np.inf])

@@ -56,3 +56,20 @@ class Answers(Protocol):
 
     # Answers may have, beside these, ``steps(method, n_outputs) -> Steps | None``: what "predict" or "predict_proba"
     # comes to, to the bit, for a table with rows; None where only the method itself can tell.
+
+
+class Asked(Protocol):
+    """What the answers of a `perfcore.model.Ensemble` get in place of margins: its members, to be asked.
+
+    These answers have ``n_targets``, and neither ``raw`` nor ``leaves``.
+    """
+
+    @property
+    def table(self) -> Any:
+        """The table, as the members get it."""
+
+    def __call__(self, member: int, method: str) -> Any:
+        """A member's answer for the table; it may be handed out again, so it is not to be changed."""
+
+    def about(self, member: int, method: str, table: Any) -> Any:
+        """A member's answer for a table made of this one."""

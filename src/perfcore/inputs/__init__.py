@@ -36,7 +36,11 @@ class Inputs(Protocol):
 
 
 class Blocks(Inputs, Protocol):
-    """Inputs of a `perfcore.model.Forest`; those of a `perfcore.model.Linear` have ``array(X)``, the whole table."""
+    """Inputs of a `perfcore.model.Forest`.
+
+    Those of a `perfcore.model.Linear` have ``array(X)``, the whole table, and those of a `perfcore.model.Ensemble`
+    ``table(X)``, what its members get.
+    """
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         """Check a table; return its row count and its rows, in order, as float blocks.

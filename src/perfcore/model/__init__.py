@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ModelFormatError
+from .ensemble import Ensemble, Trial
 from .forest import Forest, LinearLeaves, Tree
 from .linear import Linear
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..answers import Answers
     from ..inputs import Inputs
 
-__all__ = ["Forest", "Linear", "LinearLeaves", "Model", "Tree"]
+__all__ = ["Ensemble", "Forest", "Linear", "LinearLeaves", "Model", "Tree"]
 
 OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
 
@@ -24,7 +25,7 @@ OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_functio
 class Model:
     """What a reader makes of a trained model, and what a ``.pcore`` file holds."""
 
-    body: Forest | Linear
+    body: Forest | Linear | Ensemble
     inputs: Inputs
     answers: Answers
     origin: str  # for people: "lightgbm.LGBMClassifier (4.7.0), objective binary"
@@ -32,7 +33,7 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse parts that do not fit one another, whatever file they came from."""
         n_features, names = self.inputs.n_features, self.inputs.feature_names
-        if n_features != self.body.n_features:
+        if not isinstance(self.body, Ensemble) and n_features != self.body.n_features:
             raise ModelFormatError(f"model: inputs of {n_features} features, a body of {self.body.n_features}")
         if names is not None and len(names) != n_features:
             raise ModelFormatError(f"model: {len(names)} feature names for {n_features} features")
@@ -46,21 +47,31 @@ class Model:
             raise ModelFormatError(f"model: its answers do not fit its body: {error}") from error
         _freeze(self)
 
+    @property
+    def n_targets(self) -> int:
+        """What a regressor answers for a row: so many numbers; answers say so where the body's outputs are others."""
+        return getattr(self.answers, "n_targets", None) or self.body.n_outputs
+
     def _try_answers(self) -> None:
-        """Ask for every answer to three rows: zeros, and such that the last and the first class have the most."""
         for method in sorted(OF_MARGINS & set(self.answers.methods)):
-            margins = self._blank_margins()
-            columns = margins.reshape(3, -1)
-            columns[:2], columns[1, -1], columns[2] = 0, 1, -1
-            getattr(self.answers, method)(margins)
+            self.try_answer(method)
         if "apply" in self.answers.methods:
             n_trees: int = self.body.n_trees
             self.answers.leaves(np.zeros((3, n_trees), np.int32))
 
-    def _blank_margins(self) -> np.ndarray:
+    def try_answer(self, method: str) -> Any:
+        """A method's answer to three made-up rows: zeros, and such that the last and the first class have the most."""
+        if method not in self.answers.methods:
+            raise AttributeError(f"{self.origin} has no {method}")
+        if isinstance(self.body, Ensemble):
+            return getattr(self.answers, method)(Trial(self.body, self.inputs.n_features))
         if isinstance(self.body, Forest):
-            return np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
-        return self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))
+            margins = np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
+        else:
+            margins = self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))
+        columns = margins.reshape(3, -1)
+        columns[:2], columns[1, -1], columns[2] = 0, 1, -1
+        return getattr(self.answers, method)(margins)
 
 
 def _freeze(part: Any) -> None:

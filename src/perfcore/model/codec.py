@@ -31,7 +31,7 @@ import numpy as np
 from ..errors import ModelFormatError
 
 ALIGNMENT = 64  # a cache line, and the widest vector register
-DEEPEST = 16
+DEEPEST = 32  # ensemble.DEEPEST ensembles take three steps each, and what they hold a dozen
 MOST_DIMENSIONS = 8
 INT_BITS = 128  # more than any class label or 64-bit number needs, less than a parser's trouble
 
@@ -41,6 +41,10 @@ CLASSES: dict[str, tuple[str, str]] = {
     "forest": ("perfcore.model.forest", "Forest"),
     "linear_leaves": ("perfcore.model.forest", "LinearLeaves"),
     "linear": ("perfcore.model.linear", "Linear"),
+    "ensemble": ("perfcore.model.ensemble", "Ensemble"),
+    "ensemble.passed_on": ("perfcore.inputs.ensemble", "PassedOn"),
+    "voting.answers": ("perfcore.answers.voting", "VotingAnswers"),
+    "averaging.answers": ("perfcore.answers.voting", "AveragingAnswers"),
     "lightgbm.inputs": ("perfcore.inputs.lightgbm", "LightGBMInputs"),
     "lightgbm.answers": ("perfcore.answers.lightgbm", "LightGBMAnswers"),
     "xgboost.inputs": ("perfcore.inputs.xgboost", "XGBoostInputs"),
@@ -82,9 +86,10 @@ class Place:
 class Encoder:
     """Turns objects into a JSON tree and lays their arrays out; ``arrays`` holds (offset, buffer)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, origins: bool = True) -> None:
         self.arrays: list[tuple[int, np.ndarray]] = []
         self.size = 0
+        self.origins = origins  # whether models say where they come from
 
     def encode(self, value: Any, place: Place | None = None) -> Any:
         place = place or Place()
@@ -118,6 +123,8 @@ class Encoder:
             raise TypeError(f"{place}: {cls.__module__}.{cls.__qualname__} cannot be saved")
         fields = {}
         for name, hint in _hints(cls).items():
+            if name == "origin" and not self.origins:
+                continue
             item = getattr(value, name)
             if not _fits(item, hint):
                 raise TypeError(f"{place.inside('.' + name)}: {type(item).__name__} where {hint} belongs")
@@ -323,10 +330,11 @@ def _shape(sizes: Any, place: Place) -> tuple[int, ...]:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    from ..answers import Answers  # perfcore.model imports these two for type checkers alone
+    from ..answers import Answers  # perfcore.model imports these for type checkers alone
     from ..inputs import Inputs
+    from . import Model
 
-    hints = typing.get_type_hints(cls, None, {"Answers": Answers, "Inputs": Inputs})
+    hints = typing.get_type_hints(cls, None, {"Answers": Answers, "Inputs": Inputs, "Model": Model})
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 

@@ -100,8 +100,8 @@ def from_bytes(data: bytes) -> Model:
 
 
 def fingerprint(model: Model) -> str:
-    """A digest of what decides the answers: body, inputs and answers; not the origin, the path or the time."""
-    encoder = Encoder()
+    """A digest of what decides the answers: body, inputs and answers; not the origins, the path or the time."""
+    encoder = Encoder(origins=False)
     tree = [encoder.encode(part) for part in (model.body, model.inputs, model.answers)]
     digest = hashlib.blake2b(_json(tree), digest_size=16)
     for _, array in encoder.arrays:

@@ -37,6 +37,17 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
     )
 
 
+def read_member(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
+    """Read a model inside another one: whatever `read` takes but a file, or a perfcore predictor."""
+    if type(source).__module__ == "perfcore.predictor":
+        if iteration_range is not None:
+            raise ConfigurationError(f"iteration_range={iteration_range}: {source!r} is a perfcore predictor already")
+        return source._model
+    if isinstance(source, str | os.PathLike):
+        raise UnsupportedModelError(f"{source!r} in the place of a model")
+    return read(source, iteration_range)
+
+
 def _whole_numbers(iteration_range: Any) -> tuple[int, int] | None:
     if iteration_range is None:
         return None

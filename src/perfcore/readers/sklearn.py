@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..model import Model
+from . import read_member
 from .overrides import refuse_overrides
 
 OLDEST = (1, 6)
@@ -52,12 +53,22 @@ READERS = {
     "sklearn.ensemble.AdaBoostClassifier": "sklearn_fused",
     "sklearn.ensemble.AdaBoostRegressor": "sklearn_fused",
     **dict.fromkeys(LINEAR, "sklearn_linear"),
+    "sklearn.ensemble.VotingClassifier": "sklearn_voting",
+    "sklearn.ensemble.VotingRegressor": "sklearn_voting",
+}
+
+# class -> the attribute that answers in its stead
+STAND_INS = {
+    "sklearn.frozen.FrozenEstimator": "estimator",
+    "sklearn.model_selection.GridSearchCV": "best_estimator_",
+    "sklearn.model_selection.RandomizedSearchCV": "best_estimator_",
+    "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV": "best_estimator_",
+    "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV": "best_estimator_",
 }
 
 # What an estimator is told by that holds another one -> what to do with that.
 WITHIN = {
     "steps": "compile its last step, and put the predictor in that step's place",
-    "best_estimator_": "compile its best_estimator_",
 }
 
 
@@ -70,6 +81,8 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     name = known_class(source)
     refuse_overrides(source, sklearn_class(name))
     _refuse_unfitted(source)
+    if name in STAND_INS:
+        return read_member(_stand_in(source, STAND_INS[name]), iteration_range)
     reader = import_module(f"{__package__}.{READERS[name]}")
     origin = f"{name} (scikit-learn {sklearn.__version__})"
     if READERS[name] == "sklearn_boosting":
@@ -85,17 +98,23 @@ def sklearn_class(name: str) -> type:
 
 
 def known_class(source: Any) -> str:
-    """The name in `READERS` of the class that an estimator is of, or derives from."""
+    """The name in `READERS` or `STAND_INS` of the class that an estimator is of, or derives from."""
     for base in type(source).__mro__:
         if base.__module__.partition(".")[0] == "sklearn":
-            for name in READERS:
+            for name in (*READERS, *STAND_INS):
                 if name.endswith("." + base.__name__) and sklearn_class(name) is base:
                     return name
     raise UnsupportedModelError(
         f"{type(source).__module__}.{type(source).__qualname__}: of scikit-learn, perfcore reads "
-        + ", ".join(name.rpartition(".")[2] for name in READERS)
+        + ", ".join(name.rpartition(".")[2] for name in (*READERS, *STAND_INS))
         + next((f"; {advice}" for attribute, advice in WITHIN.items() if hasattr(source, attribute)), "")
     )
+
+
+def _stand_in(source: Any, attribute: str) -> Any:
+    if not hasattr(source, attribute):
+        raise UnsupportedModelError(f"{type(source).__name__} without {attribute}: it was trained with refit=False")
+    return getattr(source, attribute)
 
 
 def _refuse_unfitted(source: Any) -> None:

@@ -1,0 +1,192 @@
+"""A body made ready to answer: for each kind, what it does with a table, a row and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from . import isa, kernels, threads
+from .inputs.ensemble import PassedOn
+from .model import Model
+
+if TYPE_CHECKING:
+    from .predictor import Predictor
+
+# Nanoseconds of work for which another thread is worth starting: several times what starting one takes.
+WORTH_A_THREAD = 100_000
+
+
+class Engine(Protocol):
+    """What `Predictor` asks for. Margins are whatever the model's answers take."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the body, and of what was made of it."""
+
+    def margins(self, X: Any, n_threads: int | None) -> Any: ...
+
+    def margins_of_row(self, row: Any) -> Any:
+        """Margins of a table of one row, unlabelled."""
+
+    def description(self) -> dict[str, str]:
+        """What `print` shows: kernels and members, in a line each."""
+
+    def explanation(self) -> str:
+        """What `Predictor.explain` says beside that."""
+
+
+class ForestEngine:
+    """A forest, walked by the kernel that a cost model chooses."""
+
+    def __init__(self, model: Model, kernel: str | None, n_threads: int | None):
+        self.forest, self.inputs, self.n_threads = model.body, model.inputs, n_threads
+        self.kernel = kernels.make(self.forest, kernel, isa.chosen())
+
+    @property
+    def nbytes(self) -> int:
+        return self.forest.nbytes + self.kernel.nbytes
+
+    def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        margins = np.empty((n_rows, self.forest.n_outputs), self.forest.value.dtype)
+        at, count = 0, self._threads_for(n_rows, n_threads)
+        for block in blocks:
+            self.kernel.predict_into(block, margins[at : at + len(block)], count)
+            at += len(block)
+        return margins
+
+    def margins_of_row(self, row: Any) -> np.ndarray:
+        return self.kernel.predict(self.inputs.row(row)[None, :])
+
+    def leaves(self, X: Any, n_threads: int | None) -> np.ndarray:
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        labels = np.empty((n_rows, self.forest.n_trees), np.int32)
+        at, count = 0, self._threads_for(n_rows, n_threads)
+        for block in blocks:
+            self.kernel.leaves_into(block, labels[at : at + len(block)], count)
+            at += len(block)
+        return labels
+
+    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
+        if n_threads is not None:
+            return threads.resolve(n_threads)
+        worth = int(self.kernel.cost(n_rows) / WORTH_A_THREAD)
+        return 1 if worth < 2 else min(worth, self.n_threads or threads.available())
+
+    def description(self) -> dict[str, str]:
+        forest = self.forest
+        return {
+            "outputs": f"{forest.n_outputs:,}",
+            "trees": f"{forest.n_trees:,} with {forest.n_leaves:,} leaves, depth {forest.depth:,}",
+            "kernel": kernels.describe(self.kernel),
+            "instruction set": isa.chosen(),
+        }
+
+    def explanation(self) -> str:
+        return kernels.explain(self.kernel)
+
+
+class LinearEngine:
+    """A product of the whole table and coefficients, by BLAS."""
+
+    def __init__(self, model: Model):
+        self.body, self.inputs = model.body, model.inputs
+
+    @property
+    def nbytes(self) -> int:
+        return self.body.nbytes
+
+    def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
+        if n_threads is not None:
+            threads.resolve(n_threads)
+        return self.body.margins(self.inputs.array(X))  # type: ignore[attr-defined]
+
+    def margins_of_row(self, row: Any) -> np.ndarray:
+        return self.body.margins(self.inputs.row(row)[None, :])
+
+    def description(self) -> dict[str, str]:
+        return {"outputs": f"{self.body.n_outputs:,}", "kernel": "BLAS"}
+
+    def explanation(self) -> str:
+        return "  a product of the table and the coefficients, by BLAS, as the source computes it"
+
+
+class EnsembleEngine:
+    """Predictors that are asked for their answers, one for each of an ensemble's models."""
+
+    def __init__(self, model: Model, predictors: Sequence[Predictor]):
+        self.members, self.inputs, self.predictors = model.body.members, model.inputs, predictors
+
+    @property
+    def nbytes(self) -> int:
+        return sum(each._engine.nbytes for each in self.predictors)
+
+    def margins(self, X: Any, n_threads: int | None) -> Asked:
+        if n_threads is not None:
+            threads.resolve(n_threads)
+        return Asked(self, self.inputs.table(X), n_threads)  # type: ignore[attr-defined]
+
+    def margins_of_row(self, row: Any) -> Asked:
+        if isinstance(self.inputs, PassedOn):
+            return AskedOfRow(self, row)
+        return Asked(self, self.inputs.row(row)[None, :], None)
+
+    def description(self) -> dict[str, str]:
+        described = {"members": f"{len(self.members):,}"}
+        for i, predictor in enumerate(self.predictors):
+            times = self.members.count(i)
+            rest = "; ".join(value for name, value in predictor._engine.description().items() if name != "outputs")
+            described[f"  {i + 1}"] = f"{predictor._model.origin}{f', {times} times' if times > 1 else ''}: {rest}"
+        return described
+
+    def explanation(self) -> str:
+        parts = (f"{i + 1}: {each!r}\n{each._engine.explanation()}" for i, each in enumerate(self.predictors))
+        return "\n".join(parts)
+
+
+class Asked:
+    """What an ensemble's answers put together: its members' answers for one table.
+
+    An answer may be handed out again, so whoever gets it must not change it.
+    """
+
+    def __init__(self, engine: EnsembleEngine, table: Any, n_threads: int | None):
+        self.engine, self.n_threads = engine, n_threads
+        self._table = table
+        self._known: dict[tuple[int, str], Any] = {}
+
+    @property
+    def table(self) -> Any:
+        """The table, as the members get it."""
+        return self._table
+
+    def __call__(self, member: int, method: str) -> Any:
+        """A member's answer for the table."""
+        key = self.engine.members[member], method
+        if key not in self._known:
+            self._known[key] = self._ask(*key)
+        return self._known[key]
+
+    def about(self, member: int, method: str, table: Any) -> Any:
+        """A member's answer for a table made of this one."""
+        return getattr(self.engine.predictors[self.engine.members[member]], method)(table, n_threads=self.n_threads)
+
+    def _ask(self, place: int, method: str) -> Any:
+        return getattr(self.engine.predictors[place], method)(self._table, n_threads=self.n_threads)
+
+
+class AskedOfRow(Asked):
+    """Members' answers for one row that each of them reads for itself."""
+
+    def __init__(self, engine: EnsembleEngine, row: Any):
+        super().__init__(engine, row, None)
+
+    @property
+    def table(self) -> np.ndarray:
+        return self.engine.inputs.row(self._table)[None, :]
+
+    def _ask(self, place: int, method: str) -> Any:
+        predictor = self.engine.predictors[place]
+        return getattr(predictor._model.answers, method)(predictor._engine.margins_of_row(self._table))
