@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import direct, isa, kernels, threads
+from .batches import answers, tables_of
 from .engines import WORTH_A_THREAD, Engine, EnsembleEngine, ForestEngine, LinearEngine
 from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
 from .inputs.table import unlabelled
 from .model import Ensemble, Forest, Model
+
+_PROBABILITIES = ("predict_proba", "predict_log_proba")
+TABLE_METHODS = ("predict", *_PROBABILITIES, "decision_function", "score_samples", "predict_raw", "apply")
 
 
 def compile(  # noqa: A001 - perfcore.compile is the name users know from other compilers
@@ -173,6 +179,29 @@ class Predictor(Fitted):
         """Class probabilities for one row: ``predict_proba([row])[0]``; a list of them where there are many outputs."""
         proba = self._model.answers.predict_proba(self._margins_one(row))  # type: ignore[attr-defined]
         return [each[0] for each in proba] if isinstance(proba, list) else proba[0]
+
+    def predict_batches(
+        self, batches: Any, method: str = "predict", *, n_threads: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Answers of many tables, in order, one for each; concatenated, those of the tables as one.
+
+        No more than one table and its answer is held at a time.
+
+        Parameters
+        ----------
+        batches : a pyarrow RecordBatchReader, Dataset, Scanner or ParquetFile; whatever streams Arrow (a DuckDB
+            relation); or an iterable of tables of any kind that the method takes
+        method : name of the method that answers each table
+
+        Raises
+        ------
+        InputError
+            Once the first answer is asked for, or later; the message begins with the batch's number, from 0.
+        """
+        if method not in TABLE_METHODS:
+            raise ConfigurationError(f"method={method!r}: allowed are {', '.join(TABLE_METHODS)}")
+        answer = getattr(self, method)
+        return answers(tables_of(batches), answer if n_threads is None else partial(answer, n_threads=n_threads))
 
     def _margins_one(self, row: Any) -> Any:
         try:

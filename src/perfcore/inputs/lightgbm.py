@@ -60,9 +60,12 @@ class LightGBMInputs:
                 + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
             )
         self._require_width(array.shape[1])
-        if self.estimator is not None and len(array) == 0:
-            raise InputError(f"found 0 rows; {self.estimator} needs at least one")
+        self._require_rows(len(array))
         return array
+
+    def _require_rows(self, n_rows: int) -> None:
+        if self.estimator is not None and n_rows == 0:
+            raise InputError(f"found 0 rows; {self.estimator} needs at least one")
 
     def _as_array(self, X: Any) -> np.ndarray:
         if self.estimator is None and not isinstance(X, np.ndarray | list):
@@ -143,6 +146,7 @@ class LightGBMInputs:
         Dictionary columns, which LightGBM refuses in Arrow tables, are read as the pandas categories that they are.
         """
         self._require_width(table.width)
+        self._require_rows(len(table))
         table.require(_ARROW_KINDS)
         whole = table.one_array()
         if whole is not None:
