@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import perfcore
 from perfcore import ModelFormatError
 from perfcore.answers.sklearn import BoostingAnswers, TreeAnswers
+from perfcore.answers.sklearn_ensembles import IsolationAnswers, MedianAnswers, VoteAnswers
 from perfcore.answers.sklearn_linear import LinearAnswers
 from perfcore.inputs.sklearn import CategoryInputs, LinearInputs, NumericInputs
 from perfcore.model import Forest, Linear, Model, Tree
@@ -78,7 +79,13 @@ def linear_model(order="F"):
     )
 
 
-MODELS = {"forest": forest_model, "categories": category_model, "linear": linear_model}
+def votes_model():
+    forest = Forest.from_trees([category_tree()], n_features=2, n_outputs=1, precision="float64", dtype="float64")
+    inputs = NumericInputs(2, None, "AdaBoostClassifier", "float64", "finite", of_members=True, unread=(1,))
+    return Model(forest, inputs, VoteAnswers(np.array(["no", "yes"]), 2.5), "tests")
+
+
+MODELS = {"forest": forest_model, "categories": category_model, "votes": votes_model, "linear": linear_model}
 
 
 @pytest.fixture(params=MODELS)
@@ -536,6 +543,19 @@ def test_parts_that_do_not_fit_one_another_are_refused():
         replace(category_model(), inputs=CategoryInputs(2, None, (None,)))
     with pytest.raises(ModelFormatError, match="answers"):
         replace(category_model(), answers=BoostingAnswers(np.array(["only"]), "logit", True, 1))
+    with pytest.raises(ModelFormatError, match="unread columns"):
+        NumericInputs(2, None, "X", "float64", "anything", unread=(2,))
+    two = Forest.from_trees([], n_features=2, n_outputs=2, precision="float64", dtype="float64")
+    for answers in (
+        IsolationAnswers(1.0, 0.0),
+        VoteAnswers(np.array([0, 1]), 1.0),
+        VoteAnswers(np.array([0]), 1.0),
+        MedianAnswers(np.ones(1)),
+        MedianAnswers(np.ones((2, 2))),
+        MedianAnswers(np.array(["a", "b"])),
+    ):
+        with pytest.raises(ModelFormatError, match="answers"):
+            replace(model, body=two, answers=answers)
 
 
 # -- pickles, copies and fingerprints ----------------------------------------------------------------------------

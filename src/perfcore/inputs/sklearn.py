@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, ModelFormatError
 from . import Plain
 from .frames import Frame, is_frame, is_sparse
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, one_array, row_values, scan
@@ -104,7 +104,11 @@ class NumericInputs:
     precision: str  # "float32" or "float64": what check_array() casts to
     allows: str  # FINITE, NAN or ANYTHING
     of_members: bool = False  # an ensemble takes the table in the dtype that it has, its members cast it
-    unread: np.ndarray | None = None  # columns that no member is given, so that none looks at their cells
+    unread: tuple[int, ...] = ()  # columns that no member is given, so that none looks at their cells
+
+    def __post_init__(self) -> None:
+        if not all(0 <= column < self.n_features for column in self.unread):
+            raise ModelFormatError(f"inputs: unread columns {self.unread} of a table of {self.n_features}")
 
     @property
     def allows_nan(self) -> bool:
@@ -143,9 +147,9 @@ class NumericInputs:
             yield ready
 
     def _check(self, block: np.ndarray, first_row: int = 0) -> None:
-        if self.unread is not None and len(self.unread):
+        if self.unread:
             block = block.copy()
-            block[:, self.unread] = 0
+            block[:, list(self.unread)] = 0
         check_cells(block, np.dtype(self.precision), self.allows, first_row)
 
     def plain(self) -> Plain:

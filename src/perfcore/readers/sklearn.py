@@ -88,7 +88,7 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     if READERS[name] == "sklearn_boosting":
         return reader.read(source, origin, iteration_range)
     if iteration_range is not None:
-        raise ConfigurationError(f"iteration_range={iteration_range}: {name} has no boosting iterations")
+        raise ConfigurationError(f"iteration_range={iteration_range}: {name} has no boosting iterations to choose from")
     return reader.read(source, origin)
 
 

@@ -113,7 +113,7 @@ def _bagging(source: Any, origin: str) -> Model:
         precision="float32",
         allows=NAN if allows_nan.pop() else FINITE,
         of_members=True,
-        unread=np.setdiff1d(np.arange(source.n_features_in_), np.concatenate(subsets)),
+        unread=tuple(sorted(set(range(source.n_features_in_)).difference(*map(np.ndarray.tolist, subsets)))),
     )
     answers = TreeAnswers(labels, source.n_estimators, is_bagging=True)
     return Model(_forest(source, trees), inputs, answers, origin)
