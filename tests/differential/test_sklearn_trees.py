@@ -276,10 +276,10 @@ def test_a_subclass_with_answers_of_its_own_is_refused(assert_same_bits):
 
 
 def test_what_cannot_be_read_is_refused():
-    from sklearn.ensemble import IsolationForest, RandomTreesEmbedding
+    from sklearn.ensemble import RandomTreesEmbedding
     from sklearn.neighbors import KNeighborsClassifier
 
-    others = IsolationForest(n_estimators=3), RandomTreesEmbedding(n_estimators=3), KNeighborsClassifier()
+    others = RandomTreesEmbedding(n_estimators=3), KNeighborsClassifier()
     for model in (each.fit(X, CLASS3) for each in others):
         with pytest.raises(perfcore.UnsupportedModelError, match=type(model).__name__):
             perfcore.compile(model)
