@@ -40,6 +40,7 @@ setup(
             ),
             extension("direct"),
             extension("cells"),
+            extension("categories"),
             extension("links"),
         ],
         compiler_directives={

@@ -287,14 +287,14 @@ def test_a_subclass_is_read_and_its_own_answers_are_refused():
 
 
 def test_what_is_not_read_is_refused_with_the_reason():
-    kinds = RNG.integers(0, 3, 1200).astype(str)
-    many = RNG.integers(0, 200, 1200).astype(str)
-    for column, reason in ((kinds, "categorical and one-hot"), (many, "counter")):
-        rows = [[*row, kind] for row, kind in zip(X.tolist(), column, strict=True)]
-        model = catboost.CatBoostClassifier(**QUIET | {"iterations": 5, "one_hot_max_size": 5})
-        model.fit(rows, column.astype(int) % 3 == 1, cat_features=[6])
-        with pytest.raises(perfcore.UnsupportedModelError, match=reason):
-            perfcore.compile(model)
+    texts = [[*row, "some text" if row[0] > 0 else "other"] for row in X.tolist()]
+    model = catboost.CatBoostClassifier(**QUIET | {"iterations": 5}).fit(texts, X[:, 0] > 0, text_features=[6])
+    with pytest.raises(perfcore.UnsupportedModelError, match="text and estimated features"):
+        perfcore.compile(model)
+    vectors = [[*row, row[:2]] for row in np.nan_to_num(X).tolist()]
+    model = catboost.CatBoostClassifier(**QUIET | {"iterations": 5}).fit(vectors, X[:, 0] > 0, embedding_features=[6])
+    with pytest.raises(perfcore.UnsupportedModelError, match="embedding features"):
+        perfcore.compile(model)
     with pytest.raises(perfcore.ConfigurationError, match="not fitted"):
         perfcore.compile(catboost.CatBoostRegressor())
     model = catboost.CatBoostClassifier(**QUIET | {"iterations": 3}, class_names=[0, 1, 2, 3]).fit(X, THREE)

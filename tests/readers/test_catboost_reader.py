@@ -13,21 +13,23 @@ from perfcore.errors import ModelFormatError, UnsupportedModelError
 from perfcore.model import Forest
 from perfcore.readers.catboost import read_file
 from perfcore.readers.catboost_cbm import AS_TRUE, STEPS, CbmModel, FloatFeature, parse
+from perfcore.readers.catboost_ctr import Categories
 
 X = np.random.default_rng(3).normal(size=(40, 3)).astype(np.float32)
 X[::7] = np.nan
 X[::5] = np.inf
 
 FEATURES = [
-    FloatFeature(0, "", np.array([-0.5, 0.0, 0.5], np.float32), False),
-    FloatFeature(1, "", np.array([], np.float32), False),
-    FloatFeature(2, "", np.array([-1.0, 1.0, np.inf], np.float32), True),
+    FloatFeature(0, "", np.array([-0.5, 0.0, 0.5], np.float32), False, 0),
+    FloatFeature(1, "", np.array([], np.float32), False, 1),
+    FloatFeature(2, "", np.array([-1.0, 1.0, np.inf], np.float32), True, 2),
 ]
 NO_STEPS, NO_LEAVES = np.empty(0, STEPS), np.empty(0, np.uint32)
 SYMMETRIC = CbmModel(
     place="made up",
     dimension=1,
     features=FEATURES,
+    categories=Categories([], [], [], {}),
     splits=np.array([0, 3, 1, 5], np.int32),
     sizes=np.array([2, 0, 2], np.int32),
     starts=np.array([0, 2, 2], np.int32),
@@ -200,7 +202,7 @@ def test_what_is_not_read_is_refused_with_the_reason(reason, path):
 def test_a_vector_that_many_tables_lead_to_is_refused():
     """A file of 1 MB whose 10,000 features all name one vector of 100,000 borders would be a billion numbers."""
     borders = np.arange(500, dtype=np.float32)
-    features = [FloatFeature(column, "", borders, False) for column in range(30)]
+    features = [FloatFeature(column, "", borders, False, column) for column in range(30)]
     assert len(parse(cbm(SYMMETRIC, NOTES, features=features), "file").features) == 30
     data = cbm(SYMMETRIC, NOTES, shares_vectors=True, features=features)
     assert len(data) < 4000

@@ -32,7 +32,8 @@ class Inputs(Protocol):
         """Check one row (array, sequence or mapping by name); return it as 1-D float32 or float64."""
 
     # Inputs may have, beside these, ``plain() -> Plain | None``: the arrays of which ``row`` and ``blocks`` would only
-    # hand on the cells. None: there are no such arrays.
+    # hand on the cells. None: there are no such arrays. And ``n_cells``: how many columns a block has, where that
+    # is another number than ``n_features``.
 
 
 class Blocks(Inputs, Protocol):

@@ -10,7 +10,7 @@ integers               of a numpy array to float32 at once, of lists and objects
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ class CatBoostInputs:
     n_features: int
     feature_names: tuple[str, ...] | None  # "" for a column without; None: no column has one
     is_used: np.ndarray  # bool, a column: whether a tree asks for it
+
+    @property
+    def n_cells(self) -> int:
+        """How many columns a block has."""
+        return self.n_features
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         """See `perfcore.inputs.Inputs.blocks`."""
@@ -54,7 +59,7 @@ class CatBoostInputs:
         blocks = array_blocks(*_numbers(array, through_double=isinstance(X, list)))
         return len(array), blocks if array.shape[1] == self.n_features else map(self._widened, blocks)
 
-    def plain(self) -> Plain:
+    def plain(self) -> Plain | None:
         return Plain()
 
     def row(self, row: Any) -> np.ndarray:
@@ -145,15 +150,17 @@ def _doubles(array: np.ndarray) -> np.ndarray:
 # -- columns of a data frame ------------------------------------------------------------------------------------
 
 
-def _require_numeric_columns(X: Any) -> None:
+def _require_numeric_columns(X: Any, but: Container[int] = ()) -> None:
     from pandas import SparseDtype
     from pandas.api import types
 
     for j, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        if j in but:
+            continue
         inner = dtype.subtype if isinstance(dtype, SparseDtype) else dtype
         is_read = types.is_bool_dtype(inner) or types.is_numeric_dtype(inner) or types.is_object_dtype(inner)
         if not is_read or types.is_complex_dtype(inner):
-            raise InputError(f"column {name!r} is of {dtype}; perfcore reads CatBoost's numeric columns alone")
+            raise InputError(f"column {name!r} is of {dtype}; which is no number, and the model has no category there")
         # CatBoost turns a nullable column of numbers into floats, one of bools with NA into objects.
         if types.is_bool_dtype(dtype) and not isinstance(dtype, np.dtype) and X.iloc[:, j].isna().any():
             raise InputError(f"column {name!r} is of {dtype} and holds NA, which CatBoost does not take for a number")

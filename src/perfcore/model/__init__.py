@@ -33,8 +33,9 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse parts that do not fit one another, whatever file they came from."""
         n_features, names = self.inputs.n_features, self.inputs.feature_names
-        if not isinstance(self.body, Ensemble) and n_features != self.body.n_features:
-            raise ModelFormatError(f"model: inputs of {n_features} features, a body of {self.body.n_features}")
+        n_cells = getattr(self.inputs, "n_cells", n_features)
+        if not isinstance(self.body, Ensemble) and n_cells != self.body.n_features:
+            raise ModelFormatError(f"model: inputs of {n_cells} features, a body of {self.body.n_features}")
         if names is not None and len(names) != n_features:
             raise ModelFormatError(f"model: {len(names)} feature names for {n_features} features")
         categories = getattr(self.inputs, "categories", None)

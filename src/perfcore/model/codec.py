@@ -51,6 +51,8 @@ CLASSES: dict[str, tuple[str, str]] = {
     "xgboost.answers": ("perfcore.answers.xgboost", "XGBoostAnswers"),
     "xgboost.classifier_answers": ("perfcore.answers.xgboost", "XGBClassifierAnswers"),
     "catboost.inputs": ("perfcore.inputs.catboost", "CatBoostInputs"),
+    "catboost.category_inputs": ("perfcore.inputs.catboost_categories", "CatBoostCategoryInputs"),
+    "catboost.counters": ("perfcore.inputs.catboost_counters", "CatBoostCounters"),
     "catboost.answers": ("perfcore.answers.catboost", "CatBoostAnswers"),
     "sklearn.numeric_inputs": ("perfcore.inputs.sklearn", "NumericInputs"),
     "sklearn.linear_inputs": ("perfcore.inputs.sklearn", "LinearInputs"),

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..answers.catboost import CLASS, EXPONENT, RAW, SIGMOID, SOFTMAX, UNCERTAINTY, CatBoostAnswers
-from ..errors import ConfigurationError, UnsupportedModelError
+from ..errors import ConfigurationError, ModelFormatError, UnsupportedModelError
 from ..inputs.catboost import CatBoostInputs
+from ..inputs.catboost_categories import CatBoostCategoryInputs
 from ..model import Forest, Model
 from .catboost_cbm import CbmModel, parse
+from .catboost_counters import Counters
 from .catboost_trees import read_trees
 from .overrides import framework_class, refuse_overrides
 
@@ -64,12 +66,14 @@ def _refuse_stale(source: Any, model: CbmModel, data: bytes) -> None:
     import catboost
 
     rng = np.random.default_rng(0)
-    rows = np.zeros((256, max((f.column for f in model.features), default=0) + 1), np.float32)
+    rows = np.zeros((256, _n_columns(model)), object if model.categories.features else np.float32)
     for feature in model.features:
         if len(feature.borders):
             with np.errstate(over="ignore"):
                 above = np.nextafter(feature.borders, np.float32(np.inf))
             rows[:, feature.column] = rng.choice(np.concatenate([feature.borders, above]), len(rows))
+    for category in model.categories.features:  # whatever a file knows them by, it does not hold their texts
+        rows[:, category.column] = rng.integers(0, 10, len(rows))
     saved = catboost.CatBoost().load_model(blob=data)
     answer, expected = (catboost.CatBoost.predict(each, rows, thread_count=1) for each in (source, saved))
     if answer.tobytes() != expected.tobytes():
@@ -134,10 +138,10 @@ def _regressor_prediction(source: Any) -> str:
 
 def _model(model: CbmModel, iteration_range: Range, origin: str, answers: CatBoostAnswers) -> Model:
     begin, end = _trees(len(model.sizes), iteration_range, model.place)
-    inputs = _inputs(model)
+    inputs, cell_of_border = _category_inputs(model) if model.categories.features else _numeric_inputs(model)
     body = Forest.from_trees(
-        read_trees(model, begin, end),
-        n_features=inputs.n_features,
+        read_trees(model, cell_of_border, begin, end),
+        n_features=inputs.n_cells,
         n_outputs=model.dimension,
         precision="float32",
         dtype="float64",
@@ -171,12 +175,46 @@ def _refuse_unseen_classes(model: CbmModel) -> None:
             )
 
 
-def _inputs(model: CbmModel) -> CatBoostInputs:
-    n = max((feature.column for feature in model.features), default=-1) + 1
+def _n_columns(model: CbmModel) -> int:
+    numbers, categories = model.features, model.categories.features
+    return max([feature.column for feature in numbers] + [feature.column for feature in categories], default=-1) + 1
+
+
+def _numeric_inputs(model: CbmModel) -> tuple[CatBoostInputs, np.ndarray]:
+    """The inputs, and the column that each border is asked of."""
+    if model.categories.one_hots or model.categories.counters:
+        raise ModelFormatError(f"{model.place}: one-hot or counter features without categorical ones")
+    columns = np.repeat([f.column for f in model.features], [len(f.borders) for f in model.features])
+    return CatBoostInputs(**_columns(model)), columns.astype(np.int64)
+
+
+def _category_inputs(model: CbmModel) -> tuple[CatBoostCategoryInputs, np.ndarray]:
+    """The inputs, and the cell that each border and one-hot value is asked of."""
+    floats = [feature for feature in model.features if len(feature.borders)]
+    categories = model.categories.features
+    counters = Counters(model, floats)
+    shared = _columns(model)
+    is_category = np.zeros(len(shared["is_used"]), bool)
+    is_category[[feature.column for feature in categories]] = True
+    inputs = CatBoostCategoryInputs(
+        **shared,
+        is_category=is_category,
+        floats=np.array([feature.column for feature in floats], np.int32),
+        categories_used=np.array([feature.column for feature in categories if feature.is_used], np.int32),
+        counters=counters.tables(),
+    )
+    return inputs, counters.cell_of_border()
+
+
+def _columns(model: CbmModel) -> dict[str, Any]:
+    n = _n_columns(model)
     if not 1 <= n <= MOST_COLUMNS:
         raise UnsupportedModelError(f"{model.place}: {n} columns, allowed: 1..{MOST_COLUMNS}")
     names, is_used = [""] * n, np.zeros(n, bool)
     for feature in model.features:
-        names[feature.column] = feature.name
-        is_used[feature.column] = len(feature.borders) > 0
-    return CatBoostInputs(n, tuple(names) if any(names) else None, is_used)
+        names[feature.column], is_used[feature.column] = feature.name, len(feature.borders) > 0
+    for category in model.categories.features:
+        if is_used[category.column] or names[category.column]:
+            raise ModelFormatError(f"{model.place}: two features of column {category.column}")
+        names[category.column], is_used[category.column] = category.name, category.is_used
+    return {"n_features": n, "feature_names": tuple(names) if any(names) else None, "is_used": is_used}

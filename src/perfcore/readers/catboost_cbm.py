@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFormatError, UnsupportedModelError
+from .catboost_ctr import Categories, read_categories
 from .flatbuffers import Buffer, Table
 
 MAGIC = b"CBM1"
@@ -27,6 +28,7 @@ class FloatFeature:
     name: str  # "" where the training table had none
     borders: np.ndarray  # float32, ascending; empty where no tree asks
     nan_is_above: bool
+    index: int = 0  # among the numeric features, by which counters name it
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,8 @@ class CbmModel:
     place: str
     dimension: int
     features: list[FloatFeature]
-    splits: np.ndarray  # int32: numbers of borders, those of all features end to end
+    categories: Categories
+    splits: np.ndarray  # int32: numbers of borders and one-hot values, those of all features end to end
     sizes: np.ndarray  # int32, a tree: its depth, or its steps where trees are not symmetric
     starts: np.ndarray  # int32, a tree: its first split
     steps: np.ndarray  # left, right: how far on the next step lies, 0: here is the leaf; empty of symmetric trees
@@ -76,13 +79,14 @@ class CbmModel:
 
 
 def parse(data: bytes, place: str) -> CbmModel:
-    core = _core(data, place)
+    core, rest = _parts(data, place)
     if core.text(0) != FORMAT:
         core.buffer.fail(core.at, f"format {core.text(0)!r}, known: {FORMAT!r}")
     trees = core.table(1)
     if trees is None:
         core.buffer.fail(core.at, "a model without trees")
-    _refuse_what_is_not_numeric(trees, core.texts(3), place)
+    parts = core.texts(3)
+    _refuse_texts_and_embeddings(trees, parts, place)
     dimension, scale = trees.number(0, "i", 0), trees.number(14, "d", 1.0)
     if dimension < 1 or not math.isfinite(scale):
         trees.buffer.fail(trees.at, f"{dimension} outputs, scaled by {scale}")
@@ -90,6 +94,7 @@ def parse(data: bytes, place: str) -> CbmModel:
         place=place,
         dimension=dimension,
         features=_features(trees, place),
+        categories=read_categories(trees, parts, rest),
         splits=trees.vector(1, "<i4"),
         sizes=trees.vector(2, "<i4"),
         starts=trees.vector(3, "<i4"),
@@ -102,32 +107,31 @@ def parse(data: bytes, place: str) -> CbmModel:
     )
 
 
-def _core(data: bytes, place: str) -> Table:
+def _parts(data: bytes, place: str) -> tuple[Table, Buffer]:
+    """The model, and what comes after it."""
     if not data.startswith(MAGIC):
         raise ModelFormatError(f"{place}: byte 0: {data[:4]!r}, a CatBoost model begins with {MAGIC!r}")
-    head = Buffer(data[:16], place)
-    at, size = 8, head.number("<I", 4)
-    if size == 0xFFFFFFFF:  # util/ysaveload.h SaveSize: lengths from 4 GB on follow in eight bytes
-        at, size = 16, head.number("<Q", 8)
+    size, at = Buffer(data[:16], place).size(4)
     if size > len(data) - at:
         raise ModelFormatError(f"{place}: byte 4: {size} bytes of a model, of which {len(data) - at} are there")
-    return Buffer(data[at : at + size], place, at).root()
+    end = at + size
+    return Buffer(data[at:end], place, at).root(), Buffer(data[end:], place, end)
 
 
-def _refuse_what_is_not_numeric(trees: Table, parts: list[str], place: str) -> None:
-    kinds = {4: "categorical", 6: "one-hot", 7: "counter (CTR)", 12: "text", 13: "estimated", 18: "embedding"}
+def _refuse_texts_and_embeddings(trees: Table, parts: list[str], place: str) -> None:
+    kinds = {12: "text", 13: "estimated", 18: "embedding"}
     found = [kind for slot, kind in kinds.items() if trees.vector(slot, "<u4").size]
-    if found or parts:
+    if found:
         raise UnsupportedModelError(
-            f"{place}: {' and '.join(found) or ' and '.join(parts)} features; of CatBoost models, perfcore reads those "
-            "of numeric features"
+            f"{place}: {' and '.join(found)} features; of CatBoost models, perfcore reads those of numeric and "
+            f"categorical features{' (parts: ' + ', '.join(parts) + ')' if parts else ''}"
         )
 
 
 def _features(trees: Table, place: str) -> list[FloatFeature]:
     features = []
     for table in trees.tables(5):
-        borders, column = table.vector(3, "<f4"), table.number(2, "i", -1)
+        borders, column, index = table.vector(3, "<f4"), table.number(2, "i", -1), table.number(1, "i", -1)
         treatment = table.number(5, "b", AS_IS)
         if column < 0 or treatment not in (AS_IS, AS_FALSE, AS_TRUE):
             table.buffer.fail(table.at, f"a feature of column {column}, which takes a NaN for {treatment}")
@@ -135,10 +139,10 @@ def _features(trees: Table, place: str) -> list[FloatFeature]:
         if not (borders[1:] >= borders[:-1]).all() or np.isnan(borders).any():
             table.buffer.fail(table.at, "borders that do not ascend")
         nan_is_above = treatment == AS_TRUE and bool(table.number(0, "B", 0))
-        features.append(FloatFeature(column, table.text(4), borders, nan_is_above))
-    columns = [feature.column for feature in features]
-    if len(set(columns)) != len(columns):
-        raise ModelFormatError(f"{place}: two features of one column")
+        features.append(FloatFeature(column, table.text(4), borders, nan_is_above, index))
+    for numbers in ([f.column for f in features], [f.index for f in features]):
+        if len(set(numbers)) != len(numbers):
+            raise ModelFormatError(f"{place}: two features of one column")
     return features
 
 

@@ -9,6 +9,8 @@ A symmetric tree asks one question a level. The first sets the lowest bit of the
                         leaf  0 1 2 3 4 5 6 7
 
 Other trees are steps that say how far on the next one lies; a distance of 0 ends the walk at that step's leaf.
+
+Splits number the borders of the numeric features, then the one-hot values, then the borders of the counters.
 """
 
 from __future__ import annotations
@@ -27,28 +29,32 @@ DEEPEST = 30
 
 @dataclass(frozen=True, eq=False)
 class Questions:
-    """Every border of every feature, in the order in which splits number them."""
+    """Every border and one-hot value, in the order in which splits number them."""
 
     feature: np.ndarray
     threshold: np.ndarray  # x > border is the other answer of x <= border
     flags: np.ndarray
 
     @classmethod
-    def of(cls, model: CbmModel) -> Questions:
-        counts = [len(feature.borders) for feature in model.features]
-        border = np.concatenate([np.empty(0, np.float32), *(feature.borders for feature in model.features)])
-        is_above = np.repeat([feature.nan_is_above for feature in model.features], counts)
+    def of(cls, model: CbmModel, cell_of_border: np.ndarray) -> Questions:
+        floats = [feature.borders for feature in model.features]
+        n_values = sum(len(one_hot.values) for one_hot in model.categories.one_hots)
+        counters = [counter.borders for counter in model.categories.counters]
+        border = np.concatenate([np.empty(0, np.float32), *floats, np.full(n_values, 0.5, np.float32), *counters])
+        is_above = np.zeros(len(border), bool)
+        n_floats = sum(map(len, floats))
+        is_above[:n_floats] = np.repeat([f.nan_is_above for f in model.features], [len(each) for each in floats])
         return cls(
-            feature=np.repeat([feature.column for feature in model.features], counts),
+            feature=cell_of_border,
             threshold=border.astype(np.float64),
             # A NaN that counts as infinity is not above a border at infinity.
             flags=np.where(is_above & (border < np.inf), 0, NAN_LEFT).astype(np.uint8),
         )
 
 
-def read_trees(model: CbmModel, begin: int, end: int) -> list[Tree]:
+def read_trees(model: CbmModel, cell_of_border: np.ndarray, begin: int, end: int) -> list[Tree]:
     """Trees [begin, end); the whole model is checked, whichever are read."""
-    questions = Questions.of(model)
+    questions = Questions.of(model, cell_of_border)
     if not np.isfinite(model.leaves).all():
         raise UnsupportedModelError(f"{model.place}: leaf values that are infinite or no number")
     if len(model.starts) != len(model.sizes):

@@ -8,18 +8,22 @@
     offset  uint32, from where itself lies forward to the table, vector or string
 
 Nothing may be read twice: a writer stores each table and vector once, and a file whose offsets all lead to one large
-vector would otherwise take memory and time out of all proportion to its size.
+vector would otherwise take memory and time out of all proportion to its size. Tables that several others share are read
+at the first, and kept.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import ModelFormatError
+
+T = TypeVar("T")
 
 MOST_FIELDS = 64  # tables may share a description, so that a long one could be read again and again
 
@@ -42,6 +46,11 @@ class Buffer:
         if not 0 <= at <= len(self.data) - size:
             self.fail(at, f"{size} bytes lie outside the {len(self.data)} of the model")
         return struct.unpack_from(form, self.data, at)[0]
+
+    def size(self, at: int) -> tuple[int, int]:
+        """A length between FlatBuffers, and where it ends: from 4 GB on in eight bytes (util/ysaveload.h, LoadSize)."""
+        size: int = self.number("<I", at)
+        return (size, at + 4) if size != 0xFFFFFFFF else (self.number("<Q", at + 4), at + 12)
 
     def offset(self, at: int) -> int:
         return at + self.number("<I", at)
@@ -120,6 +129,15 @@ class Table:
     def table(self, slot: int) -> Table | None:
         at = self._offset(slot)
         return None if at is None else Table(self.buffer, at)
+
+    def shared(self, slot: int, read: Callable[[Table], T], seen: dict[int, Any]) -> T:
+        """What ``read`` makes of a table that several others lead to, made once; ``seen`` keeps it by its place."""
+        at = self._offset(slot)
+        if at is None:
+            self.buffer.fail(self.at, f"field {slot} is absent")
+        if at not in seen:
+            seen[at] = read(Table(self.buffer, at))
+        return seen[at]
 
     def tables(self, slot: int) -> list[Table]:
         return [Table(self.buffer, at) for at in self._offsets(slot)]
