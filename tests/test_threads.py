@@ -19,3 +19,13 @@ def test_none_is_all_there_are():
 def test_anything_else_is_refused(count):
     with pytest.raises(ConfigurationError, match="n_threads"):
         threads.resolve(count)
+
+
+@pytest.mark.parametrize(
+    "said, count", [("1", 1), (" 1, 4", 1), ("1000000", None), ("0", None), ("", None), ("x", None)]
+)
+def test_omp_num_threads_lowers_what_there_is(monkeypatch, said, count):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    there_are = threads.available()
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert threads.available() == (count or there_are)

@@ -1,4 +1,4 @@
-"""How many threads there are to use, honouring affinity and the cgroup's CPU quota."""
+"""How many threads there are to use, honouring affinity, the cgroup's CPU quota and OMP_NUM_THREADS."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from .errors import ConfigurationError
 
 
 def available() -> int:
-    """CPUs this process may use: its affinity, cut to the cgroup's quota (at least 1)."""
+    """CPUs this process may use: its affinity, cut to the cgroup's quota and to ``OMP_NUM_THREADS`` (at least 1)."""
     try:
         cpus = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
         cpus = os.cpu_count() or 1
-    quota = _cgroup_quota()
-    return max(1, min(cpus, quota) if quota else cpus)
+    return max(1, min(cpus, _cgroup_quota() or cpus, _share() or cpus))
+
+
+def _share() -> int | None:
+    """What joblib, Dask, Ray and Spark set in the processes that they start, so that these share the CPUs."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has one for each level of nesting
+    return int(first) if first.isdecimal() else None
 
 
 def _cgroup_quota() -> int | None:
