@@ -48,8 +48,8 @@ lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
 
-check-long: $(ROOM)/test ## sanitizers, and the tests with many more made-up forests
-	HYPOTHESIS_PROFILE=long $(PYTEST) $(TESTS) -rs -m 'long or not long'
+check-long: $(ROOM)/long ## sanitizers, the wheel elsewhere, and the tests with many more made-up forests
+	HYPOTHESIS_PROFILE=long PERFCORE_WHEEL="$$(ls $(CURDIR)/$(ROOM)/dist/*.whl)" $(PYTEST) $(TESTS) -rs -m 'long or not long'
 
 clean: ## remove what the other commands made
 	rm -rf .work build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -77,6 +77,10 @@ $(ROOM)/wheel: $(ROOM)/venv.stamp $(SOURCES)
 
 $(ROOM)/test: $(ROOM)/wheel
 	$(PIP) install --group test
+	touch $@
+
+$(ROOM)/long: $(ROOM)/test
+	$(PIP) install --group long
 	touch $@
 
 $(ROOM)/lint: $(ROOM)/test
