@@ -89,7 +89,7 @@ class ForestEngine:
 
 
 class LinearEngine:
-    """A product of the whole table and coefficients, by BLAS."""
+    """The whole table, in the numpy and BLAS calls of the source."""
 
     def __init__(self, model: Model):
         self.body, self.inputs = model.body, model.inputs
@@ -107,10 +107,10 @@ class LinearEngine:
         return self.body.margins(self.inputs.row(row)[None, :])
 
     def description(self) -> dict[str, str]:
-        return {"outputs": f"{self.body.n_outputs:,}", "kernel": "BLAS"}
+        return {"outputs": f"{self.body.n_outputs:,}", "kernel": self.body.computed_by}
 
     def explanation(self) -> str:
-        return "  a product of the table and the coefficients, by BLAS, as the source computes it"
+        return f"  computed by {self.body.computed_by}, in the calls that the source makes"
 
 
 class EnsembleEngine:

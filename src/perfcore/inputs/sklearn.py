@@ -190,6 +190,7 @@ class LinearInputs:
     estimator: str
     keeps: tuple[str, ...] | None = None  # the dtypes that are not cast to float64; None: all
     centre: np.ndarray | None = None  # what is taken off each row, in the table's own dtype
+    above: float | None = None  # cells above it become 1, others 0: sklearn.preprocessing.binarize
 
     @property
     def allows_nan(self) -> bool:
@@ -220,6 +221,8 @@ class LinearInputs:
         if self.centre is not None:
             array = np.array(array)  # in the layout of check_array(copy=True)
             array -= self.centre
+        if self.above is not None:
+            array = (array > self.above).astype(array.dtype)
         return array
 
     def row(self, row: Any) -> np.ndarray:

@@ -10,13 +10,15 @@ import numpy as np
 from ..errors import ModelFormatError
 from .ensemble import Ensemble, Trial
 from .forest import Forest, LinearLeaves, Tree
+from .gaussians import DiagonalGaussians, Gaussians
 from .linear import Linear
+from .network import Network
 
 if TYPE_CHECKING:
     from ..answers import Answers
     from ..inputs import Inputs
 
-__all__ = ["Ensemble", "Forest", "Linear", "LinearLeaves", "Model", "Tree"]
+__all__ = ["DiagonalGaussians", "Ensemble", "Forest", "Gaussians", "Linear", "LinearLeaves", "Model", "Network", "Tree"]
 
 OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
 
@@ -25,7 +27,7 @@ OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_functio
 class Model:
     """What a reader makes of a trained model, and what a ``.pcore`` file holds."""
 
-    body: Forest | Linear | Ensemble
+    body: Forest | Linear | Network | DiagonalGaussians | Gaussians | Ensemble
     inputs: Inputs
     answers: Answers
     origin: str  # for people: "lightgbm.LGBMClassifier (4.7.0), objective binary"
@@ -69,7 +71,7 @@ class Model:
         if isinstance(self.body, Forest):
             margins = np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
         else:
-            margins = self.body.margins(np.zeros((3, self.body.n_features), self.body.coef.dtype))
+            margins = self.body.margins(np.zeros((3, self.body.n_features)))
         columns = margins.reshape(3, -1)
         columns[:2], columns[1, -1], columns[2] = 0, 1, -1
         return getattr(self.answers, method)(margins)

@@ -41,6 +41,9 @@ CLASSES: dict[str, tuple[str, str]] = {
     "forest": ("perfcore.model.forest", "Forest"),
     "linear_leaves": ("perfcore.model.forest", "LinearLeaves"),
     "linear": ("perfcore.model.linear", "Linear"),
+    "network": ("perfcore.model.network", "Network"),
+    "diagonal_gaussians": ("perfcore.model.gaussians", "DiagonalGaussians"),
+    "gaussians": ("perfcore.model.gaussians", "Gaussians"),
     "ensemble": ("perfcore.model.ensemble", "Ensemble"),
     "ensemble.passed_on": ("perfcore.inputs.ensemble", "PassedOn"),
     "voting.answers": ("perfcore.answers.voting", "VotingAnswers"),
@@ -63,6 +66,9 @@ CLASSES: dict[str, tuple[str, str]] = {
     "sklearn.vote_answers": ("perfcore.answers.sklearn_ensembles", "VoteAnswers"),
     "sklearn.median_answers": ("perfcore.answers.sklearn_ensembles", "MedianAnswers"),
     "sklearn.linear_answers": ("perfcore.answers.sklearn_linear", "LinearAnswers"),
+    "sklearn.bayes_answers": ("perfcore.answers.sklearn_bayes", "BayesAnswers"),
+    "sklearn.discriminant_answers": ("perfcore.answers.sklearn_bayes", "DiscriminantAnswers"),
+    "sklearn.network_answers": ("perfcore.answers.sklearn_network", "NetworkAnswers"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ class Linear:
     the same bits come of the same call alone. OpenBLAS has routines for rows that lie end to end, too,
     so a gap between rows is kept (LinearRegression's ``coef_`` is a slice of LAPACK's solution).
     """
+
+    computed_by: ClassVar[str] = "BLAS"
 
     coef: np.ndarray  # (n_features,) or (n_outputs, n_features), float32 or float64, C or Fortran order
     intercept: np.ndarray | float  # (n_outputs,) or (1,); a plain float takes the dtype of the product

@@ -55,6 +55,13 @@ READERS = {
     **dict.fromkeys(LINEAR, "sklearn_linear"),
     "sklearn.ensemble.VotingClassifier": "sklearn_voting",
     "sklearn.ensemble.VotingRegressor": "sklearn_voting",
+    "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis": "sklearn_bayes",
+    "sklearn.naive_bayes.BernoulliNB": "sklearn_bayes",
+    "sklearn.naive_bayes.ComplementNB": "sklearn_bayes",
+    "sklearn.naive_bayes.GaussianNB": "sklearn_bayes",
+    "sklearn.naive_bayes.MultinomialNB": "sklearn_bayes",
+    "sklearn.neural_network.MLPClassifier": "sklearn_network",
+    "sklearn.neural_network.MLPRegressor": "sklearn_network",
 }
 
 # class -> the attribute that answers in its stead
@@ -144,3 +151,13 @@ def class_labels(classes: np.ndarray) -> np.ndarray:
         classes[:] = [str(each) if isinstance(each, str) else each for each in classes.tolist()]
     classes.flags.writeable = False
     return classes
+
+
+def is_multilabel(source: Any) -> bool:
+    """Whether a RidgeClassifier or an MLPClassifier answers several labels at once, each yes or no."""
+    binarizer = getattr(source, "_label_binarizer", None)
+    if binarizer is None or not binarizer.y_type_.startswith("multilabel"):
+        return False
+    if binarizer.sparse_input_:
+        raise UnsupportedModelError("it was trained on sparse labels, so its predict answers with a sparse matrix")
+    return True

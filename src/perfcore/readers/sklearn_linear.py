@@ -11,7 +11,7 @@ from ..answers.sklearn_linear import CLIPPED, EXP, IDENTITY, ONE_VS_REST, PAIR, 
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import LinearInputs
 from ..model import Linear, Model
-from .sklearn import class_labels, feature_names
+from .sklearn import class_labels, feature_names, is_multilabel
 
 # sklearn._loss.link
 LINKS: dict[str, Literal["identity", "exp"]] = {"IdentityLink": IDENTITY, "LogLink": EXP}
@@ -61,8 +61,8 @@ def _regressor(source: Any) -> LinearAnswers:
 def _classifier(source: Any, body: Linear) -> LinearAnswers:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    labels, is_multilabel = class_labels(source.classes_), _is_multilabel(source)
-    n_scores = len(labels) if is_multilabel or len(labels) != 2 else 1
+    labels, several = class_labels(source.classes_), is_multilabel(source)
+    n_scores = len(labels) if several or len(labels) != 2 else 1
     if len(labels) < 2 or body.n_outputs != n_scores:
         raise UnsupportedModelError(f"coef_ of shape {body.coef.shape} for {len(labels)} classes")
     return LinearAnswers(
@@ -70,18 +70,8 @@ def _classifier(source: Any, body: Linear) -> LinearAnswers:
         _probability(source, len(labels)),
         spreads_zeros=_installed() >= FIRST_THAT_SPREADS_ZEROS,
         floors_log=isinstance(source, LinearDiscriminantAnalysis),
-        is_multilabel=is_multilabel,
+        is_multilabel=several,
     )
-
-
-def _is_multilabel(source: Any) -> bool:
-    """Whether a RidgeClassifier answers several labels at once, each yes or no."""
-    binarizer = getattr(source, "_label_binarizer", None)
-    if binarizer is None or not binarizer.y_type_.startswith("multilabel"):
-        return False
-    if binarizer.sparse_input_:
-        raise UnsupportedModelError("it was trained on sparse labels, so its predict answers with a sparse matrix")
-    return True
 
 
 def _probability(source: Any, n_classes: int) -> Probability | None:
