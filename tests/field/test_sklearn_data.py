@@ -8,11 +8,16 @@ import perfcore
 pytest.importorskip("sklearn")
 pd = pytest.importorskip("pandas")
 from sklearn.ensemble import (  # noqa: E402
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -50,7 +55,7 @@ def hold(model, table, tmp_path):
     fast = perfcore.compile(model)
     fast.save(tmp_path / "model.pcore")
     for each in (fast, perfcore.load(tmp_path / "model.pcore")):
-        for method in ("predict", "predict_proba", "decision_function", "apply"):
+        for method in ("predict", "predict_proba", "decision_function", "score_samples", "apply"):
             if hasattr(model, method):
                 expected, got = getattr(model, method)(table), getattr(each, method)(table)
                 assert (expected.dtype, expected.shape) == (got.dtype, got.shape), method
@@ -66,6 +71,8 @@ def hold(model, table, tmp_path):
         ExtraTreesRegressor(20, max_depth=12),
         GradientBoostingRegressor(n_estimators=40),
         HistGradientBoostingRegressor(max_iter=100),
+        BaggingRegressor(n_estimators=5, max_features=0.7),
+        AdaBoostRegressor(n_estimators=15),
         LinearRegression(),
         Ridge(),
     ],
@@ -83,6 +90,8 @@ def test_housing(model, housing, tmp_path):
         RandomForestClassifier(25, max_depth=12),
         GradientBoostingClassifier(n_estimators=30),
         HistGradientBoostingClassifier(max_iter=60),
+        BaggingClassifier(n_estimators=5, max_features=0.7),
+        AdaBoostClassifier(n_estimators=10),
         LogisticRegression(max_iter=50),
     ],
     ids=lambda model: type(model).__name__,
@@ -107,3 +116,5 @@ def test_housing_with_missing_numbers_and_a_text_column(housing, tmp_path):
     hold(model.fit(table, value), table, tmp_path)
     forest = RandomForestRegressor(20, max_depth=10).fit(table.select_dtypes("number"), value)
     hold(forest, table.select_dtypes("number"), tmp_path)
+    isolation = IsolationForest(n_estimators=20, max_features=5, contamination=0.02).fit(table.select_dtypes("number"))
+    hold(isolation, table.select_dtypes("number"), tmp_path)
