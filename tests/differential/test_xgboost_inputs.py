@@ -130,12 +130,6 @@ def test_what_is_no_table_of_numbers_is_refused(table):
             perfcore.compile(source).predict(table)
 
 
-def test_tables_not_read_yet_say_so():
-    sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(InputError, match="not read yet"):
-        perfcore.compile(fitted()).predict(sparse.csr_matrix(np.nan_to_num(X)))
-
-
 # -- frames -----------------------------------------------------------------------------------------------
 
 

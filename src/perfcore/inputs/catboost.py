@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import InputError
 from . import Plain
 from .columns import Columns, is_columns
+from .sparse import Sparse, is_sparse
 from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, one_array, row_values
 
 _ARROW_KINDS = {"float16", "float32", "float64", "int", "bool"}
@@ -44,6 +45,8 @@ class CatBoostInputs:
         if is_columns(X):
             table = Columns.of(X)
             return len(table), self._column_blocks(table)
+        if is_sparse(X):
+            return self._sparse_blocks(X)
         if not isinstance(X, np.ndarray | list):
             kind = type(X)
             hint = "; pass the table that it was made from" if kind.__name__ == "Pool" else ""
@@ -76,6 +79,16 @@ class CatBoostInputs:
             column = width + (int(absent[0]) if len(absent) else 0)
             name = self.feature_names[column] if self.feature_names and self.feature_names[column] else column
             raise InputError(f"feature {name} is present in the model but not among the table's {width} columns")
+
+    def _sparse_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """Absent cells are 0."""
+        table = Sparse.of(X)
+        _require_numbers(table.data)
+        self._require_columns(table.shape[1])
+        if table.has_duplicates or (X.format == "coo" and len(X.data) > table.indptr[-1]):
+            raise InputError("a sparse table with several entries of one cell; call its sum_duplicates()")
+        is_double = table.data.dtype.kind == "f" and table.data.dtype.itemsize >= 8
+        return table.shape[0], table.blocks(0.0, np.float64 if is_double else np.float32, self.n_features)
 
     def _widened(self, block: np.ndarray) -> np.ndarray:
         wide = np.zeros((len(block), self.n_features), block.dtype)

@@ -17,11 +17,6 @@ def is_frame(X: Any) -> bool:
     return not isinstance(X, np.ndarray) and (is_columns(X) or hasattr(X, "columns") or hasattr(X, "column_names"))
 
 
-def is_sparse(X: Any) -> bool:
-    """A scipy sparse matrix or array, told without importing scipy."""
-    return type(X).__module__.startswith("scipy.sparse")
-
-
 class Frame(NamedTuple):
     """A data frame's rows, a few at a time, by the very conversions that check_array() makes of the whole.
 

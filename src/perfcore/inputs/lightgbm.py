@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import InputError
 from . import Plain
 from .columns import Columns, is_columns
-from .table import array_blocks, cast, coded, column_blocks, is_dataframe, one_array, row_values
+from .sparse import Sparse, is_kind, is_sparse
+from .table import BLOCK_ROWS, array_blocks, cast, coded, column_blocks, is_dataframe, one_array, row_values
 
 _ARROW_KINDS = {"float32", "float64", "int", "bool", "category"}
 
@@ -29,12 +30,15 @@ class LightGBMInputs:
     pandas_categorical: tuple[tuple[None | bool | int | float | str, ...], ...] | None = None
     category_columns: tuple[int, ...] | None = None
     estimator: str | None = None  # the estimator's name; None: a Booster
+    reads_tiny: bool = False  # a question or a linear leaf may tell cells of |x| <= 1e-35 from 0
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         if is_dataframe(X):
             return self._frame_blocks(X)
         if is_columns(X):
             return self._column_blocks(Columns.of(X))
+        if is_sparse(X):
+            return self._sparse_blocks(X)
         array = self._array(X)
         return len(array), array_blocks(array, self._cell_dtype(array.dtype))
 
@@ -70,8 +74,8 @@ class LightGBMInputs:
     def _as_array(self, X: Any) -> np.ndarray:
         if self.estimator is None and not isinstance(X, np.ndarray | list):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
-        is_sparse, is_frame = hasattr(X, "tocsr"), hasattr(X, "columns") or hasattr(X, "column_names")
-        if is_sparse or is_frame or (self.estimator is not None and isinstance(X, np.matrix)):
+        is_frame = hasattr(X, "tocsr") or hasattr(X, "columns") or hasattr(X, "column_names")
+        if is_frame or (self.estimator is not None and isinstance(X, np.matrix)):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
         try:
             array = np.asarray(X)
@@ -150,7 +154,7 @@ class LightGBMInputs:
         table.require(_ARROW_KINDS)
         whole = table.one_array()
         if whole is not None:
-            return len(table), iter([whole])
+            return len(table), self._without_tiny(iter([whole]))
         categorical = [j for j, kind in enumerate(table.kinds) if kind == "category"]
         known = self.pandas_categorical
         if categorical and known is not None:
@@ -160,7 +164,38 @@ class LightGBMInputs:
             values, codes = table.category(j)
             columns[j] = coded(codes, _codes_among(values, None if known is None else known[place]))
         dtype = np.float32 if {*table.kinds} == {"float32"} else np.float64
-        return len(table), column_blocks(len(table), columns, dtype)
+        return len(table), self._without_tiny(column_blocks(len(table), columns, dtype))
+
+    # -- sparse tables ---------------------------------------------------------------------------------
+
+    def _sparse_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """Absent cells are 0. A csc_matrix has a reader of its own, all else goes by rows.
+
+        Of several entries of a cell that takes the first, and loses what is not in order (c_api.cpp, CSC_RowIterator);
+        the other takes the last.
+        """
+        by_columns = is_kind(X, "csc_matrix")
+        table = Sparse.of(X)
+        dtype = table.data.dtype
+        if dtype not in (np.float32, np.float64):
+            raise InputError(f"expected entries of float32 or float64, got {dtype}")
+        self._require_width(table.shape[1])
+        self._require_rows(table.shape[0])
+        if by_columns and not _is_in_order(X):
+            raise InputError("a csc_matrix whose columns are not sorted by rows; call its sort_indices()")
+        blocks = table.blocks(0.0, dtype, self.n_features, first_counts=by_columns)
+        return table.shape[0], blocks if by_columns else self._without_tiny(blocks)
+
+    def _without_tiny(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            if self.reads_tiny and any(
+                _has_tiny(block[at : at + BLOCK_ROWS]) for at in range(0, len(block), BLOCK_ROWS)
+            ):
+                raise InputError(
+                    "cells of at most 1e-35 that are not 0: LightGBM reads them as they are in Arrow tables and sparse "
+                    "rows, but as 0 in arrays, and this model tells them apart; pass an array"
+                )
+            yield block
 
     # -- one row by name -------------------------------------------------------------------------------
 
@@ -180,6 +215,20 @@ class LightGBMInputs:
             if name in row:
                 row[name] = _code(row[name], values)
         return row
+
+
+def _has_tiny(block: np.ndarray) -> bool:
+    """Whether a cell other than 0 is no larger than meta.h's kZeroThreshold."""
+    bits: Any = np.uint32 if block.dtype == np.float32 else np.uint64
+    bound = np.array([np.float32(1e-35)], block.dtype).view(bits) << bits(1)
+    return bool((((block.view(bits) << bits(1)) - bits(1)) < bound).any())
+
+
+def _is_in_order(X: Any) -> bool:
+    rises = np.diff(X.indices[: X.indptr[-1]]) >= 0
+    ends = X.indptr[1:-1]
+    rises[ends[(ends > 0) & (ends < X.indptr[-1])] - 1] = True
+    return bool(rises.all())
 
 
 def _code(value: Any, values: tuple) -> float:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import InputError, ModelFormatError
 from . import Plain
-from .frames import Frame, is_frame, is_sparse
+from .frames import Frame, is_frame
+from .sparse import Sparse, is_sparse
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, one_array, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
@@ -116,6 +117,8 @@ class NumericInputs:
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         dtype = None if self.of_members else np.dtype(self.precision)
+        if is_sparse(X) and self.precision == "float32":  # histogram boosting takes none
+            return self._sparse_blocks(Sparse.of(X))
         if is_frame(X):
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
@@ -146,11 +149,28 @@ class NumericInputs:
             self._check(ready, start)
             yield ready
 
-    def _check(self, block: np.ndarray, first_row: int = 0) -> None:
+    def _sparse_blocks(self, table: Sparse) -> tuple[int, Iterator[np.ndarray]]:
+        """Absent cells are 0, of several entries of one the last counts: tree/_tree.pyx, _apply_sparse_csr."""
+        check_names(self.feature_names, None, self.estimator)
+        check_shape(*table.shape, self.n_features, self.estimator)
+        if table.data.dtype.kind not in "biuf":
+            raise InputError(f"dtype {table.data.dtype} is not supported; convert the table to float64")
+        blocks = table.blocks(0.0, np.float64 if table.data.dtype.itemsize >= 8 else np.float32, self.n_features)
+        return table.shape[0], self._finite_blocks(blocks)
+
+    def _finite_blocks(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Trees that know what to do with missing cells do not take them in sparse tables."""
+        first_row = 0
+        for block in blocks:
+            self._check(block, first_row, FINITE)
+            first_row += len(block)
+            yield block
+
+    def _check(self, block: np.ndarray, first_row: int = 0, allows: str | None = None) -> None:
         if self.unread:
             block = block.copy()
             block[:, list(self.unread)] = 0
-        check_cells(block, np.dtype(self.precision), self.allows, first_row)
+        check_cells(block, np.dtype(self.precision), allows or self.allows, first_row)
 
     def plain(self) -> Plain:
         """Tables of a model with feature names are warned of, so that they are no plain ones."""
@@ -197,7 +217,9 @@ class LinearInputs:
         return False
 
     def array(self, X: Any) -> np.ndarray:
-        """The table that the source would multiply; numpy arrays of numbers as they are."""
+        """The table that the source would multiply; numpy arrays of numbers as they are, and sparse rows."""
+        if is_sparse(X):
+            return self._sparse(X)
         if is_frame(X):
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
@@ -209,6 +231,19 @@ class LinearInputs:
                 array = cast(array, np.float64)
         check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         return self._finite(array)
+
+    def _sparse(self, X: Any) -> Any:
+        """Rows compressed by scipy, whose own product is taken; other forms are multiplied in other orders."""
+        if X.format != "csr" or self.centre is not None:
+            raise InputError(f"a sparse table of the form {X.format} is not supported; pass X.tocsr() or X.toarray()")
+        table = Sparse.of(X)
+        check_names(self.feature_names, None, self.estimator)
+        check_shape(*table.shape, self.n_features, self.estimator)
+        data = table.data
+        if data.dtype.kind not in "biuf" or data.dtype.itemsize > 8:
+            raise InputError(f"dtype {data.dtype} is not supported; convert the table to float64")
+        check_cells(data[None, :], data.dtype, FINITE)
+        return X if self.keeps is None or data.dtype.name in self.keeps else X.astype(np.float64)
 
     def _finite(self, array: np.ndarray) -> np.ndarray:
         """The table in a dtype that the source computes with, checked and centred."""

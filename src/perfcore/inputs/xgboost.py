@@ -21,11 +21,12 @@ import numpy as np
 from ..errors import InputError
 from . import Plain
 from .columns import Columns, is_columns
+from .sparse import Sparse, is_kind, is_sparse
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, array_blocks, as_array, is_dataframe, scan
 from .xgboost_arrow import arrow_blocks
 from .xgboost_frame import FrameReader, cell_code
 
-_NOT_READ_YET = frozenset({"polars", "pyarrow", "dask", "cudf", "cupy"})
+_NOT_READ = frozenset({"polars", "pyarrow", "dask", "cudf", "cupy"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +59,38 @@ class XGBoostInputs:
             table = Columns.of(X)
             self._check_width(table.width)
             return len(table), self._checked(arrow_blocks(self, table))
+        if is_sparse(X):
+            return self._sparse_blocks(X)
         _refuse_foreign(X)
-        if self.through_dmatrix and self.feature_names is not None:
+        if self.through_dmatrix:
+            self._require_no_names()
+        array = as_array(X)
+        _check_cells(array)
+        self._check_width(array.shape[1])
+        return len(array), self._checked(self._array_blocks(array))
+
+    def _require_no_names(self) -> None:
+        if self.feature_names is not None:
             raise InputError(
                 "data did not contain feature names, but the following fields are expected: "
                 + ", ".join(self.feature_names)
                 + "; pass a data frame with these columns"
             )
-        array = as_array(X)
-        _check_cells(array)
-        self._check_width(array.shape[1])
-        return len(array), self._checked(self._array_blocks(array))
+
+    def _sparse_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """Absent cells are missing; inplace_predict takes a csr_matrix alone, all else goes through a DMatrix."""
+        through_dmatrix = self.through_dmatrix or not is_kind(X, "csr_matrix")
+        if through_dmatrix:
+            self._require_no_names()
+        table = Sparse.of(X)
+        _check_cells(table.data)
+        self._check_width(table.shape[1])
+        if table.has_duplicates:  # inplace_predict takes the last that is not missing, a DMatrix not always any
+            raise InputError("a sparse table with several entries of one cell; call its sum_duplicates()")
+        with np.errstate(over="ignore"):
+            data = table.data[: table.indptr[-1]].astype(np.float32, copy=False)
+        table = table._replace(data=data).where(~(np.isnan(data) | (data == np.float32(self.missing))))
+        return table.shape[0], self._checked(table.blocks(np.nan, np.float32, self.n_features), through_dmatrix)
 
     def plain(self) -> Plain | None:
         if not np.isnan(self.missing):
@@ -102,9 +124,10 @@ class XGBoostInputs:
             block[block == np.float32(self.missing)] = np.nan
             yield block
 
-    def _checked(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    def _checked(self, blocks: Iterator[np.ndarray], through_dmatrix: bool | None = None) -> Iterator[np.ndarray]:
+        refuses = self.through_dmatrix if through_dmatrix is None else through_dmatrix
         for block in blocks:
-            if self.through_dmatrix and scan(block, np.float32)[1]:
+            if refuses and scan(block, np.float32)[1]:
                 raise InputError("Input data contains `inf` or a value too large, while `missing` is not set to `inf`")
             yield block
 
@@ -125,9 +148,10 @@ class XGBoostInputs:
 
 def _refuse_foreign(X: Any) -> None:
     kind = type(X)
-    if hasattr(X, "tocsr") or kind.__module__.partition(".")[0] in _NOT_READ_YET:
+    if kind.__module__.partition(".")[0] in _NOT_READ:
         raise InputError(
-            f"{kind.__module__}.{kind.__qualname__} is not read yet: pass a numpy array, a pandas data frame or a list"
+            f"{kind.__module__}.{kind.__qualname__} is not read: pass a numpy array, a list, a data frame, an Arrow "
+            "table or a scipy sparse matrix"
         )
 
 

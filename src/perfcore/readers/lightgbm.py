@@ -192,6 +192,7 @@ def _parts(text: TextModel, iterations: tuple[int, int], origin: str) -> _Parts:
         feature_names=text.feature_names if text.feature_names != defaults else None,
         pandas_categorical=text.pandas_categorical,
         category_columns=_category_columns(text),
+        reads_tiny=any(_reads_tiny(text.trees[i]) for i in range(begin * n_outputs, end * n_outputs)),
     )
     return _Parts(forest, inputs, answers, f"{origin}, objective {text.objective or 'custom'}")
 
@@ -284,6 +285,13 @@ def _atof(text: str) -> float:
 
 
 # -- one tree -------------------------------------------------------------------------------------------
+
+
+def _reads_tiny(tree: TextTree) -> bool:
+    """Whether it may tell |x| <= ZERO_BOUND from 0, as it does for cells that are not set to 0 before."""
+    numeric = (tree.decision_type & IS_CATEGORICAL) == 0
+    is_moved = (tree.threshold >= -ZERO_BOUND) & (tree.threshold < ZERO_BOUND)
+    return tree.linear is not None or bool((numeric & is_moved).any())
 
 
 def canonical_tree(tree: TextTree, output: int, place: str) -> Tree:
