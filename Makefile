@@ -19,7 +19,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
 
 unexport PYTHONPATH
 .DELETE_ON_ERROR:
-.PHONY: help demo test field bench grid guard lint check-long clean
+.PHONY: help demo test field bench grid guard lint check-long engines clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,8 +48,11 @@ lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint src
 
-check-long: $(ROOM)/long ## sanitizers, the wheel elsewhere, and the tests with many more made-up forests
+check-long: $(ROOM)/long $(if $(filter tests,$(TESTS)),engines) ## sanitizers, the wheel elsewhere, and the tests with many more made-up forests
 	HYPOTHESIS_PROFILE=long PERFCORE_WHEEL="$$(ls $(CURDIR)/$(ROOM)/dist/*.whl)" $(PYTEST) $(TESTS) -rs -m 'long or not long'
+
+engines: $(ROOM)/engines ## the examples of docs/scale_out.md by Spark, Ray, Dask, DuckDB, polars
+	$(ROOM)/engines-venv/bin/pytest -p no:cacheprovider tests/engines -rs -m long
 
 clean: ## remove what the other commands made
 	rm -rf .work build dist src/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -81,6 +84,14 @@ $(ROOM)/test: $(ROOM)/wheel
 
 $(ROOM)/long: $(ROOM)/test
 	$(PIP) install --group long
+	touch $@
+
+# Of their own, since each of the engines asks for versions of what others need.
+$(ROOM)/engines: $(ROOM)/wheel
+	$(PYTHON) -m venv $(ROOM)/engines-venv
+	$(ROOM)/engines-venv/bin/python -m pip --quiet install --upgrade 'pip>=25.1'
+	$(ROOM)/engines-venv/bin/python -m pip --quiet install --group engines
+	$(ROOM)/engines-venv/bin/python -m pip --quiet install --force-reinstall --no-deps $(ROOM)/dist/*.whl
 	touch $@
 
 $(ROOM)/lint: $(ROOM)/test

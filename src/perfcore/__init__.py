@@ -1,5 +1,6 @@
 """perfcore: the model you already trained, the same bits, many times faster."""
 
+from .batch_function import batch_function
 from .errors import (
     ConfigurationError,
     InputError,
@@ -22,6 +23,7 @@ __all__ = [
     "Predictor",
     "UnsupportedModelError",
     "__version__",
+    "batch_function",
     "compile",
     "load",
     "verify",

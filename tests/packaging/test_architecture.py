@@ -130,6 +130,7 @@ def test_public_names_are_exactly_these():
         "Predictor",
         "UnsupportedModelError",
         "__version__",
+        "batch_function",
         "compile",
         "load",
         "verify",

@@ -56,25 +56,26 @@ class Model:
         return getattr(self.answers, "n_targets", None) or self.body.n_outputs
 
     def _try_answers(self) -> None:
-        for method in sorted(OF_MARGINS & set(self.answers.methods)):
+        for method in sorted({*OF_MARGINS, "apply"} & set(self.answers.methods)):
             self.try_answer(method)
-        if "apply" in self.answers.methods:
-            n_trees: int = self.body.n_trees
-            self.answers.leaves(np.zeros((3, n_trees), np.int32))
 
     def try_answer(self, method: str) -> Any:
         """A method's answer to three made-up rows: zeros, and such that the last and the first class have the most."""
-        if method not in self.answers.methods:
+        if method != "predict_raw" and method not in self.answers.methods:
             raise AttributeError(f"{self.origin} has no {method}")
+        if method == "apply":
+            n_trees: int = self.body.n_trees
+            return self.answers.leaves(np.zeros((3, n_trees), np.int32))
+        answer: Any = self.answers.raw if method == "predict_raw" else getattr(self.answers, method)
         if isinstance(self.body, Ensemble):
-            return getattr(self.answers, method)(Trial(self.body, self.inputs.n_features))
+            return answer(Trial(self.body, self.inputs.n_features))
         if isinstance(self.body, Forest):
             margins = np.empty_like(self.body.value, shape=(3, self.body.n_outputs))
         else:
             margins = self.body.margins(np.zeros((3, self.body.n_features)))
         columns = margins.reshape(3, -1)
         columns[:2], columns[1, -1], columns[2] = 0, 1, -1
-        return getattr(self.answers, method)(margins)
+        return answer(margins)
 
 
 def _freeze(part: Any) -> None:
