@@ -242,6 +242,18 @@ def test_hypothesis_made_trees_route_as_the_source(assert_same_bits, data, n_tre
         assert_same_bits(expected, fast.predict(each), thresholds, each)
 
 
+def test_a_monotonic_tree_takes_nan_where_the_source_does(assert_same_bits):
+    model = DecisionTreeClassifier(max_depth=5, monotonic_cst=[1] + [0] * (F - 1)).fit(X, Y["bools"])
+    fast = perfcore.compile(model)
+    try:
+        expected = model.predict(X_MISSING)
+    except ValueError:  # scikit-learn 1.6, whose tags say otherwise
+        with pytest.raises(perfcore.InputError, match="NaN"):
+            fast.predict(X_MISSING)
+    else:
+        assert_same_bits(expected, fast.predict(X_MISSING))
+
+
 def test_the_source_model_is_not_kept_alive():
     model = RandomForestRegressor(3).fit(X, SCORE)
     fast = perfcore.compile(model)

@@ -13,7 +13,7 @@ from ..inputs.sklearn import ANYTHING, FINITE, NAN, NumericInputs
 from ..model import Forest, Model, Tree
 from .overrides import refuse_overrides
 from .sklearn import class_labels, feature_names, known_class, sklearn_class
-from .sklearn_trees import canonical_tree
+from .sklearn_trees import canonical_tree, takes_nan
 
 
 def can_fuse(source: Any) -> bool:
@@ -103,7 +103,7 @@ def _bagging(source: Any, origin: str) -> Model:
     if len({tree.value.shape[1] for tree in trees}) > 1:
         raise UnsupportedModelError("trees of different numbers of outputs")
     # The ensemble looks at no cell; each tree refuses, among those of its columns, what it cannot take.
-    allows_nan = {bool(member._support_missing_values(np.empty((0, 0)))) for member in members}
+    allows_nan = {takes_nan(member) for member in members}
     if len(allows_nan) > 1:
         raise UnsupportedModelError("trees of which some take NaN and some do not")
     inputs = NumericInputs(

@@ -40,14 +40,12 @@ def read(source: Any, origin: str) -> Model:
         # A forest adds to np.zeros; a tree hands out its value itself, and only -0.0 + -0.0 is -0.0.
         base=0.0 if averaged else -0.0,
     )
-    # BaseForest._validate_X_predict asks its first tree.
-    allows_nan = estimators[0].__sklearn_tags__().input_tags.allow_nan
     inputs = NumericInputs(
         n_features=source.n_features_in_,
         feature_names=feature_names(source),
         estimator=type(source).__name__,
         precision="float32",
-        allows=NAN if allows_nan else FINITE,
+        allows=NAN if takes_nan(estimators[0]) else FINITE,  # BaseForest._validate_X_predict asks its first tree
     )
     return Model(forest, inputs, TreeAnswers(labels, len(estimators) if averaged else None), origin)
 
@@ -72,6 +70,11 @@ def canonical_tree(tree: Any) -> tuple[Tree, np.ndarray]:
         value=np.zeros(len(leaves)),
         label=leaves,
     ), values[leaves]
+
+
+def takes_nan(tree: Any) -> bool:
+    """Whether a decision tree takes a dense table with NaN; in scikit-learn 1.6 its tags do not tell."""
+    return bool(tree._support_missing_values(np.empty((0, 0))))
 
 
 def _leaf_values(values: np.ndarray, class_counts: list[int]) -> np.ndarray:
