@@ -41,6 +41,7 @@ setup(
             extension("direct"),
             extension("cells"),
             extension("categories"),
+            extension("content"),
             extension("links"),
         ],
         compiler_directives={

@@ -1,6 +1,7 @@
 """perfcore: the model you already trained, the same bits, many times faster."""
 
 from .batch_function import batch_function
+from .dropin import patch, patch_report, patched, unpatch
 from .errors import (
     ConfigurationError,
     InputError,
@@ -26,5 +27,9 @@ __all__ = [
     "batch_function",
     "compile",
     "load",
+    "patch",
+    "patch_report",
+    "patched",
+    "unpatch",
     "verify",
 ]

@@ -133,6 +133,10 @@ def test_public_names_are_exactly_these():
         "batch_function",
         "compile",
         "load",
+        "patch",
+        "patch_report",
+        "patched",
+        "unpatch",
         "verify",
     ]
     assert all(hasattr(perfcore, name) for name in perfcore.__all__)

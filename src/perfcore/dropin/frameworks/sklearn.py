@@ -1,0 +1,76 @@
+"""scikit-learn: models are Python objects that anyone may edit, so their state is their content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..._ext.content import Digester
+from ...predictor import Predictor, compile
+from ...readers.sklearn import READERS
+from ..call import Call, Passed, arguments
+from . import Method
+
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "apply")
+
+# Tables of other libraries may be answered in kind (array API dispatch).
+TABLES = frozenset({"builtins", "numpy", "pandas", "polars", "pyarrow", "scipy"})
+
+
+class ScikitLearn:
+    name = "sklearn"
+    inner = ""
+    modules = tuple(dict.fromkeys(name.rpartition(".")[0] for name in READERS))
+
+    def methods(self, module: ModuleType) -> Iterator[Method]:
+        for path in READERS:
+            home, _, name = path.rpartition(".")
+            kind = getattr(module, name, None) if home == module.__name__ else None
+            for method in METHODS if isinstance(kind, type) else ():
+                owner = next((base for base in kind.__mro__ if method in vars(base)), None)
+                if owner is not None and owner.__module__.startswith("sklearn."):
+                    yield Method(owner, method, _serving(method))
+
+    def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
+        return iter(())
+
+    def state(self, model: Any, digester: Digester) -> bytes:
+        return digester.digest(model)
+
+    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
+        if type(part).__module__ != "sklearn.tree._tree" or type(part).__name__ != "Tree":
+            return None
+        state = part.__getstate__()  # views of the tree's own memory, _tree.pyx _get_node_ndarray
+        return state["nodes"], state["values"]
+
+    def size(self, model: Any) -> tuple[int, int]:
+        estimators = getattr(model, "estimators_", None)
+        if estimators is not None and np.size(estimators):
+            count, first = int(np.size(estimators)), next(iter(np.ravel(np.asarray(estimators, object))))
+            tree = getattr(first, "tree_", None)
+            return count, count * (100 if tree is None else tree.node_count // 2 + 1)
+        if hasattr(model, "_predictors"):
+            count = len(model._predictors) * model.n_trees_per_iteration_
+            return count, count * (model.max_leaf_nodes or 31)
+        tree = getattr(model, "tree_", None)
+        return 1, 0 if tree is None else tree.node_count // 2 + 1
+
+    def compile(self, model: Any, variant: Any) -> Predictor:
+        return compile(model)
+
+
+def _serving(method: str) -> Any:
+    def serve(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
+        X = args[0] if len(args) == 1 and not kwargs else arguments(("X",), args, kwargs)["X"]
+        kind = type(X)
+        if kind is not np.ndarray and kind.__module__.partition(".")[0] not in TABLES:
+            raise Passed(f"a table of {kind.__module__}.{kind.__qualname__}")
+        return Call(X, method)
+
+    return serve
+
+
+FRAMEWORK = ScikitLearn()

@@ -1,0 +1,131 @@
+"""What the drop-in knows of one model: its state when it was compiled, and the predictors made of it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .._ext.content import Digester
+from ..errors import PerfcoreError
+from ..predictor import Predictor
+from . import price
+from .call import Call, Passed, n_rows
+from .frameworks import Framework
+from .stamp import ByIdentity, forget
+
+MOST_VARIANTS = 8  # iteration ranges of one model: cross-validating their number asks for each once
+MOST_PATIENCE = 1000
+
+FEW = "too few rows yet for compiling to pay"
+CHANGING = "the model was changed while it was compiled"
+BUSY = "another thread is compiling it"
+
+
+class Alone(threading.local):
+    """What a thread is about: whom it has asked to answer alone, without perfcore."""
+
+    depth = 0
+
+    def __init__(self) -> None:
+        self.models: set[int] = set()
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: Any) -> None:
+        self.depth -= 1
+
+
+alone = Alone()
+
+
+class _Slot:
+    """The predictor of one variant, or why there is none yet."""
+
+    def __init__(self) -> None:
+        self.kept: tuple[Predictor, Any, Digester] | None = None  # with the model's state when it was made
+        self.spent = 0.0  # seconds that the framework's own answers took
+        self.refusal: str | None = None
+        self.patience = self.wait = 0  # refused: after so many further calls the model is looked at again
+
+
+class Record:
+    def __init__(self, model: Any, framework: Framework):
+        self.kind = type(model)
+        self.label = f"{framework.name}.{self.kind.__qualname__}"
+        self.owners: dict[str, type | None] = {}
+        self._framework = framework
+        self._slots: dict[Any, _Slot] = {}
+        self._lock = threading.Lock()
+
+    def predictor(self, model: Any, call: Call) -> Predictor:
+        """The predictor for a call; `Passed` where there is none, or none yet."""
+        slot = self._slots.get(call.variant)
+        if slot is None:
+            slot = self._new_slot(call.variant)
+        if slot.kept is not None:
+            predictor, state, digester = slot.kept
+            if state == self._framework.state(model, digester):
+                return predictor
+            slot = self._new_slot(call.variant)
+        if slot.refusal is not None:
+            if slot.wait > 0:
+                slot.wait -= 1
+                raise Passed(slot.refusal)
+        elif not price.repays(slot.spent, n_rows(call.X), *self._framework.size(model)):
+            raise Passed(FEW)
+        return self._compiled(model, call, slot)
+
+    def spend(self, variant: Any, seconds: float) -> None:
+        slot = self._slots.get(variant)
+        if slot is not None:
+            slot.spent += seconds
+
+    def _new_slot(self, variant: Any) -> _Slot:
+        slots = dict(self._slots)
+        slots.pop(variant, None)
+        while len(slots) >= MOST_VARIANTS:
+            del slots[next(iter(slots))]
+        slot = slots[variant] = _Slot()
+        self._slots = slots
+        return slot
+
+    def _compiled(self, model: Any, call: Call, slot: _Slot) -> Predictor:
+        if not self._lock.acquire(blocking=False):  # for good, where another thread held it while the process forked
+            raise Passed(BUSY)
+        try:
+            digester = Digester(self._framework.memory)
+            with alone:
+                state = self._framework.state(model, digester)
+                predictor = self._framework.compile(model, call.variant)
+                if state != self._framework.state(model, digester):
+                    raise Passed(CHANGING)
+        except Exception as error:
+            if not isinstance(error, Passed):
+                slot.refusal = _reason(error)
+                slot.patience = slot.wait = min(2 * slot.patience + 1, MOST_PATIENCE)
+            raise
+        finally:
+            self._lock.release()
+        slot.refusal, slot.kept = None, (predictor, state, digester)
+        return predictor
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, PerfcoreError) else f"perfcore failed: {type(error).__name__}: {error}"
+
+
+_records: ByIdentity[Record] = ByIdentity()
+
+
+def record_of(model: Any, framework: Framework) -> Record:
+    found = _records.get(model)
+    if found is not None and found.kind is type(model):
+        return found
+    return _records.replace(model, lambda: Record(model, framework))
+
+
+def forget_all() -> None:
+    """Drop all predictors: models may change unnoticed from now on."""
+    forget()
+    _records.clear()

@@ -1,0 +1,67 @@
+"""Stamps: numbers that objects with their state in C get anew whenever one of their methods may have changed it."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class ByIdentity(Generic[T]):
+    """Values by object, whether it is hashable or not, for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[weakref.ref, T]] = {}
+
+    def get(self, owner: Any) -> T | None:
+        found = self._found.get(id(owner))
+        return None if found is None or found[0]() is not owner else found[1]
+
+    def setdefault(self, owner: Any, make: Callable[[], T]) -> T:
+        found = self.get(owner)
+        if found is None:
+            key, kept = id(owner), self._found
+
+            def forget(reference: weakref.ref) -> None:
+                if kept.get(key, (None,))[0] is reference:
+                    del kept[key]
+
+            found = make()
+            kept[key] = (weakref.ref(owner, forget), found)
+        return found
+
+    def clear(self) -> None:
+        self._found.clear()
+
+    def replace(self, owner: Any, make: Callable[[], T]) -> T:
+        self._found.pop(id(owner), None)
+        return self.setdefault(owner, make)
+
+
+class _Stamp:
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+
+
+_numbers = itertools.count()
+_stamps: ByIdentity[_Stamp] = ByIdentity()
+
+
+def stamp(owner: Any) -> int:
+    """The same number as long as no method that changes the object was called; never that of another object."""
+    return _stamps.setdefault(owner, _Stamp).number
+
+
+def renew(owner: Any) -> None:
+    """Say that the object has changed, or is about to."""
+    found = _stamps.get(owner)
+    if found is not None:
+        found.number = next(_numbers)
+
+
+def forget() -> None:
+    """Changes go unnoticed from now on: every object's stamp is a new one when it is next asked for."""
+    _stamps.clear()
