@@ -185,6 +185,28 @@ def test_catboost(table, at_once):
     holds(model, [lambda m: m.set_scale_and_bias(2.0, 0.5)], lambda m: m.predict_proba(X), "catboost")
 
 
+def test_a_model_within_another_is_noticed_where_its_framework_is_patched_too(table, at_once):
+    lightgbm = pytest.importorskip("lightgbm")
+    from sklearn.ensemble import VotingRegressor
+    from sklearn.linear_model import Ridge
+
+    X, _, z = table
+    model = VotingRegressor([("a", lightgbm.LGBMRegressor(n_estimators=3, verbose=-1)), ("b", Ridge())]).fit(X, z)
+    for frameworks, by_perfcore in ((["sklearn"], 0), (["sklearn", "lightgbm"], 1)):
+        before = answered(model)
+        with perfcore.patched(*frameworks):
+            model.predict(X)
+            model.estimators_[0].booster_.set_leaf_output(0, 0, 5.0 + by_perfcore)
+            got = model.predict(X)
+        assert same(got, model.predict(X))
+        assert answered(model) - before == 2 * by_perfcore
+
+
+def answered(model):
+    label = "sklearn." + type(model).__name__
+    return sum(count.calls for count in perfcore.patch_report() if count[0] == label and count.reason == "perfcore")
+
+
 def test_what_was_changed_while_it_was_not_patched_is_noticed(table, at_once):
     lightgbm = pytest.importorskip("lightgbm")
     X, _, z = table

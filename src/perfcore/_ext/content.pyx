@@ -42,20 +42,21 @@ cdef class Digester:
     """Digests of an object's content; those of one digester are equal while nothing was changed.
 
     Content are numbers, strings, the items of lists, tuples, dicts and sets, the cells of arrays, the attributes of
-    objects, and the memory of what ``memory(x)`` gives arrays for: extension objects with a buffer behind them.
+    objects, and the memory of what ``memory(x)`` gives arrays for: extension objects with a buffer behind them. Objects
+    of a class for which ``view(class)`` gives a function count by what that makes of them instead.
     Everything else (functions, classes, other extension objects) counts by its identity. Nothing that leads back to
     the root is kept alive: by identity objects are known through weak references, where they allow such.
     """
 
-    cdef dict _known, _memory, _seen
-    cdef object _arrays_of
+    cdef dict _known, _memory, _seen, _views
+    cdef object _arrays_of, _view_of
     cdef Digest _digest
     cdef int64_t _n_objects, _n_known
     cdef int _depth
 
-    def __init__(self, memory):
-        self._known, self._memory = {}, {}
-        self._arrays_of = memory
+    def __init__(self, memory, view):
+        self._known, self._memory, self._views = {}, {}, {}
+        self._arrays_of, self._view_of = memory, view
 
     def digest(self, root) -> bytes:
         """16 bytes; `RecursionError` for what is nested too deep, `OverflowError` for what has too many parts."""
@@ -130,6 +131,12 @@ cdef class Digester:
             is_read = False
         if is_read and (type(x) is list or type(x) is dict or type(x) is tuple or type(x) is cnp.ndarray):
             return 0
+        if type(x) not in self._views:
+            self._views[type(x)] = self._view_of(type(x))
+        cdef object view = self._views[type(x)]
+        if view is not None:
+            self._identity(type(x))
+            return self._add(view(x))
         cdef object attributes = getattr(x, "__dict__", None)
         if type(attributes) is dict:
             self._digest.add(<uint64_t>OBJECT)

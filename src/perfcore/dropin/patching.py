@@ -16,6 +16,7 @@ from typing import Any
 from .frameworks import Framework, framework, installed
 from .record import forget_all
 from .site import Site, changing, function_of, in_place_of
+from .stamp import watched
 
 _lock = threading.RLock()
 _patched: dict[str, _Patch] = {}
@@ -90,6 +91,7 @@ class _Patch:
     def __init__(self, framework: Framework):
         self.framework = framework
         self._replaced: list[tuple[type, str, Any, Any, Site | None]] = []
+        watched.add(framework.name)
         for name in framework.modules:
             module = sys.modules.get(name)
             if module is None or getattr(module.__spec__, "_initializing", False):
@@ -119,6 +121,7 @@ class _Patch:
 
     def undo(self) -> None:
         _hook.forget(self)
+        watched.discard(self.framework.name)
         for owner, name, original, replacement, site in self._replaced:
             if site is not None:
                 site.is_open = False

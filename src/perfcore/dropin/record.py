@@ -10,7 +10,8 @@ from ..errors import PerfcoreError
 from ..predictor import Predictor
 from . import price
 from .call import Call, Passed, n_rows
-from .frameworks import Framework
+from .frameworks import Framework, view
+from .frameworks.sklearn import memory
 from .stamp import ByIdentity, forget
 
 MOST_VARIANTS = 8  # iteration ranges of one model: cross-validating their number asks for each once
@@ -43,7 +44,7 @@ class _Slot:
     """The predictor of one variant, or why there is none yet."""
 
     def __init__(self) -> None:
-        self.kept: tuple[Predictor, Any, Digester] | None = None  # with the model's state when it was made
+        self.kept: tuple[Predictor, bytes, Digester] | None = None  # with the model's state when it was made
         self.spent = 0.0  # seconds that the framework's own answers took
         self.refusal: str | None = None
         self.patience = self.wait = 0  # refused: after so many further calls the model is looked at again
@@ -65,7 +66,7 @@ class Record:
             slot = self._new_slot(call.variant)
         if slot.kept is not None:
             predictor, state, digester = slot.kept
-            if state == self._framework.state(model, digester):
+            if state == digester.digest(self._framework.parts(model)):
                 return predictor
             slot = self._new_slot(call.variant)
         if slot.refusal is not None:
@@ -94,11 +95,11 @@ class Record:
         if not self._lock.acquire(blocking=False):  # for good, where another thread held it while the process forked
             raise Passed(BUSY)
         try:
-            digester = Digester(self._framework.memory)
+            digester = Digester(memory, view)
             with alone:
-                state = self._framework.state(model, digester)
+                state = digester.digest(self._framework.parts(model))
                 predictor = self._framework.compile(model, call.variant)
-                if state != self._framework.state(model, digester):
+                if state != digester.digest(self._framework.parts(model)):
                     raise Passed(CHANGING)
         except Exception as error:
             if not isinstance(error, Passed):

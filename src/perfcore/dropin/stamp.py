@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+watched: set[str] = set()  # frameworks whose methods that change models renew stamps
+
 
 class ByIdentity(Generic[T]):
     """Values by object, whether it is hashable or not, for as long as it lives."""

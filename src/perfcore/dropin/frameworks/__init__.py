@@ -8,14 +8,13 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
-from ..._ext.content import Digester
 from ...errors import ConfigurationError
 from ...predictor import Predictor
-from ..call import Call
+from ..call import Call, Passed
+from ..stamp import watched
 
-NAMES = ("lightgbm", "xgboost", "catboost", "sklearn")
+IN_C = ("lightgbm", "xgboost", "catboost")
+NAMES = (*IN_C, "sklearn")
 
 
 class Method(NamedTuple):
@@ -36,11 +35,8 @@ class Framework(Protocol):
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         """Methods that change a model whose state cannot be looked at from here."""
 
-    def state(self, model: Any, digester: Digester) -> Any:
-        """What is equal while the model answers the same: a few numbers, or a digest of its content."""
-
-    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
-        """Arrays over the memory of an extension object within a model; see `Digester`."""
+    def parts(self, model: Any) -> Any:
+        """All that decides the model's answers, for a `Digester`; what lies in C is there by its `stamp`."""
 
     def size(self, model: Any) -> tuple[int, int]:
         """About how many trees and leaves: cheap to say."""
@@ -56,6 +52,20 @@ def framework(name: str) -> Framework:
         raise ConfigurationError(f"{name} is not installed, so it cannot be patched")
     found: Framework = import_module(f"{__package__}.{name}").FRAMEWORK
     return found
+
+
+def view(kind: type) -> Callable[[Any], Any] | None:
+    """How a `Digester` looks at objects of a class within others: models of frameworks with their state in C as theirs.
+
+    `Passed` where such a framework is not patched, for then its models' changes go unnoticed.
+    """
+    for base in kind.__mro__:
+        root = base.__module__.partition(".")[0]
+        if root in IN_C and hasattr(kind, "predict"):
+            if root not in watched:
+                raise Passed(f"it holds a model of {root}, which is not patched")
+            return framework(root).parts
+    return None
 
 
 def installed() -> list[str]:

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from ..._ext.content import Digester
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, n_threads, refuse, whole_number
 from ..stamp import stamp
@@ -60,13 +57,12 @@ class CatBoost:
             yield from ((kind, name) for name in CHANGERS if name in vars(kind))
         yield module.CatBoostClassifier, "set_probability_threshold"
 
-    def state(self, model: Any, digester: Digester) -> Any:
+    def parts(self, model: Any) -> Any:
         inner = model._object
+        if not model.is_fitted():
+            return inner, model._init_params
         threshold = inner._get_binclass_probability_threshold()
-        return stamp(model), id(inner), threshold, model.get_scale_and_bias(), digester.digest(model._init_params)
-
-    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
-        return None
+        return stamp(model), inner, threshold, model.get_scale_and_bias(), model._init_params
 
     def size(self, model: Any) -> tuple[int, int]:
         trees = model.tree_count_ or 0

@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-from ..._ext.content import Digester
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, flag, n_threads, refuse, whole_number
 from ..stamp import stamp
@@ -53,14 +50,14 @@ class LightGBM:
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return ((module.Booster, name) for name in CHANGERS)
 
-    def state(self, model: Any, digester: Digester) -> Any:
-        booster = _booster(model)
-        own = None if booster is model else [each for name, each in vars(model).items() if name not in NO_PART]
-        parts = (own, booster.best_iteration, booster.params, booster.pandas_categorical)
-        return stamp(booster), booster._handle.value, digester.digest(parts)
-
-    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
-        return None
+    def parts(self, model: Any) -> Any:
+        booster, own = model, None
+        if hasattr(model, "_other_params"):
+            booster, own = model._Booster, [each for name, each in vars(model).items() if name not in NO_PART]
+        if booster is None:
+            return own
+        state = stamp(booster), booster._handle.value
+        return state, own, booster.best_iteration, booster.params, booster.pandas_categorical
 
     def size(self, model: Any) -> tuple[int, int]:
         booster = _booster(model)
@@ -73,7 +70,7 @@ class LightGBM:
 
 
 def _booster(model: Any) -> Any:
-    booster = vars(model).get("_Booster") if hasattr(model, "get_params") else model
+    booster = model._Booster if hasattr(model, "_other_params") else model
     if booster is None:
         raise Passed("it is not fitted")
     return booster

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..._ext.content import Digester
 from ...predictor import Predictor, compile
 from ...readers.sklearn import READERS
 from ..call import Call, Passed, arguments
@@ -37,14 +36,8 @@ class ScikitLearn:
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return iter(())
 
-    def state(self, model: Any, digester: Digester) -> bytes:
-        return digester.digest(model)
-
-    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
-        if type(part).__module__ != "sklearn.tree._tree" or type(part).__name__ != "Tree":
-            return None
-        state = part.__getstate__()  # views of the tree's own memory, _tree.pyx _get_node_ndarray
-        return state["nodes"], state["values"]
+    def parts(self, model: Any) -> Any:
+        return model
 
     def size(self, model: Any) -> tuple[int, int]:
         estimators = getattr(model, "estimators_", None)
@@ -60,6 +53,14 @@ class ScikitLearn:
 
     def compile(self, model: Any, variant: Any) -> Predictor:
         return compile(model)
+
+
+def memory(part: Any) -> tuple[np.ndarray, ...] | None:
+    """Arrays over the memory of an extension object within a model, for a `Digester`: those of decision trees."""
+    if type(part).__module__ != "sklearn.tree._tree" or type(part).__name__ != "Tree":
+        return None
+    state = part.__getstate__()  # views of the tree's own memory, _tree.pyx _get_node_ndarray
+    return state["nodes"], state["values"]
 
 
 def _serving(method: str) -> Any:

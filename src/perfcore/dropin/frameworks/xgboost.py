@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..._ext.content import Digester
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, flag, refuse
 from ..stamp import stamp
@@ -49,15 +48,12 @@ class XGBoost:
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return ((module.Booster, name) for name in CHANGERS)
 
-    def state(self, model: Any, digester: Digester) -> Any:
-        booster = _booster(model)
-        own = None
-        if booster is not model:
-            own = digester.digest([each for name, each in vars(model).items() if name not in NO_PART])
-        return stamp(booster), id(booster.handle), own
-
-    def memory(self, part: Any) -> tuple[np.ndarray, ...] | None:
-        return None
+    def parts(self, model: Any) -> Any:
+        if not hasattr(model, "get_booster"):
+            return stamp(model), model.handle.value
+        booster = vars(model).get("_Booster")
+        own = [each for name, each in vars(model).items() if name not in NO_PART]
+        return own if booster is None else (own, stamp(booster), booster.handle.value)
 
     def size(self, model: Any) -> tuple[int, int]:
         rounds = _booster(model).num_boosted_rounds()
