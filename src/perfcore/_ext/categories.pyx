@@ -4,6 +4,7 @@ from cpython.long cimport PyLong_AsLongLong, PyLong_Check
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libcpp.vector cimport vector
 cimport numpy as cnp
 
 import numpy as np
@@ -27,7 +28,7 @@ cdef extern from "perfcore/decimals.hpp" namespace "perfcore::decimals" nogil:
 
 cdef extern from "perfcore/counters.hpp" namespace "perfcore::counters" nogil:
     cdef struct c_Counters "perfcore::counters::Counters":
-        int64_t n_values, n_projections
+        int64_t n_values, n_projections, n_tables
         const int32_t* value_category
         const uint32_t* value_hash
         const int64_t* category_start
@@ -52,7 +53,11 @@ cdef extern from "perfcore/counters.hpp" namespace "perfcore::counters" nogil:
         float* cell
         int64_t stride, n, n_floats
 
-    void c_fill "perfcore::counters::fill"(const c_Counters& counters, const c_Rows& rows)
+    cdef cppclass Cuckoo:
+        pass
+
+    bint c_build "perfcore::counters::build"(const c_Counters& counters, vector[Cuckoo]& tables) except +
+    void c_fill "perfcore::counters::fill"(const c_Counters& counters, const vector[Cuckoo]& tables, const c_Rows& rows)
 
 
 # -- hashes ------------------------------------------------------------------------------------------------------
@@ -120,6 +125,7 @@ cdef class CounterKernel:
     """Fills the cells after the floats; the arrays, which its maker has checked, are held and read in place."""
 
     cdef c_Counters _counters
+    cdef vector[Cuckoo] _tables
     cdef dict _arrays
     cdef int64_t _n_categories, _n_floats, _n_cells
 
@@ -129,6 +135,7 @@ cdef class CounterKernel:
         self._n_cells = n_floats + len(arrays["value_hash"]) + len(arrays["place_start"]) - 1
         cdef c_Counters* c = &self._counters
         c.n_values, c.n_projections = len(arrays["value_hash"]), len(arrays["category_start"]) - 1
+        c.n_tables = len(arrays["bucket_start"]) - 1
         c.value_category = <const int32_t*>self._data("value_category", cnp.NPY_INT32)
         c.value_hash = <const uint32_t*>self._data("value_hash", cnp.NPY_UINT32)
         c.category_start = <const int64_t*>self._data("category_start", cnp.NPY_INT64)
@@ -147,6 +154,8 @@ cdef class CounterKernel:
         c.counter_start = <const int64_t*>self._data("counter_start", cnp.NPY_INT64)
         c.place_start = <const int64_t*>self._data("place_start", cnp.NPY_INT64)
         c.number = <const float*>self._data("number", cnp.NPY_FLOAT32)
+        if not c_build(self._counters, self._tables):
+            raise ValueError("keys of a table that cannot be told apart")
 
     cdef void* _data(self, str name, int kind) except? NULL:
         cdef cnp.ndarray array = self._arrays[name]
@@ -166,4 +175,4 @@ cdef class CounterKernel:
         rows.cell = &cells[0, 0] if self._n_cells else NULL
         rows.stride, rows.n, rows.n_floats = cells.shape[1], n, self._n_floats
         with nogil:
-            c_fill(self._counters, rows)
+            c_fill(self._counters, self._tables, rows)

@@ -21,9 +21,12 @@ from .._ext.categories import hash_objects, hash_signed, hash_unsigned
 from ..errors import InputError, ModelFormatError
 from .catboost import CatBoostInputs, _column, _numbers, _require_numeric_columns
 from .catboost_counters import CatBoostCounters
-from .table import BLOCK_ROWS, as_array, cast, is_dataframe, row_values
+from .table import as_array, cast, is_dataframe, row_values
 
-Hashes = Callable[[int, int], np.ndarray]  # the hashes of rows [start, stop) of one column
+Cells = Callable[[int, int], np.ndarray]  # the cells of rows [start, stop) of one column
+Hashes = Cells
+
+CELLS = 2**19  # of a block: 2 MB, in the second-level cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,16 +86,25 @@ class CatBoostCategoryInputs(CatBoostInputs):
         """See `perfcore.inputs.Inputs.row`; a mapping has every column by name."""
         dtype = None if isinstance(row, np.ndarray) else object
         values = row_values(row, self.feature_names, self.n_features, dtype)
-        floats, hashes = self._array_columns(values[None, :])
-        (block,) = self._blocks(1, floats, hashes)
-        return block[0]
+        _require_cells(values.dtype, self.floats)
+        cells = np.empty((self.n_cells, 1), np.float32)
+        with np.errstate(over="ignore"):
+            cells[: len(self.floats), 0] = _floats(values[self.floats])
+        try:
+            hashes = hashed(values[self.categories_used], "a category")
+        except InputError:
+            for j in self.categories_used:
+                hashed(values[j : j + 1], f"column {j}")
+            raise
+        self.counters.fill(hashes[:, None], cells, 1)
+        return cells[:, 0]
 
-    def _blocks(self, n_rows: int, floats: list[Hashes], hashes: list[Hashes]) -> Iterator[np.ndarray]:
-        size = min(n_rows, BLOCK_ROWS)
+    def _blocks(self, n_rows: int, floats: list[Cells], hashes: list[Hashes]) -> Iterator[np.ndarray]:
+        size = min(n_rows, max(CELLS // max(self.n_cells, 1), 256))
         cells = np.empty((self.n_cells, size), np.float32)
         keys = np.empty((len(hashes), size), np.uint32)
-        for start in range(0, n_rows, BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, n_rows)
+        for start in range(0, n_rows, size or 1):
+            stop = min(start + size, n_rows)
             with np.errstate(over="ignore"):
                 for to, column in zip(cells, floats, strict=False):
                     to[: stop - start] = column(start, stop)
@@ -110,21 +122,15 @@ class CatBoostCategoryInputs(CatBoostInputs):
 
     # -- arrays and lists ------------------------------------------------------------------------------
 
-    def _array_columns(self, array: np.ndarray) -> tuple[list[Hashes], list[Hashes]]:
-        if array.dtype.kind not in "biuOUS":
-            raise InputError(
-                f"an array of {array.dtype} cannot hold categories, which are texts or whole numbers; pass an array of "
-                "objects or a data frame"
-            )
+    def _array_columns(self, array: np.ndarray) -> tuple[list[Cells], list[Hashes]]:
         self._require_width(array.shape[1])
-        if array.dtype.kind in "US" and len(self.floats):
-            raise InputError(f"an array of {array.dtype}: cells of column {self.floats[0]} must be numbers")
-        floats = [_floats(array[:, j]) for j in self.floats]
+        _require_cells(array.dtype, self.floats)
+        floats = [_float_column(array[:, j]) for j in self.floats]
         return floats, [_hashes(array[:, j], f"column {j}") for j in self.categories_used]
 
     # -- data frames -----------------------------------------------------------------------------------
 
-    def _frame_columns(self, X: Any) -> tuple[list[Hashes], list[Hashes]]:
+    def _frame_columns(self, X: Any) -> tuple[list[Cells], list[Hashes]]:
         names = [str(name) for name in X.columns]
         self._require_width(len(names))
         places = np.array(self._places(names))
@@ -151,9 +157,22 @@ def _objects(rows: list) -> np.ndarray:
         raise InputError(f"cannot make a table of a list: {error}") from error
 
 
-def _floats(column: np.ndarray) -> Hashes:
-    cells, dtype = _numbers(column, through_double=False)
-    return lambda start, stop: cast(cells[start:stop], dtype)
+def _require_cells(dtype: np.dtype, floats: np.ndarray) -> None:
+    if dtype.kind not in "biuOUS":
+        raise InputError(
+            f"an array of {dtype} cannot hold categories, which are texts or whole numbers; pass an array of objects "
+            "or a data frame"
+        )
+    if dtype.kind in "US" and len(floats):
+        raise InputError(f"an array of {dtype}: cells of column {floats[0]} must be numbers")
+
+
+def _floats(cells: np.ndarray) -> np.ndarray:
+    return cast(*_numbers(cells, through_double=False))
+
+
+def _float_column(column: np.ndarray) -> Cells:
+    return lambda start, stop: _floats(column[start:stop])
 
 
 def _hashes(column: np.ndarray, place: str) -> Hashes:

@@ -49,7 +49,11 @@ class CatBoostCounters:
             object.__setattr__(self, name, np.require(array, requirements=["C", "A"]))
         _check(self)
         arrays = {name: getattr(self, name) for name in _DTYPES}
-        object.__setattr__(self, "_kernel", CounterKernel(arrays, self.n_categories, self.n_floats))
+        try:
+            kernel = CounterKernel(arrays, self.n_categories, self.n_floats)
+        except ValueError as error:
+            raise ModelFormatError(f"counters: {error}") from error
+        object.__setattr__(self, "_kernel", kernel)
 
     @property
     def n_cells(self) -> int:

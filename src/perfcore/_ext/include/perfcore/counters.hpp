@@ -10,11 +10,13 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace perfcore::counters {
 
 struct Counters {
-    int64_t n_values, n_projections;
+    int64_t n_values, n_projections, n_tables;
     const int32_t* value_category;  // one-hot features: a cell is 1 where the category's hash is the value
     const uint32_t* value_hash;
 
@@ -31,16 +33,79 @@ struct Counters {
     const uint32_t* bucket_place;
     const int64_t *counter_start, *place_start;  // table -> counters; counter -> its numbers, the last for unknown keys
     const float* number;
-
-    static constexpr uint64_t FREE = ~uint64_t{0};
 };
 
-inline uint64_t combined(uint64_t key, uint64_t with) {
-    constexpr uint64_t MAGIC = 0x4906ba494954cb65u;
-    return MAGIC * (key + MAGIC * with);
-}
+constexpr uint64_t FREE = ~uint64_t{0};
 
-constexpr int64_t ROWS = 256;
+// A table in which a key lies in one of two buckets, so that looking one up takes no branch.
+class Cuckoo {
+  public:
+    // Of CatBoost's buckets, which are searched from the key's own on up to a free one; false: the keys fall together.
+    bool build(const uint64_t* key, const uint32_t* place, int64_t n, uint32_t unknown) {
+        unknown_ = unknown;
+        std::vector<Bucket> found;
+        const uint64_t last = static_cast<uint64_t>(n) - 1;
+        for (uint64_t i = 0; i <= last; ++i) {
+            if (key[i] == FREE) continue;
+            uint64_t at = key[i] & last;
+            while (key[at] != key[i] && key[at] != FREE) at = (at + 1) & last;
+            if (at == i) found.push_back({key[i], place[i]});
+        }
+        uint64_t size = 4;
+        while (size < 4 * found.size()) size *= 2;
+        for (int tries = 0; tries < 4; ++tries, size *= 2)
+            if (lay(found, size)) return true;
+        return false;
+    }
+
+    uint32_t operator()(uint64_t key) const {
+        const Bucket &a = buckets_[first(key)], &b = buckets_[second(key)];
+        // A free bucket's place is the unknown one.
+        const uint32_t other = b.key == key ? b.place : unknown_;
+        return a.key == key ? a.place : other;
+    }
+
+  private:
+    struct Bucket {
+        uint64_t key;
+        uint32_t place;
+    };
+
+    uint64_t first(uint64_t key) const { return key & mask_; }
+    uint64_t second(uint64_t key) const { return key >> 32 & mask_; }
+
+    bool lay(const std::vector<Bucket>& found, uint64_t size) {
+        mask_ = size - 1;
+        buckets_.assign(size, {FREE, unknown_});
+        for (Bucket each : found) {
+            uint64_t at = buckets_[first(each.key)].key == FREE ? first(each.key) : second(each.key);
+            for (int moves = 0; buckets_[at].key != FREE; ++moves) {
+                if (moves == 100) return false;
+                std::swap(each, buckets_[at]);
+                at = at == first(each.key) ? second(each.key) : first(each.key);
+            }
+            buckets_[at] = each;
+        }
+        return true;
+    }
+
+    std::vector<Bucket> buckets_;
+    uint64_t mask_ = 0;
+    uint32_t unknown_ = 0;
+};
+
+// Those of each table that has counters; false where one cannot be built.
+inline bool build(const Counters& c, std::vector<Cuckoo>& tables) {
+    tables.resize(static_cast<size_t>(c.n_tables));
+    for (int64_t t = 0; t < c.n_tables; ++t) {
+        const int64_t first = c.counter_start[t], begin = c.bucket_start[t];
+        if (first == c.counter_start[t + 1]) continue;
+        const auto unknown = static_cast<uint32_t>(c.place_start[first + 1] - c.place_start[first] - 1);
+        const int64_t n = c.bucket_start[t + 1] - begin;
+        if (!tables[static_cast<size_t>(t)].build(c.bucket_key + begin, c.bucket_place + begin, n, unknown)) return false;
+    }
+    return true;
+}
 
 // Rows whose cells of one column lie end to end: `stride` apart the columns, `n` the rows.
 struct Rows {
@@ -49,39 +114,33 @@ struct Rows {
     int64_t stride, n, n_floats;
 };
 
+constexpr int64_t ROWS = 256;
+
+// hash.h, CalcHash(key, with) = MAGIC * (key + MAGIC * with), from 0 on.
 inline void keys_of(const Counters& c, int64_t p, const Rows& rows, int64_t from, int64_t n, uint64_t* key) {
+    constexpr uint64_t MAGIC = 0x4906ba494954cb65u, SQUARE = MAGIC * MAGIC;
     for (int64_t i = 0; i < n; ++i) key[i] = 0;
     for (int64_t k = c.category_start[p]; k < c.category_start[p + 1]; ++k) {
         const uint32_t* hash = rows.hash + c.category[k] * rows.stride + from;
         // A hash is a signed number there.
         for (int64_t i = 0; i < n; ++i)
-            key[i] = combined(key[i], static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(hash[i]))));
+            key[i] = MAGIC * key[i] + SQUARE * static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(hash[i])));
     }
     for (int64_t k = c.float_start[p]; k < c.float_start[p + 1]; ++k) {
         const float* cell = rows.cell + c.float_column[k] * rows.stride + from;
         const float border = c.float_border[k];
-        const bool nan = c.float_nan[k] != 0;
-        for (int64_t i = 0; i < n; ++i) key[i] = combined(key[i], cell[i] > border || (nan && std::isnan(cell[i])));
+        if (c.float_nan[k] != 0)
+            for (int64_t i = 0; i < n; ++i) key[i] = MAGIC * key[i] + (cell[i] <= border ? 0 : SQUARE);
+        else
+            for (int64_t i = 0; i < n; ++i) key[i] = MAGIC * key[i] + (cell[i] > border ? SQUARE : 0);
     }
     for (int64_t k = c.match_start[p]; k < c.match_start[p + 1]; ++k) {
         const uint32_t* hash = rows.hash + c.match_category[k] * rows.stride + from;
-        for (int64_t i = 0; i < n; ++i) key[i] = combined(key[i], hash[i] == c.match_hash[k]);
+        for (int64_t i = 0; i < n; ++i) key[i] = MAGIC * key[i] + (hash[i] == c.match_hash[k] ? SQUARE : 0);
     }
 }
 
-// The place of each key in table t, or `unknown`.
-inline void places_of(const Counters& c, int64_t t, const uint64_t* key, int64_t n, uint32_t unknown, uint32_t* place) {
-    const uint64_t mask = static_cast<uint64_t>(c.bucket_start[t + 1] - c.bucket_start[t]) - 1;
-    const uint64_t* keys = c.bucket_key + c.bucket_start[t];
-    const uint32_t* places = c.bucket_place + c.bucket_start[t];
-    for (int64_t i = 0; i < n; ++i) {
-        uint64_t at = key[i] & mask;
-        while (keys[at] != key[i] && keys[at] != Counters::FREE) at = (at + 1) & mask;
-        place[i] = keys[at] == Counters::FREE ? unknown : places[at];
-    }
-}
-
-inline void fill(const Counters& c, const Rows& rows) {
+inline void fill(const Counters& c, const std::vector<Cuckoo>& tables, const Rows& rows) {
     float* const values = rows.cell + rows.n_floats * rows.stride;
     float* const numbers = values + c.n_values * rows.stride;
     uint64_t key[ROWS];
@@ -96,11 +155,10 @@ inline void fill(const Counters& c, const Rows& rows) {
         for (int64_t p = 0; p < c.n_projections; ++p) {
             keys_of(c, p, rows, from, n, key);
             for (int64_t t = c.table_start[p]; t < c.table_start[p + 1]; ++t) {
-                const int64_t first = c.counter_start[t], last = c.counter_start[t + 1];
-                if (first == last) continue;
-                const int64_t unknown = c.place_start[first + 1] - c.place_start[first] - 1;
-                places_of(c, t, key, n, static_cast<uint32_t>(unknown), place);
-                for (int64_t k = first; k < last; ++k) {
+                if (c.counter_start[t] == c.counter_start[t + 1]) continue;
+                const Cuckoo& table = tables[static_cast<size_t>(t)];
+                for (int64_t i = 0; i < n; ++i) place[i] = table(key[i]);
+                for (int64_t k = c.counter_start[t]; k < c.counter_start[t + 1]; ++k) {
                     const float* number = c.number + c.place_start[k];
                     float* to = numbers + k * rows.stride + from;
                     for (int64_t i = 0; i < n; ++i) to[i] = number[place[i]];
