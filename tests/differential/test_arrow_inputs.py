@@ -153,6 +153,19 @@ def test_no_table_at_all_is_refused_with_its_type(name):
             fast.predict(rubbish)
 
 
+def test_an_ensemble_reads_a_stream_once(assert_same_bits):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    import pandas
+    from sklearn.linear_model import Ridge
+    from sklearn.tree import DecisionTreeRegressor
+
+    members = [("tree", DecisionTreeRegressor(max_depth=3)), ("ridge", Ridge())]
+    source = ensemble.VotingRegressor(members).fit(pandas.DataFrame(X, columns=NAMES), X[:, 0])
+    fast = perfcore.compile(source)
+    for table in (TABLE, TABLE.to_reader(), Capsule(TABLE)):
+        assert_same_bits(source.predict(TABLE), fast.predict(table))
+
+
 def test_an_even_table_is_read_where_it_lies():
     from perfcore.inputs.columns import Columns
 

@@ -113,3 +113,70 @@ def test_categories_are_categories_to_xgboost(kind, assert_same_bits):
             assert isinstance(got, InputError), (expected, got)
         else:
             assert_same_bits(expected, got)
+
+
+# -- catboost's categories ---------------------------------------------------------------------------------------------
+
+WORDS = ["red", "green", "größer", ""]
+MIXED = pl.DataFrame({"x": X[:, 0], "word": [WORDS[cell % 4] for cell in WHOLE], "count": WHOLE % 5, "y": X[:, 1]})
+WORD, COUNT = pl.col("word"), pl.col("count")
+MIXED_FRAMES = {
+    "as trained": MIXED,
+    "other order": MIXED.select("y", "word", "count", "x"),
+    "Enum": MIXED.with_columns(WORD.cast(pl.Enum(WORDS[::-1]))),
+    **{f"whole numbers as {kind}": MIXED.with_columns(COUNT.cast(getattr(pl, kind))) for kind in KINDS[:8]},
+    "below zero": MIXED.with_columns(-COUNT),
+    "bool": MIXED.with_columns(COUNT > 2),
+    "whole numbers as text": MIXED.with_columns(COUNT.cast(pl.String)),
+    "null among numbers": MIXED.with_columns(pl.when(COUNT > 3).then(None).otherwise(pl.col("x")).alias("x")),
+    "sliced": MIXED.slice(9, 80),
+    "chunks": pl.concat([MIXED[:100], MIXED[100:]], rechunk=False),
+}
+REFUSED = {  # by CatBoost, too, unless the process crashes
+    "a category where a number was": MIXED.select("word", "x", "count", "y"),
+    "real numbers": MIXED.with_columns(COUNT.cast(pl.Float64)),
+    "null among texts": MIXED.with_columns(pl.when(COUNT > 3).then(None).otherwise(WORD).alias("word")),
+    "null among whole numbers": MIXED.with_columns(pl.when(COUNT > 3).then(None).otherwise(COUNT).alias("count")),
+    "text among numbers": MIXED.with_columns(pl.col("x").cast(pl.String)),
+    "too narrow": MIXED.select("x", "word"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_catboost_takes_for_no_category_is_refused(kind, of_categories):
+    assert isinstance(answer(of_categories[1].predict, REFUSED[kind]), InputError)
+
+
+@pytest.fixture(scope="module", params=[1, 255], ids=["counters", "one-hot"])
+def of_categories(request):
+    catboost = pytest.importorskip("catboost")
+    source = catboost.CatBoostRegressor(
+        iterations=10, depth=4, verbose=0, thread_count=1, one_hot_max_size=request.param, allow_writing_files=False
+    )
+    target = X[:, 0] + (WHOLE % 4 == 1) * 2 + (WHOLE % 5 == 3)
+    source.fit(MIXED.to_pandas(), target, cat_features=["word", "count"])
+    return source, perfcore.compile(source)
+
+
+@pytest.mark.parametrize("kind", MIXED_FRAMES)
+def test_catboosts_categories(kind, of_categories, assert_same_bits):
+    source, fast = of_categories
+    frame = MIXED_FRAMES[kind]
+    expected = source.predict(frame)
+    assert_same_bits(expected, answer(fast.predict, frame))
+    assert_same_bits(expected, answer(fast.predict, frame.to_arrow()))
+
+
+def test_dictionaries_are_pandas_categories_to_catboost(of_categories, assert_same_bits):
+    source, fast = of_categories
+    frame = MIXED.with_columns(WORD.cast(pl.Categorical))
+    as_categories = MIXED.to_pandas().astype({"word": "category"})
+    assert_same_bits(source.predict(as_categories), fast.predict(frame))
+    holed = frame.with_columns(pl.when(COUNT > 3).then(None).otherwise(WORD).alias("word"))
+    assert isinstance(answer(fast.predict, holed), InputError)
+
+
+def test_catboosts_categories_are_not_read_from_sparse_tables(of_categories):
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(InputError, match="sparse"):
+        of_categories[1].predict(sparse.csr_matrix(np.ones((3, 4), int)))

@@ -22,7 +22,7 @@ from .columns import Columns, is_columns
 from .sparse import Sparse, is_sparse
 from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, one_array, row_values
 
-_ARROW_KINDS = {"float16", "float32", "float64", "int", "bool"}
+ARROW_NUMBERS = {"float16", "float32", "float64", "int", "bool"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class CatBoostInputs:
     def _column_blocks(self, table: Columns) -> Iterator[np.ndarray]:
         """As Pool reads a polars frame: nulls are NaN, whole numbers are rounded to float32 at once."""
         places = self._places(table.names)
-        table.require(_ARROW_KINDS)
+        table.require(ARROW_NUMBERS)
         if places == list(range(table.width)) and len(places) == self.n_features:
             whole = table.one_array()
             if whole is not None:

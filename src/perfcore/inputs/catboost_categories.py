@@ -19,8 +19,10 @@ import numpy as np
 
 from .._ext.categories import hash_objects, hash_signed, hash_unsigned
 from ..errors import InputError, ModelFormatError
-from .catboost import CatBoostInputs, _column, _numbers, _require_numeric_columns
+from .catboost import ARROW_NUMBERS, CatBoostInputs, _column, _numbers, _require_numeric_columns
 from .catboost_counters import CatBoostCounters
+from .columns import Columns, is_columns
+from .sparse import is_sparse
 from .table import as_array, cast, is_dataframe, row_values
 
 Cells = Callable[[int, int], np.ndarray]  # the cells of rows [start, stop) of one column
@@ -75,6 +77,11 @@ class CatBoostCategoryInputs(CatBoostInputs):
         """See `perfcore.inputs.Inputs.blocks`."""
         if is_dataframe(X):
             return len(X), self._blocks(len(X), *self._frame_columns(X))
+        if is_columns(X):
+            table = Columns.of(X)
+            return len(table), self._blocks(len(table), *self._arrow_columns(table))
+        if is_sparse(X):
+            raise InputError("a sparse table cannot hold this model's categories; pass X.toarray() as whole numbers")
         if isinstance(X, list):
             X = _objects(X)
         elif not isinstance(X, np.ndarray):
@@ -131,7 +138,21 @@ class CatBoostCategoryInputs(CatBoostInputs):
     # -- data frames -----------------------------------------------------------------------------------
 
     def _frame_columns(self, X: Any) -> tuple[list[Cells], list[Hashes]]:
-        names = [str(name) for name in X.columns]
+        places, held = self._places_and_categories([str(name) for name in X.columns])
+        _require_numeric_columns(X, set(np.flatnonzero(held).tolist()))
+        floats = [_column(X.iloc[:, places[j]]) for j in self.floats]
+        return floats, [_series_hashes(X.iloc[:, places[j]]) for j in self.categories_used]
+
+    def _arrow_columns(self, table: Columns) -> tuple[list[Cells], list[Hashes]]:
+        """As Pool reads a polars frame; dictionaries as pandas categories."""
+        places, held = self._places_and_categories(table.names)
+        table.require(ARROW_NUMBERS, np.flatnonzero(~held).tolist())
+        table.require({"text", "category", "int", "bool"}, np.flatnonzero(held).tolist())
+        floats = [table.numbers(places[j], np.float32) for j in self.floats]
+        return floats, [_arrow_hashes(table, places[j]) for j in self.categories_used]
+
+    def _places_and_categories(self, names: list[str]) -> tuple[list[int], np.ndarray]:
+        """For each of the model's columns its place, and for each of the table's whether CatBoost takes it for one."""
         self._require_width(len(names))
         places = np.array(self._places(names))
         held = np.zeros(len(names), bool)
@@ -142,9 +163,7 @@ class CatBoostCategoryInputs(CatBoostInputs):
                 f"column {names[places[j]]!r} lies at position {places[j]}, where the model has a {kinds[0]}; there "
                 f"CatBoost takes it for one, but the model asks for a {kinds[1]}"
             )
-        _require_numeric_columns(X, set(np.flatnonzero(held).tolist()))
-        floats = [_column(X.iloc[:, places[j]]) for j in self.floats]
-        return floats, [_series_hashes(X.iloc[:, places[j]]) for j in self.categories_used]
+        return places.tolist(), held
 
 
 # -- columns --------------------------------------------------------------------------------------------------------
@@ -213,12 +232,26 @@ def _series_hashes(series: Any) -> Hashes:
         cells = series.to_numpy()
         return lambda start, stop: hashed(cells[start:stop], place)
     # CatBoost reads every category, whether a row has it or not.
-    of_code = hashed(np.asarray(series.cat.categories), place)
     codes = series.cat.codes.to_numpy()
+    return _coded_hashes(hashed(np.asarray(series.cat.categories), place), lambda a, b: codes[a:b], place)
 
+
+def _arrow_hashes(table: Columns, j: int) -> Hashes:
+    place = f"column {table.names[j]!r}"
+    if table.kinds[j] == "category":
+        values, codes = table.category(j)
+        return _coded_hashes(hashed(_objects(values), place), codes, place)
+    cells = table.cells(j)
+    return lambda start, stop: hashed(cells(start, stop), place)
+
+
+def _coded_hashes(of_code: np.ndarray, codes: Hashes, place: str) -> Hashes:
     def column(start: int, stop: int) -> np.ndarray:
-        if (codes[start:stop] < 0).any():
+        found = codes(start, stop)
+        if (found < 0).any():
             raise InputError(f"{place}: a category must be a text or a whole number, got a missing value")
-        return of_code[codes[start:stop]]
+        if (found >= len(of_code)).any():
+            raise InputError(f"{place}: a code that the column's dictionary does not hold")
+        return of_code[found]
 
     return column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ CHUNK_ROWS = 1024
 
 _PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
 _KINDS = {"halffloat": "float16", "float": "float32", "double": "float64", "bool": "bool"}
+_KINDS |= {name: "text" for name in ("string", "large_string", "string_view")}
 _KINDS |= {f"{sign}int{width}": "int" for sign in ("", "u") for width in (8, 16, 32, 64)}
 
 Cells = Callable[[int, int], np.ndarray]  # (start, stop) -> the cells of these rows
@@ -30,12 +31,17 @@ def _is_lazy(X: Any) -> bool:
     return hasattr(type(X), "collect") and hasattr(type(X), "collect_schema")
 
 
+def readable_again(X: Any) -> Any:
+    """X, or for a stream, which can be read once, the table of it."""
+    return _table(X) if is_columns(X) and not hasattr(X, "shape") else X
+
+
 class Columns(NamedTuple):
     """A table of Arrow columns, read where it lies."""
 
     table: Any  # a pyarrow.Table, its dictionaries unified
     names: list[str]  # unique
-    kinds: list[str]  # "float16", "float32", "float64", "int", "bool", "category", or another Arrow type's name
+    kinds: list[str]  # "float16", "float32", "float64", "int", "bool", "text", "category", or an Arrow type's name
 
     @classmethod
     def of(cls, X: Any) -> Columns:
@@ -60,12 +66,12 @@ class Columns(NamedTuple):
     def width(self) -> int:
         return len(self.names)
 
-    def require(self, allowed: set[str]) -> None:
-        """`InputError` where a column is of another kind."""
+    def require(self, allowed: set[str], places: Iterable[int] | None = None) -> None:
+        """`InputError` where a column, or one of these, is of another kind."""
         bad = [
-            f"{name!r}: {self.table.schema.field(j).type}"
-            for j, (name, kind) in enumerate(zip(self.names, self.kinds, strict=True))
-            if kind not in allowed
+            f"{self.names[j]!r}: {self.table.schema.field(j).type}"
+            for j in (range(self.width) if places is None else places)
+            if self.kinds[j] not in allowed
         ]
         if bad:
             raise InputError(f"columns must be {' or '.join(sorted(allowed))}; cast these: {', '.join(bad)}")
@@ -96,6 +102,11 @@ class Columns(NamedTuple):
                 return lambda start, stop: cells[start:stop]
             return lambda start, stop: _floats(array.slice(start, stop - start), whole)
         return lambda start, stop: _join(column.slice(start, stop - start), lambda chunk: _floats(chunk, whole))
+
+    def cells(self, j: int) -> Cells:
+        """Cells of a column as pyarrow makes numpy's of them: texts are objects, null is None or NaN."""
+        column = self.table.column(j)
+        return lambda start, stop: column.slice(start, stop - start).to_numpy()
 
     def category(self, j: int) -> tuple[list, Cells]:
         """The values of a dictionary column, and its cells' codes: places in them, null as -1."""

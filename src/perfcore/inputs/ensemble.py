@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .columns import readable_again
 from .sklearn import row_cells
 
 
@@ -19,7 +20,7 @@ class PassedOn:
     allows_nan: bool = True  # whether all members do
 
     def table(self, X: Any) -> Any:
-        return X
+        return readable_again(X)
 
     def row(self, row: Any) -> np.ndarray:
         return row_cells(row, self.feature_names, self.n_features, None)
