@@ -43,6 +43,7 @@ setup(
             extension("categories"),
             extension("content"),
             extension("links"),
+            extension("ordered_sum"),
         ],
         compiler_directives={
             "language_level": 3,

@@ -11,11 +11,11 @@ import numpy as np
 
 from . import direct, isa, kernels, threads
 from .batches import answers, tables_of
-from .engines import WORTH_A_THREAD, Engine, EnsembleEngine, ForestEngine, LinearEngine
+from .engines import WORTH_A_THREAD, Engine, EnsembleEngine, ForestEngine, LinearEngine, SumEngine
 from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
 from .inputs.table import unlabelled
-from .model import Ensemble, Forest, Model
+from .model import Ensemble, Forest, Model, OrderedSum
 
 _PROBABILITIES = ("predict_proba", "predict_log_proba")
 TABLE_METHODS = ("predict", *_PROBABILITIES, "decision_function", "score_samples", "predict_raw", "apply")
@@ -93,6 +93,8 @@ def _engine(model: Model, kernel: str | None, n_threads: int | None) -> Engine:
         return EnsembleEngine(
             model, [Predictor(m, kernel=kernel if _has_forest(m) else None, n_threads=n_threads) for m in models]
         )
+    if isinstance(model.body, OrderedSum):
+        return SumEngine(model, n_threads)
     return LinearEngine(model)
 
 

@@ -93,7 +93,6 @@ def test_damaged_documents_are_refused_with_the_place(path, value, message, tmp_
 @pytest.mark.parametrize(
     "path, value, message",
     [
-        ("learner.gradient_booster.name", "gblinear", "gblinear"),
         ("learner.gradient_booster.name", "forest", "'forest'"),
         ("learner.objective.name", "reg:mine", "reg:mine"),
     ],

@@ -13,12 +13,24 @@ from .forest import Forest, LinearLeaves, Tree
 from .gaussians import DiagonalGaussians, Gaussians
 from .linear import Linear
 from .network import Network
+from .ordered_sum import OrderedSum
 
 if TYPE_CHECKING:
     from ..answers import Answers
     from ..inputs import Inputs
 
-__all__ = ["DiagonalGaussians", "Ensemble", "Forest", "Gaussians", "Linear", "LinearLeaves", "Model", "Network", "Tree"]
+__all__ = [
+    "DiagonalGaussians",
+    "Ensemble",
+    "Forest",
+    "Gaussians",
+    "Linear",
+    "LinearLeaves",
+    "Model",
+    "Network",
+    "OrderedSum",
+    "Tree",
+]
 
 OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
 
@@ -27,7 +39,7 @@ OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_functio
 class Model:
     """What a reader makes of a trained model, and what a ``.pcore`` file holds."""
 
-    body: Forest | Linear | Network | DiagonalGaussians | Gaussians | Ensemble
+    body: Forest | Linear | Network | DiagonalGaussians | Gaussians | OrderedSum | Ensemble
     inputs: Inputs
     answers: Answers
     origin: str  # for people: "lightgbm.LGBMClassifier (4.7.0), objective binary"

@@ -41,6 +41,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "forest": ("perfcore.model.forest", "Forest"),
     "linear_leaves": ("perfcore.model.forest", "LinearLeaves"),
     "linear": ("perfcore.model.linear", "Linear"),
+    "ordered_sum": ("perfcore.model.ordered_sum", "OrderedSum"),
     "network": ("perfcore.model.network", "Network"),
     "diagonal_gaussians": ("perfcore.model.gaussians", "DiagonalGaussians"),
     "gaussians": ("perfcore.model.gaussians", "Gaussians"),

@@ -22,7 +22,7 @@ from ..answers.xgboost import (
 )
 from ..errors import ConfigurationError, UnsupportedModelError
 from ..inputs.xgboost import XGBoostInputs
-from ..model import Forest, Model
+from ..model import Forest, Model, OrderedSum
 from .overrides import framework_class, refuse_overrides
 from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, parse
 from .xgboost_trees import read_tree
@@ -66,10 +66,14 @@ def _live_model(booster: Any, iteration_range: Range) -> Model:
     import xgboost
 
     document = _document_of(booster)
-    if not document.trees:
+    if _is_empty(document):
         row = xgboost.DMatrix(_no_cells(document))
         _check_empty(document, "xgboost.Booster", lambda **options: booster.predict(row, **options))
     return _booster_model(document, _installed(), iteration_range)
+
+
+def _is_empty(document: Document) -> bool:
+    return not document.trees and document.linear is None
 
 
 def _check_empty(document: Document, name: str, predict: Callable[..., np.ndarray]) -> None:
@@ -91,7 +95,7 @@ _NO_TREES = "it has no trees, by training for no rounds or by setting the parame
 
 def _refuse_unsettled(document: Document, version: tuple[int, int]) -> None:
     """A file without trees whose base score was to be estimated: for a margin it stands since 3.1, not before."""
-    if document.trees or not document.estimates_base_score:
+    if not _is_empty(document) or not document.estimates_base_score:
         return
     if _base(document, version).tobytes() != document.base_score.tobytes():
         raise UnsupportedModelError(
@@ -158,12 +162,12 @@ def _read_legacy(path: str, iteration_range: Range) -> Model:
 def _booster_model(document: Document, version: tuple[int, int], iteration_range: Range) -> Model:
     begin, end = _rounds(document, iteration_range or (0, 0))
     return Model(
-        body=_forest(document, version, begin, end),
+        body=_body(document, version, begin, end),
         inputs=_inputs(document, version, through_dmatrix=True),
         answers=XGBoostAnswers(
             link=_transform(document, version),
             empty_dimensions=_empty_dimensions(version),
-            methods=("predict", "apply") if begin == 0 else ("predict",),
+            methods=("predict", *_leaf_methods(document, begin)),
         ),
         origin=_origin("xgboost.Booster", document),
     )
@@ -175,8 +179,6 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     name = f"{type(estimator).__module__.partition('.')[0]}.{type(estimator).__qualname__}"
     if type(estimator).__module__.startswith(("xgboost.dask", "xgboost.spark")):
         raise UnsupportedModelError(f"{name}: distributed estimators answer lazily; compile their get_booster()")
-    if estimator.booster == "gblinear":
-        raise UnsupportedModelError(f"{name}: a linear booster (gblinear) is not read yet, only trees")
     is_classifier = isinstance(estimator, xgboost.XGBClassifier)
     refuse_overrides(estimator, framework_class(estimator, "xgboost"))
     if not estimator.__sklearn_is_fitted__():
@@ -185,7 +187,12 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
     document, version = _document_of(estimator.get_booster()), _installed()
     if estimator.missing is None:
         raise UnsupportedModelError(f"{name}: missing=None, with which its own predict fails; allowed: a number or NaN")
-    if not document.trees:
+    is_linear = document.linear is not None
+    if is_linear != (estimator.booster == "gblinear"):
+        raise UnsupportedModelError(f"{name}: its parameter booster was changed after training")
+    if is_linear and np.isinf(estimator.missing):
+        raise UnsupportedModelError(f"{name}: missing={estimator.missing} of gblinear; allowed: a finite number or NaN")
+    if _is_empty(document):
         _check_empty(document, name, lambda **options: estimator.predict(_no_cells(document), **options))
     begin, end = _rounds(document, _estimator_range(document, iteration_range))
     missing = float(np.float32(estimator.missing))
@@ -194,7 +201,7 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
         "link": _transform(document, version),
         "empty_dimensions": _empty_dimensions(version),
     }
-    apply = ("apply",) if begin == 0 else ()
+    apply = _leaf_methods(document, begin)
     if is_classifier:
         answers: XGBoostAnswers = XGBClassifierAnswers(
             **shared,
@@ -208,7 +215,7 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
         kind = "regressor" if isinstance(estimator, xgboost.XGBRegressor) else None
         answers = XGBoostAnswers(**shared, kind=kind, methods=("predict", *apply))
     return Model(
-        body=_forest(
+        body=_body(
             document,
             version,
             begin,
@@ -219,7 +226,7 @@ def _estimator_model(estimator: Any, iteration_range: Range) -> Model:
         inputs=_inputs(
             document,
             version,
-            through_dmatrix=False,
+            through_dmatrix=is_linear,  # XGBModel._can_use_inplace_predict
             drops_qid=isinstance(estimator, xgboost.XGBRanker),
             missing=missing if recodes else float("nan"),
         ),
@@ -239,6 +246,12 @@ def _estimator_range(document: Document, iteration_range: Range) -> tuple[int, i
 def _rounds(document: Document, iteration_range: tuple[int, int]) -> tuple[int, int]:
     """Boosting rounds [begin, end); end 0 stands for all, as in xgboost."""
     begin, end = (int(i) for i in iteration_range)
+    if document.linear is not None:
+        if begin != 0 or end < 0:
+            raise ConfigurationError(
+                f"iteration_range {tuple(iteration_range)}: gblinear answers from its first round on"
+            )
+        return 0, 0
     end = end or document.n_rounds
     if not 0 <= begin <= end <= document.n_rounds:
         raise ConfigurationError(
@@ -249,6 +262,18 @@ def _rounds(document: Document, iteration_range: tuple[int, int]) -> tuple[int, 
 
 
 # -- the parts of a model -----------------------------------------------------------------------------------
+
+
+def _leaf_methods(document: Document, begin: int) -> tuple[str, ...]:
+    return ("apply",) if begin == 0 and document.linear is None else ()
+
+
+def _body(document: Document, version: tuple[int, int], begin: int, end: int, **options: Any) -> Forest | OrderedSum:
+    if document.linear is None:
+        return _forest(document, version, begin, end, **options)
+    weight, bias = document.linear[:-1], document.linear[-1]
+    base = _base(document, version)[0]  # of the first output for all: gblinear.cc, PredictBatchInternal
+    return OrderedSum(bias + base, np.array(weight), options.get("missing", float("nan")))
 
 
 def _forest(

@@ -52,6 +52,7 @@ class Document:
     rounds: np.ndarray  # int64[rounds + 1], the first tree of each boosting round
     leaf_width: int  # numbers a leaf holds
     categories: tuple[tuple[str, ...] | np.ndarray | None, ...] | None
+    linear: np.ndarray | None = None  # float32[n_features + 1, n_outputs] of gblinear; the last row is the bias
 
     @property
     def n_rounds(self) -> int:
@@ -181,7 +182,8 @@ def _document(root: Any, place: str) -> Document:
     if n_features < 0 or n_outputs > 1_000_000:
         raise ModelFormatError(f"learner_model_param: {n_features} features, {n_outputs} outputs")
     booster = field(learner, "gradient_booster", dict, "learner")
-    model, weight_drop = _tree_model(booster, place)
+    linear = _linear(booster, n_features, n_outputs, place)
+    model, weight_drop = (_NO_TREES, None) if linear is not None else _tree_model(booster, place)
     trees = field(model, "trees", list, "model")
     leaf_width = _leaf_width(trees, n_outputs)
     for i, tree in enumerate(trees):
@@ -209,16 +211,29 @@ def _document(root: Any, place: str) -> Document:
         rounds=_rounds(model, len(trees), n_outputs if leaf_width == 1 else 1),
         leaf_width=leaf_width,
         categories=_categories(model.get("cats"), n_features),
+        linear=linear,
     )
+
+
+_NO_TREES: dict[str, Any] = {"trees": [], "tree_info": [], "iteration_indptr": []}
+
+
+def _linear(booster: dict[str, Any], n_features: int, n_outputs: int, place: str) -> np.ndarray | None:
+    """The weights of gblinear; None of any other booster."""
+    if field(booster, "name", str, "gradient_booster") != "gblinear":
+        return None
+    model = field(booster, "model", dict, "gradient_booster")
+    if not len(field(model, "weights", (list, np.ndarray), "model")):
+        raise UnsupportedModelError(f"{place}: a linear booster (gblinear) that was trained for no rounds")
+    weights = floats(model, "weights", "model", (n_features + 1) * n_outputs)
+    return weights.reshape(n_features + 1, n_outputs)
 
 
 def _tree_model(booster: dict[str, Any], place: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The tree model, and the record that bears dart's weights."""
     name = field(booster, "name", str, "gradient_booster")
-    if name == "gblinear":
-        raise UnsupportedModelError(f"{place}: a linear booster (gblinear) is not read yet, only trees")
     if name not in ("gbtree", "dart"):
-        raise UnsupportedModelError(f"{place}: booster {name!r}; perfcore reads gbtree and dart")
+        raise UnsupportedModelError(f"{place}: booster {name!r}; perfcore reads gbtree, dart and gblinear")
     outer = booster
     if "model" not in booster:
         booster = field(booster, "gbtree", dict, "gradient_booster")

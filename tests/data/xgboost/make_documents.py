@@ -81,6 +81,7 @@ def models():
             train(np.column_stack([SIGNAL, -Z[:, 1]]), 3, tree_method="hist", multi_strategy="multi_output_tree"),
             ROWS,
         )
+    yield "linear", train(classes, 4, booster="gblinear", objective="multi:softprob", num_class=3, base_score=0.4), ROWS
 
 
 def main(folder, wanted):
