@@ -16,6 +16,11 @@ RAW, CLASS, EXPONENT, UNCERTAINTY = "raw", "class", "exponent", "uncertainty"
 SIGMOID, SOFTMAX = "sigmoid", "softmax"
 
 
+def by_columns(answer: np.ndarray) -> np.ndarray:
+    """In the layout of CatBoost's answers, which what is made of them may depend on."""
+    return np.asfortranarray(answer)
+
+
 @dataclass(frozen=True, eq=False)
 class CatBoostAnswers:
     """Answers of the CatBoost* estimators; margins are sums of leaves, ``scale * sum + bias`` the raw values."""
@@ -48,7 +53,7 @@ class CatBoostAnswers:
     def raw(self, margins: np.ndarray) -> np.ndarray:
         """As ``predict(prediction_type="RawFormulaVal")``."""
         raw = self._raw(margins)
-        return raw[:, 0] if self.n_outputs == 1 else raw
+        return raw[:, 0] if self.n_outputs == 1 else by_columns(raw)
 
     def _raw(self, margins: np.ndarray) -> np.ndarray:
         if self.scale != 1.0:
@@ -62,14 +67,14 @@ class CatBoostAnswers:
             return self.raw(margins)
         raw = self._raw(margins)
         if self.prediction == CLASS:
-            return self._labels(raw)
+            return by_columns(self._labels(raw))
         if self.prediction == EXPONENT:
             links.fast_exp(raw.reshape(1, -1))
             return raw[:, 0]
         deviation = 2 * raw[:, 1]
         links.fast_exp(deviation[None, :])
         raw[:, 1] = deviation
-        return raw
+        return by_columns(raw)
 
     def _labels(self, raw: np.ndarray) -> np.ndarray:
         """eval_helpers.cpp: of several classes the first of the largest, in a column of its own."""
@@ -83,27 +88,23 @@ class CatBoostAnswers:
         raw = self._raw(margins)
         if self.probability == SOFTMAX:
             links.fast_softmax(raw)
-            return raw
+            return by_columns(raw)
         links.expit(raw)
         if self.n_outputs > 1:
-            return raw
+            return by_columns(raw)
         both = np.empty((2, len(raw)))
         both[1] = raw[:, 0]
         np.subtract(1, both[1], out=both[0])
         return both.T
 
     def steps(self, method: str, n_outputs: int) -> Steps | None:
-        if self.scale != 1.0 or (self.bias is not None and n_outputs > 1):
+        if self.scale != 1.0 or n_outputs > 1:
             return None
         raw = Steps(shift=0.0 if self.bias is None else float(self.bias[0]))
         if method == "predict_proba":
-            if self.probability == SOFTMAX:
-                return raw._replace(link="fast_softmax")
-            return raw._replace(link="expit", both="" if n_outputs > 1 else "columns")
+            return raw._replace(link="expit", both="columns")
         if self.prediction == CLASS:
-            return (
-                None if n_outputs > 1 else raw._replace(choice="above", threshold=self.threshold, labels=self.classes)
-            )
+            return raw._replace(choice="above", threshold=self.threshold, labels=self.classes)
         if self.prediction == EXPONENT:
             return raw._replace(link="fast_exp")
         return raw if self.prediction == RAW else None
