@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,24 +53,41 @@ class IsolationAnswers:
         raise AttributeError("an IsolationForest has no apply")
 
 
-@dataclass(frozen=True, eq=False)
-class VoteAnswers(LogOfProba):
-    """AdaBoostClassifier: margins are sums of votes for each class, of two classes for the second alone."""
+class Votes(LogOfProba):
+    """AdaBoostClassifier, however it comes to its ``decision_function``."""
 
     labels: np.ndarray
-    total: float  # the sum of the estimators' weights
 
-    @property
-    def kind(self) -> str:
-        return "classifier"
+    kind = "classifier"
+    methods = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
     @property
     def classes(self) -> np.ndarray:
         return self.labels
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return ("predict", "predict_proba", "predict_log_proba", "decision_function")
+    def decision_function(self, margins: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def predict(self, margins: Any) -> np.ndarray:
+        decision = self.decision_function(margins)
+        if decision.ndim == 1:
+            return self.labels.take(decision > 0, axis=0)
+        return argmax_class(self.labels, decision)
+
+    def predict_proba(self, margins: Any) -> np.ndarray:
+        decision = self.decision_function(margins)
+        if decision.ndim == 1:
+            return softmax(np.vstack([-decision, decision]).T / 2)
+        decision /= len(self.labels) - 1
+        return softmax(decision)
+
+
+@dataclass(frozen=True, eq=False)
+class VoteAnswers(Votes):
+    """Margins are sums of votes for each class, of two classes for the second alone."""
+
+    labels: np.ndarray
+    total: float  # the sum of the estimators' weights
 
     def raw(self, margins: np.ndarray) -> np.ndarray:
         return self.decision_function(margins)
@@ -84,19 +102,6 @@ class VoteAnswers(LogOfProba):
         share /= self.total
         share += share
         return share
-
-    def predict(self, margins: np.ndarray) -> np.ndarray:
-        decision = self.decision_function(margins)
-        if decision.ndim == 1:
-            return self.labels.take(decision > 0, axis=0)
-        return argmax_class(self.labels, decision)
-
-    def predict_proba(self, margins: np.ndarray) -> np.ndarray:
-        decision = self.decision_function(margins)
-        if decision.ndim == 1:
-            return softmax(np.vstack([-decision, decision]).T / 2)
-        decision /= len(self.labels) - 1
-        return softmax(decision)
 
     def steps(self, method: str, n_outputs: int) -> Steps | None:
         if method != "predict":

@@ -62,6 +62,16 @@ READERS = {
     "sklearn.naive_bayes.MultinomialNB": "sklearn_bayes",
     "sklearn.neural_network.MLPClassifier": "sklearn_network",
     "sklearn.neural_network.MLPRegressor": "sklearn_network",
+    "sklearn.ensemble.StackingClassifier": "sklearn_stacking",
+    "sklearn.ensemble.StackingRegressor": "sklearn_stacking",
+    "sklearn.compose.TransformedTargetRegressor": "sklearn_stacking",
+    "sklearn.calibration.CalibratedClassifierCV": "sklearn_calibration",
+    "sklearn.multioutput.MultiOutputClassifier": "sklearn_multi",
+    "sklearn.multioutput.MultiOutputRegressor": "sklearn_multi",
+    "sklearn.multioutput.ClassifierChain": "sklearn_multi",
+    "sklearn.multioutput.RegressorChain": "sklearn_multi",
+    "sklearn.multiclass.OneVsRestClassifier": "sklearn_multi",
+    "sklearn.multiclass.OneVsOneClassifier": "sklearn_multi",
 }
 
 # class -> the attribute that answers in its stead

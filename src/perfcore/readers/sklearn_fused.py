@@ -11,6 +11,7 @@ from ..answers.sklearn_ensembles import IsolationAnswers, MedianAnswers, VoteAns
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import ANYTHING, FINITE, NAN, NumericInputs
 from ..model import Forest, Model, Tree
+from . import sklearn_bagging
 from .overrides import refuse_overrides
 from .sklearn import class_labels, feature_names, known_class, sklearn_class
 from .sklearn_trees import canonical_tree, takes_nan
@@ -30,12 +31,7 @@ def read(source: Any, origin: str) -> Model:
     from sklearn.ensemble import BaggingClassifier, BaggingRegressor, IsolationForest
 
     if not can_fuse(source):
-        found = sorted({type(member).__name__ for member in source.estimators_})
-        kind = "Classifier" if is_classifier(source) else "Regressor"
-        raise UnsupportedModelError(
-            f"{type(source).__name__} over {', '.join(found)}; "
-            f"read are those over DecisionTree{kind} and ExtraTree{kind}"
-        )
+        return sklearn_bagging.read(source, origin)
     for member in source.estimators_:
         refuse_overrides(member, sklearn_class(known_class(member)))
     if isinstance(source, IsolationForest):
