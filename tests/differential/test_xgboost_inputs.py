@@ -343,3 +343,47 @@ def test_a_booster_that_xgboost_cannot_write_is_refused():
     booster.set_param({"objective": "multi:softmax"})  # without the number of classes
     with pytest.raises(perfcore.UnsupportedModelError, match="cannot write this model: .*num_class"):
         perfcore.compile(booster)
+
+
+# -- DMatrix ----------------------------------------------------------------------------------------------
+
+
+def dmatrices():
+    cells = np.where(RNG.random(X.shape) < 0.2, np.nan, np.nan_to_num(X))
+    sparse = pytest.importorskip("scipy.sparse")
+    yield "array", lambda: xgboost.DMatrix(cells)
+    yield "missing", lambda: xgboost.DMatrix(np.nan_to_num(cells), missing=0.0)
+    yield "frame", lambda: xgboost.DMatrix(pd.DataFrame(cells, columns=FRAME.columns))
+    yield "other names", lambda: xgboost.DMatrix(pd.DataFrame(cells).add_prefix("z"))
+    yield "narrow", lambda: xgboost.DMatrix(cells[:, :-1])
+    yield "wide", lambda: xgboost.DMatrix(np.hstack([cells, cells]))
+    yield "sparse", lambda: xgboost.DMatrix(sparse.csr_matrix(np.nan_to_num(cells)))
+    yield "one row", lambda: xgboost.DMatrix(cells[:1])
+    yield "doubles", lambda: xgboost.DMatrix(cells.astype(np.float64) * 1.1)
+
+
+@pytest.mark.parametrize("kind", dict(dmatrices()))
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_dmatrix_answers_as_it_does_for_the_booster(kind, is_named, assert_same_bits):
+    source = (fitted(FRAME) if is_named else fitted()).get_booster()
+    table = dict(dmatrices())[kind]()
+    try:
+        expected = source.predict(table)
+    except (ValueError, xgboost.core.XGBoostError):
+        with pytest.raises(InputError):
+            perfcore.compile(source).predict(table)
+    else:
+        assert_same_bits(expected, perfcore.compile(source).predict(table))
+
+
+def test_what_a_dmatrix_would_add_is_refused():
+    cells = np.nan_to_num(X)
+    fast = perfcore.compile(fitted().get_booster())
+    with pytest.raises(InputError, match="base_margin"):
+        fast.predict(xgboost.DMatrix(cells, base_margin=np.ones(len(cells))))
+    with pytest.raises(InputError, match="categories"):
+        fast.predict(xgboost.DMatrix(np.abs(cells.round()), feature_types=["c"] * cells.shape[1]))
+    with pytest.raises(InputError):
+        fast.predict(xgboost.QuantileDMatrix(cells))
+    with pytest.raises(InputError, match="get_booster"):
+        perfcore.compile(fitted()).predict(xgboost.DMatrix(cells))

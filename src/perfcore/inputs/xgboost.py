@@ -24,7 +24,7 @@ from .columns import Columns, is_columns
 from .sparse import Sparse, is_kind, is_sparse
 from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, array_blocks, as_array, is_dataframe, scan
 from .xgboost_arrow import arrow_blocks
-from .xgboost_frame import FrameReader, cell_code
+from .xgboost_frame import FrameReader, cell_code, check_names
 
 _NOT_READ = frozenset({"polars", "pyarrow", "dask", "cudf", "cupy"})
 
@@ -61,6 +61,8 @@ class XGBoostInputs:
             return len(table), self._checked(arrow_blocks(self, table))
         if is_sparse(X):
             return self._sparse_blocks(X)
+        if type(X).__module__ == "xgboost.core" and type(X).__name__ == "DMatrix":
+            return self._dmatrix_blocks(X)
         _refuse_foreign(X)
         if self.through_dmatrix:
             self._require_no_names()
@@ -76,6 +78,27 @@ class XGBoostInputs:
                 + ", ".join(self.feature_names)
                 + "; pass a data frame with these columns"
             )
+
+    def _dmatrix_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        """What a DMatrix hands out again, which is all that a Booster reads of one that is plain."""
+        if not self.through_dmatrix:
+            raise InputError("an XGBoost estimator takes no DMatrix; compile its get_booster()")
+        if len(X.get_base_margin()):
+            raise InputError("a DMatrix with a base_margin is not supported")
+        if "c" in (X.feature_types or ()):
+            raise InputError("a DMatrix with categories is not supported; pass the table that it was made from")
+        names = X.feature_names
+        if names is None:
+            self._require_no_names()
+        else:
+            check_names(self, names)
+        self._check_width(X.num_col())
+        if self.categories is not None and any(each is not None for each in self.categories):
+            raise InputError("the model was trained on categories; pass the table that the DMatrix was made from")
+        table = Sparse.of(X.get_data())
+        if table.has_duplicates:
+            raise InputError("a DMatrix with several entries of one cell")
+        return table.shape[0], table.blocks(np.nan, np.float32, self.n_features)
 
     def _sparse_blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         """Absent cells are missing; inplace_predict takes a csr_matrix alone, all else goes through a DMatrix."""
