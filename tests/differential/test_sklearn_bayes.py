@@ -65,3 +65,17 @@ def test_rows_far_from_every_class(assert_same_bits):
             for method in ("predict", "predict_proba", "predict_log_proba"):
                 expected, got = (getattr(each, method)(table * scale) for each in (model, fast))
                 assert_same_bits(expected, got, method, scale)
+
+
+def test_sparse_rows_where_the_source_takes_them_but_for_a_threshold(assert_same_bits):
+    sparse = pytest.importorskip("scipy.sparse")
+    table, y = data(6, 3)
+    counts = np.abs(table).round()
+    rows = sparse.csr_array(counts)
+    for model in (MultinomialNB(), ComplementNB(), BernoulliNB(binarize=None)):
+        fast = perfcore.compile(model.fit(counts > 0, y))
+        for method in ("predict", "predict_proba"):
+            assert_same_bits(getattr(model, method)(rows), getattr(fast, method)(rows), model, method)
+    for model in (BernoulliNB(), GaussianNB(), QuadraticDiscriminantAnalysis(reg_param=0.01)):
+        with pytest.raises(perfcore.InputError, match="sparse"):
+            perfcore.compile(model.fit(counts, y)).predict(rows)

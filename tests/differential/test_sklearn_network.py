@@ -78,3 +78,11 @@ def test_sparse_labels_are_refused():
     model = MLPClassifier((8,), **OPTIONS).fit(X, sparse.csr_array((X[:, :3] > 0).astype(int)))
     with pytest.raises(perfcore.UnsupportedModelError, match="sparse labels"):
         perfcore.compile(model)
+
+
+def test_sparse_rows(assert_same_bits):
+    sparse = pytest.importorskip("scipy.sparse")
+    model = MLPClassifier((8, 5), **OPTIONS).fit(X, CLASSES[5])
+    fast, rows = perfcore.compile(model), sparse.csr_array(np.where(X > 0, X, 0))
+    for table in (rows, rows.astype(np.float32), rows[:1]):
+        assert_same_bits(model.predict_proba(table), fast.predict_proba(table))

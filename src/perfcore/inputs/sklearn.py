@@ -211,6 +211,7 @@ class LinearInputs:
     keeps: tuple[str, ...] | None = None  # the dtypes that are not cast to float64; None: all
     centre: np.ndarray | None = None  # what is taken off each row, in the table's own dtype
     above: float | None = None  # cells above it become 1, others 0: sklearn.preprocessing.binarize
+    takes_sparse: bool = True
 
     @property
     def allows_nan(self) -> bool:
@@ -234,7 +235,9 @@ class LinearInputs:
 
     def _sparse(self, X: Any) -> Any:
         """Rows compressed by scipy, whose own product is taken; other forms are multiplied in other orders."""
-        if X.format != "csr" or self.centre is not None:
+        if not self.takes_sparse:
+            raise InputError("a sparse table is not supported; pass X.toarray()")
+        if X.format != "csr":
             raise InputError(f"a sparse table of the form {X.format} is not supported; pass X.tocsr() or X.toarray()")
         table = Sparse.of(X)
         check_names(self.feature_names, None, self.estimator)

@@ -32,12 +32,15 @@ def read(source: Any, origin: str) -> Model:
 
 
 def _inputs(source: Any) -> LinearInputs:
+    from sklearn.naive_bayes import _BaseDiscreteNB
+
     above = getattr(source, "binarize", None)
     return LinearInputs(
         source.n_features_in_,
         feature_names(source),
         type(source).__name__,
         above=None if above is None else float(above),
+        takes_sparse=above is None and isinstance(source, _BaseDiscreteNB),
     )
 
 

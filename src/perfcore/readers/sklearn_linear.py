@@ -46,7 +46,14 @@ def _inputs(source: Any) -> LinearInputs:
         keeps = ("float64", "float32")
     elif hasattr(source, "_x_mean"):  # _PLS.predict
         keeps, centre = ("float64", "float32", "float16"), np.array(source._x_mean)
-    return LinearInputs(source.n_features_in_, feature_names(source), type(source).__name__, keeps, centre)
+    return LinearInputs(
+        source.n_features_in_,
+        feature_names(source),
+        type(source).__name__,
+        keeps,
+        centre,
+        takes_sparse=centre is None,
+    )
 
 
 def _regressor(source: Any) -> LinearAnswers:
