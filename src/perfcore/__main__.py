@@ -1,4 +1,4 @@
-"""``python -m perfcore``: demo, inspect."""
+"""``python -m perfcore``: demo, inspect, run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from .errors import PerfcoreError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command of the command line; returns the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = _parser()
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments[:1] if _runs(arguments) else arguments)
+    if _runs(arguments):  # what follows is the program's own
+        chosen.arguments = arguments[1:]
     if chosen.command is None:
         parser.print_help()
         return 0
@@ -43,7 +46,25 @@ def _parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser("inspect", help="say what a model file becomes: trees, leaves, kernel, bytes")
     inspect.add_argument("model", help="a .pcore file, a LightGBM text or an XGBoost JSON or UBJSON file")
     inspect.set_defaults(command=_inspect)
+    run = commands.add_parser(
+        "run",
+        help="run a script or module, the predictions of installed frameworks through perfcore",
+        usage="python -m perfcore run [--report] SCRIPT [ARGUMENT ...], or [--report] -m MODULE [ARGUMENT ...]",
+        description="As python SCRIPT or python -m MODULE would, after perfcore.patch().",
+        epilog="--report prints to stderr who answered which calls.",
+    )
+    run.set_defaults(command=_run)
     return parser
+
+
+def _runs(arguments: list[str]) -> bool:
+    return arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"])
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    from .dropin.script import run
+
+    return run(chosen.arguments)
 
 
 def _demo(chosen: argparse.Namespace) -> int:

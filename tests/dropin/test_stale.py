@@ -173,7 +173,7 @@ def test_xgboost(table, at_once):
 def test_catboost(table, at_once):
     catboost = pytest.importorskip("catboost")
     X, y, z = table
-    model = catboost.CatBoostClassifier(iterations=5, depth=3, verbose=False).fit(X, y)
+    model = catboost.CatBoostClassifier(iterations=5, depth=3, verbose=False, allow_writing_files=False).fit(X, y)
     changes = [
         lambda m: m.set_probability_threshold(0.9),
         lambda m: m.shrink(3),

@@ -19,11 +19,14 @@ HARMLESS = re.compile(
 )
 
 
+DROP_IN = "_perfcore_drop_in"  # in classes of perfcore.dropin, whose methods are perfcore's own
+
+
 def refuse_overrides(source: Any, base: type) -> None:
     """A subclass of ``base``, or an instance, with something of its own in the way of ``base``'s answers."""
     name = f"{base.__module__.partition('.')[0]}'s {base.__qualname__}"
     for cls in type(source).__mro__:
-        if cls in base.__mro__:
+        if cls in base.__mro__ or DROP_IN in vars(cls):
             continue
         for attribute in vars(cls):
             if (hasattr(base, attribute) or attribute in ANSWERS) and not HARMLESS.fullmatch(attribute):

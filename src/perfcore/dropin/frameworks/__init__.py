@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -28,12 +28,22 @@ class Method(NamedTuple):
 class Framework(Protocol):
     name: str
     inner: str  # the attribute in which an estimator keeps the Booster that it asks in turn; "" where there is none
+    makers: tuple[str, ...]  # functions that give models, and
+    hands_out: tuple[str, ...]  # methods and properties of models that do
     modules: tuple[str, ...]  # public modules; those of their classes that perfcore reads are served
 
     def methods(self, module: ModuleType) -> Iterator[Method]: ...
 
+    def methods_of(self, kind: type) -> Iterator[Method]:
+        """Those of one class, wherever it has them from."""
+
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         """Methods that change a model whose state cannot be looked at from here."""
+
+    def changers_of(self, kind: type) -> Iterable[str]: ...
+
+    def mirrors(self, kind: type) -> bool:
+        """Whether the class is a model whose methods are served."""
 
     def parts(self, model: Any) -> Any:
         """All that decides the model's answers, for a `Digester`; what lies in C is there by its `stamp`."""
@@ -42,6 +52,15 @@ class Framework(Protocol):
         """About how many trees and leaves: cheap to say."""
 
     def compile(self, model: Any, variant: Any) -> Predictor: ...
+
+
+def nearest(methods: Iterable[Method], kind: type) -> Iterator[Method]:
+    """Of the methods of several classes those that one class has, each from where it has it."""
+    for method in methods:
+        if issubclass(kind, method.owner):
+            first = next(base for base in kind.__mro__ if method.name in vars(base))
+            if first is method.owner:
+                yield method
 
 
 def framework(name: str) -> Framework:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, n_threads, refuse, whole_number
 from ..stamp import stamp
-from . import Method
+from . import Method, nearest
 
 CHANGERS = (
     "_train",
@@ -42,6 +43,8 @@ DEFAULTS = {"CatBoost": "RawFormulaVal", "CatBoostClassifier": "Class"}
 class CatBoost:
     name = "catboost"
     inner = ""
+    makers: tuple[str, ...] = ("train", "sum_models", "to_regressor", "to_classifier", "to_ranker")
+    hands_out: tuple[str, ...] = ("copy",)
     modules = ("catboost",)
 
     def methods(self, module: ModuleType) -> Iterator[Method]:
@@ -51,6 +54,15 @@ class CatBoost:
                 yield Method(kind, "predict", _predicting(name))
         yield Method(module.CatBoostClassifier, "predict_proba", _serve_proba)
         yield Method(module.CatBoost, "calc_leaf_indexes", _serve_leaves)
+
+    def methods_of(self, kind: type) -> Iterator[Method]:
+        return nearest(self.methods(import_module(self.name)), kind)
+
+    def changers_of(self, kind: type) -> list[str]:
+        return [name for owner, name in self.changers(import_module(self.name)) if issubclass(kind, owner)]
+
+    def mirrors(self, kind: type) -> bool:
+        return getattr(import_module(self.name), kind.__name__, None) is kind and any(self.methods_of(kind))
 
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         for kind in module.CatBoost.__mro__[:-1]:

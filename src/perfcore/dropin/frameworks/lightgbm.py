@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, flag, n_threads, refuse, whole_number
 from ..stamp import stamp
-from . import Method
+from . import Method, nearest
 
 CHANGERS = (
     "update",
@@ -33,6 +34,8 @@ BY_PLACE = {OF_BOOSTER: 8, OF_ESTIMATOR: 7, OF_DECISION_FUNCTION: 1}
 class LightGBM:
     name = "lightgbm"
     inner = "_Booster"
+    makers: tuple[str, ...] = ("train",)
+    hands_out: tuple[str, ...] = ("booster_", "refit")
     modules = ("lightgbm",)
 
     def methods(self, module: ModuleType) -> Iterator[Method]:
@@ -46,6 +49,15 @@ class LightGBM:
                 if owner is not None and name in vars(owner):
                     taken = OF_DECISION_FUNCTION if name == "decision_function" else OF_ESTIMATOR
                     yield Method(owner, name, _serving(name, taken))
+
+    def methods_of(self, kind: type) -> Iterator[Method]:
+        return nearest(self.methods(import_module(self.name)), kind)
+
+    def changers_of(self, kind: type) -> list[str]:
+        return [name for owner, name in self.changers(import_module(self.name)) if issubclass(kind, owner)]
+
+    def mirrors(self, kind: type) -> bool:
+        return getattr(import_module(self.name), kind.__name__, None) is kind and any(self.methods_of(kind))
 
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return ((module.Booster, name) for name in CHANGERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -22,28 +23,43 @@ TABLES = frozenset({"builtins", "numpy", "pandas", "polars", "pyarrow", "scipy"}
 class ScikitLearn:
     name = "sklearn"
     inner = ""
+    makers: tuple[str, ...] = ()
+    hands_out: tuple[str, ...] = ()
     modules = tuple(dict.fromkeys(name.rpartition(".")[0] for name in READERS))
 
     def methods(self, module: ModuleType) -> Iterator[Method]:
         for path in READERS:
             home, _, name = path.rpartition(".")
             kind = getattr(module, name, None) if home == module.__name__ else None
-            for method in METHODS if isinstance(kind, type) else ():
-                owner = next((base for base in kind.__mro__ if method in vars(base)), None)
-                if owner is not None and owner.__module__.startswith("sklearn."):
-                    yield Method(owner, method, _serving(method))
+            if isinstance(kind, type):
+                yield from self.methods_of(kind)
+
+    def methods_of(self, kind: type) -> Iterator[Method]:
+        for method in METHODS:
+            owner = next((base for base in kind.__mro__ if method in vars(base)), None)
+            if owner is not None and owner.__module__.startswith("sklearn."):
+                yield Method(owner, method, _serving(method))
 
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return iter(())
+
+    def changers_of(self, kind: type) -> tuple[str, ...]:
+        return ()
+
+    def mirrors(self, kind: type) -> bool:
+        homes = (path.rpartition(".")[0] for path in READERS if path.endswith("." + kind.__name__))
+        homes = (home for home in homes if kind.__module__.startswith(home))
+        return any(getattr(import_module(home), kind.__name__, None) is kind for home in homes)
 
     def parts(self, model: Any) -> Any:
         return model
 
     def size(self, model: Any) -> tuple[int, int]:
-        estimators = getattr(model, "estimators_", None)
-        if estimators is not None and np.size(estimators):
-            count, first = int(np.size(estimators)), next(iter(np.ravel(np.asarray(estimators, object))))
-            tree = getattr(first, "tree_", None)
+        estimators = getattr(model, "estimators_", ())
+        if isinstance(estimators, np.ndarray):
+            estimators = estimators.ravel().tolist()
+        if isinstance(estimators, list) and estimators:
+            tree, count = getattr(estimators[0], "tree_", None), len(estimators)
             return count, count * (100 if tree is None else tree.node_count // 2 + 1)
         if hasattr(model, "_predictors"):
             count = len(model._predictors) * model.n_trees_per_iteration_

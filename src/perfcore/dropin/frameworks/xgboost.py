@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from ...predictor import Predictor, compile
 from ..call import Call, Passed, arguments, flag, refuse
 from ..stamp import stamp
-from . import Method
+from . import Method, nearest
 
 CHANGERS = (
     "update",
@@ -34,6 +35,8 @@ INPLACE = ("data", "iteration_range", "predict_type", "missing", "validate_featu
 class XGBoost:
     name = "xgboost"
     inner = "_Booster"
+    makers: tuple[str, ...] = ("train",)
+    hands_out: tuple[str, ...] = ("get_booster", "__getitem__", "copy")
     modules = ("xgboost",)
 
     def methods(self, module: ModuleType) -> Iterator[Method]:
@@ -44,6 +47,15 @@ class XGBoost:
             yield Method(module.XGBModel, "apply", _apply)
             yield Method(module.XGBClassifier, "predict", _predict)
             yield Method(module.XGBClassifier, "predict_proba", _predict_proba)
+
+    def methods_of(self, kind: type) -> Iterator[Method]:
+        return nearest(self.methods(import_module(self.name)), kind)
+
+    def changers_of(self, kind: type) -> list[str]:
+        return [name for owner, name in self.changers(import_module(self.name)) if issubclass(kind, owner)]
+
+    def mirrors(self, kind: type) -> bool:
+        return getattr(import_module(self.name), kind.__name__, None) is kind and any(self.methods_of(kind))
 
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return ((module.Booster, name) for name in CHANGERS)

@@ -1,0 +1,5 @@
+"""LightGBM's own module, its predictions through perfcore."""
+
+from .mirror import reflect
+
+reflect(__name__)
