@@ -189,7 +189,15 @@ UNSUPPORTED = {
     ),
     "infinite": cbm(SYMMETRIC, NOTES, leaves=np.array([np.inf, *range(8)])),
     "columns, allowed": cbm(SYMMETRIC, NOTES, features=_features(column=2**31 - 1)),
-    "classes, of which training saw": cbm(CLASSES, {"class_params": '{"class_to_label": [0, 2], "classes_count": 3}'}),
+    "outputs for the classes .0, 3. of 3": cbm(
+        CLASSES, {"class_params": '{"class_to_label": [0, 3], "classes_count": 3}'}
+    ),
+    "outputs for the classes .0, 1, 2. of 4": cbm(
+        CLASSES, {"class_params": '{"class_to_label": [0, 1, 2], "classes_count": 4}'}
+    ),
+    "of 1000000000000 declared": cbm(
+        CLASSES, {"class_params": '{"class_to_label": [0, 3], "classes_count": 1000000000000}'}
+    ),
 }  # fmt: skip
 
 

@@ -35,6 +35,17 @@ def test_kernels_are_clean_under(sanitizer, build):
     check(build(compiler, "-O1", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"))
 
 
+def test_counters_are_clean(tmp_path, repository):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program, include = tmp_path / "counters", repository / "src/perfcore/_ext/include"
+    flags = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{include}"]
+    subprocess.run([compiler, *FLAGS, *flags, repository / "tests/sanitizers/counters.cpp", "-o", program], check=True)
+    ran = subprocess.run([program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "all counters agree\n"), ran.stdout + ran.stderr[-4000:]
+
+
 def test_portable_kernels_agree_on_aarch64(build):
     compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:

@@ -34,6 +34,8 @@ class CatBoostAnswers:
     classes: np.ndarray | None = None
     several_labels: bool = False  # each output is a label of its own, there or not
     threshold: float = 0.0  # raw values above it are the second class
+    n_declared: int = 0  # of classes, where training saw only some
+    seen: np.ndarray | None = None  # int64: which of those the outputs are; None: all
 
     def __post_init__(self) -> None:
         if self.prediction in (EXPONENT, UNCERTAINTY) and not links.HAS_FAST_EXP:
@@ -60,7 +62,12 @@ class CatBoostAnswers:
             margins *= self.scale
         if self.bias is not None:
             margins += self.bias
-        return margins
+        if self.seen is None:
+            return margins
+        # eval_helpers.cpp, MakeExternalApprox
+        raw = np.full((len(margins), self.n_declared), -np.inf)
+        raw[:, self.seen] = margins
+        return raw
 
     def predict(self, margins: np.ndarray) -> np.ndarray:
         if self.prediction == RAW:

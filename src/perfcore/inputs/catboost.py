@@ -152,11 +152,16 @@ def _numbers(array: np.ndarray, through_double: bool) -> tuple[np.ndarray, Any]:
     return array, np.float64 if is_wide else np.float32
 
 
+_NO_NUMBERS = (str, bytes, complex, np.complexfloating)
+
+
 def _doubles(array: np.ndarray) -> np.ndarray:
     """Python objects as float() reads them, None as NaN; texts, which CatBoost parses, are not read."""
-    for cell in array.ravel().tolist():
-        if isinstance(cell, str | bytes | complex | np.complexfloating):
-            raise InputError(f"cells must be numbers, got {cell!r}")
+    cells = array.ravel().tolist()
+    if any(issubclass(kind, _NO_NUMBERS) for kind in set(map(type, cells))):
+        raise InputError(
+            f"cells must be numbers, got {next(cell for cell in cells if isinstance(cell, _NO_NUMBERS))!r}"
+        )
     return cast(array, np.float64)
 
 

@@ -19,6 +19,7 @@ from .catboost_trees import read_trees
 from .overrides import framework_class, refuse_overrides
 
 MOST_COLUMNS = 1_000_000
+MOST_CLASSES = 1_000_000
 
 # The losses whose raw values are one logit, and those with a logit for each class (eval_helpers.cpp, PrepareEval).
 BINARY = frozenset({"Logloss", "CrossEntropy"})
@@ -30,7 +31,7 @@ Range = tuple[int, int] | None
 
 def read_file(path: str, iteration_range: Range = None) -> Model:
     """A ``.cbm`` file, answering as ``catboost.CatBoost().load_model(path)``; CatBoost need not be installed."""
-    model = _parsed(Path(path).read_bytes(), path)
+    model = parse(Path(path).read_bytes(), path)
     return _model(model, iteration_range, f"CatBoost file ({model.version}), loss {model.loss}", _base_answers(model))
 
 
@@ -45,7 +46,7 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
     if not source.is_fitted():
         raise ConfigurationError(f"{name} is not fitted")
     data = bytes(source._serialize_model())
-    model = _parsed(data, name)
+    model = parse(data, name)
     _refuse_stale(source, model, data)
     answers = _base_answers(model)
     if isinstance(source, catboost.CatBoostClassifier):
@@ -53,12 +54,6 @@ def read_object(source: Any, iteration_range: Range = None) -> Model:
     elif isinstance(source, catboost.CatBoostRegressor):
         answers = CatBoostAnswers(**_shared(model), kind="regressor", prediction=_regressor_prediction(source))
     return _model(model, iteration_range, f"{name} ({catboost.__version__}), loss {model.loss}", answers)
-
-
-def _parsed(data: bytes, place: str) -> CbmModel:
-    model = parse(data, place)
-    _refuse_unseen_classes(model)
-    return model
 
 
 def _refuse_stale(source: Any, model: CbmModel, data: bytes) -> None:
@@ -87,7 +82,25 @@ def _refuse_stale(source: Any, model: CbmModel, data: bytes) -> None:
 
 
 def _shared(model: CbmModel) -> dict[str, Any]:
-    return {"n_outputs": model.dimension, "scale": model.scale, "bias": model.bias if model.bias.any() else None}
+    bias = model.bias if model.bias.any() else None
+    return {"n_outputs": model.dimension, "scale": model.scale, "bias": bias, **_seen_classes(model)}
+
+
+def _seen_classes(model: CbmModel) -> dict[str, Any]:
+    """Of classes that were declared, those that training saw."""
+    record = model.json("class_params")
+    seen, names, count = (record.get(key) for key in ("class_to_label", "class_names", "classes_count"))
+    if model.dimension == 1 or not isinstance(seen, list):
+        return {}
+    declared = len(names) if isinstance(names, list) and names else count or len(seen)
+    if declared == model.dimension and seen == list(range(model.dimension)):
+        return {}
+    known = range(declared if isinstance(declared, int) and declared <= MOST_CLASSES else 0)
+    if len(seen) != model.dimension or any(type(label) is not int or label not in known for label in seen):
+        raise UnsupportedModelError(
+            f"{model.place}: {model.dimension} outputs for the classes {seen!r:.80} of {declared!r:.80} declared"
+        )
+    return {"n_declared": declared, "seen": np.array(seen, np.int64)}
 
 
 def _base_answers(model: CbmModel) -> CatBoostAnswers:
@@ -105,11 +118,11 @@ def _classifier_answers(source: Any, model: CbmModel) -> CatBoostAnswers:
     probability = _probability(model)
     if probability is None:  # a loss of the user's own: eval_helpers.cpp goes by the number of outputs
         probability = SIGMOID if model.dimension == 1 else SOFTMAX
-    labels = np.array(source.classes_)
-    if len(labels) != max(2, model.dimension):
+    labels, shared = np.array(source.classes_), _shared(model)
+    if len(labels) != shared.get("n_declared", max(2, model.dimension)):
         raise UnsupportedModelError(f"{model.place}: {len(labels)} classes, {model.dimension} outputs")
     return CatBoostAnswers(
-        **_shared(model),
+        **shared,
         kind="classifier",
         prediction=CLASS,
         probability=probability,
@@ -161,18 +174,6 @@ def _trees(n_trees: int, iteration_range: Range, place: str) -> tuple[int, int]:
             f"iteration_range {iteration_range}: allowed are 0 <= begin < end <= {n_trees}, the model's trees"
         )
     return begin, end
-
-
-def _refuse_unseen_classes(model: CbmModel) -> None:
-    """Classes declared but not seen in training get columns of -inf (eval_helpers.cpp, MakeExternalApprox)."""
-    record = model.json("class_params")
-    seen, names, count = (record.get(key) for key in ("class_to_label", "class_names", "classes_count"))
-    if model.dimension > 1 and isinstance(seen, list):
-        declared = len(names) if isinstance(names, list) and names else count or len(seen)
-        if declared != model.dimension or seen != list(range(model.dimension)):
-            raise UnsupportedModelError(
-                f"{model.place}: {declared} classes, of which training saw {len(seen)}; perfcore does not read such yet"
-            )
 
 
 def _n_columns(model: CbmModel) -> int:
