@@ -47,11 +47,11 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("kind", [*COLUMNS, *WITH_NULLS, *OTHERS])
-def test_each_type_of_column_answers_as_the_source_does(name, kind, assert_same_bits):
+def test_each_type_of_column_answers_as_the_source_does(kind, assert_same_bits):
     frame = FRAME.assign(c1=(COLUMNS | WITH_NULLS | OTHERS)[kind])
-    if name == "CatBoostRegressor" and kind == "text":  # which parses texts as numbers
-        assert isinstance(answer(model(name)[1].predict, frame), InputError)
-    else:
-        agree(name, frame, assert_same_bits)
+    for name in INSTALLED:
+        if name == "CatBoostRegressor" and kind == "text":  # which parses texts as numbers
+            assert isinstance(answer(model(name)[1].predict, frame), InputError)
+        else:
+            agree(name, frame, assert_same_bits)

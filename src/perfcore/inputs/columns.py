@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -36,12 +36,16 @@ def readable_again(X: Any) -> Any:
     return _table(X) if is_columns(X) and not hasattr(X, "shape") else X
 
 
-class Columns(NamedTuple):
+class Columns:
     """A table of Arrow columns, read where it lies."""
 
-    table: Any  # a pyarrow.Table, its dictionaries unified
-    names: list[str]  # unique
-    kinds: list[str]  # "float16", "float32", "float64", "int", "bool", "text", "category", or an Arrow type's name
+    def __init__(self, table: Any):
+        self.table = table  # a pyarrow.Table, its dictionaries unified
+        self.names: list[str] = table.column_names  # unique
+        # "float16", "float32", "float64", "int", "bool", "text", "category", or another Arrow type's name
+        self.kinds = [_kind(str(each)) for each in table.schema.types]
+        batches = table.to_batches()
+        self._arrays = batches[0].columns if len(batches) == 1 else None  # where no column is in several chunks
 
     @classmethod
     def of(cls, X: Any) -> Columns:
@@ -50,13 +54,14 @@ class Columns(NamedTuple):
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise InputError(f"a table that bears column names twice: {twice}")
-        kinds = [_kind(str(each)) for each in table.schema.types]
-        n_chunks = max((column.num_chunks for column in table.columns), default=0)
-        if n_chunks > 1 and n_chunks * CHUNK_ROWS > len(table):
-            table = table.combine_chunks()
-        elif n_chunks > 1 and "category" in kinds:
-            table = table.unify_dictionaries()
-        return cls(table, names, kinds)
+        columns = cls(table)
+        if columns._arrays is None and len(columns):
+            n_chunks = max(column.num_chunks for column in table.columns)
+            if n_chunks * CHUNK_ROWS > len(columns):
+                return cls(table.combine_chunks())
+            if "category" in columns.kinds:
+                return cls(table.unify_dictionaries())
+        return columns
 
     def __len__(self) -> int:
         """Rows."""
@@ -77,14 +82,15 @@ class Columns(NamedTuple):
             raise InputError(f"columns must be {' or '.join(sorted(allowed))}; cast these: {', '.join(bad)}")
 
     def one_array(self) -> np.ndarray | None:
-        """The table as one array of columns, uncopied, where they lie evenly spaced in memory; None: they do not."""
-        if not self.names or self.kinds[0] not in ("float32", "float64") or len(set(self.kinds)) > 1 or not len(self):
+        """The table as one array of columns, uncopied, where they lie evenly spaced in memory.
+
+        None where they do not, and for a table of few rows, which is sooner copied than looked at.
+        """
+        if self._arrays is None or len(self) < CHUNK_ROWS or len({*self.kinds}) != 1:
             return None
-        cells = []
-        for column in self.table.columns:
-            if column.num_chunks != 1 or column.null_count:
-                return None
-            cells.append(column.chunk(0).to_numpy())
+        if self.kinds[0] not in ("float32", "float64") or any(array.null_count for array in self._arrays):
+            return None
+        cells = [array.to_numpy() for array in self._arrays]
         at = [each.ctypes.data for each in cells]
         size = cells[0].itemsize
         step = at[1] - at[0] if len(at) > 1 else size
@@ -94,14 +100,14 @@ class Columns(NamedTuple):
 
     def numbers(self, j: int, whole: Any) -> Cells:
         """Cells of a column of numbers as floats, null as NaN; whole numbers and bool become ``whole`` at once."""
-        column = self.table.column(j)
-        if column.num_chunks == 1:
-            array = column.chunk(0)
-            if not column.null_count and self.kinds[j] in ("float32", "float64"):
-                cells = array.to_numpy()
-                return lambda start, stop: cells[start:stop]
-            return lambda start, stop: _floats(array.slice(start, stop - start), whole)
-        return lambda start, stop: _join(column.slice(start, stop - start), lambda chunk: _floats(chunk, whole))
+        if self._arrays is None:
+            column = self.table.column(j)
+            return lambda start, stop: _join(column.slice(start, stop - start), lambda chunk: _floats(chunk, whole))
+        array = self._arrays[j]
+        if self.kinds[j] in ("float32", "float64") and not array.null_count:
+            cells = array.to_numpy()
+            return lambda start, stop: cells[start:stop]
+        return lambda start, stop: _floats(array.slice(start, stop - start), whole)
 
     def cells(self, j: int) -> Cells:
         """Cells of a column as pyarrow makes numpy's of them: texts are objects, null is None or NaN."""
