@@ -164,9 +164,11 @@ class EnsembleEngine:
         return Asked(self, self.inputs.table(X), n_threads)  # type: ignore[attr-defined]
 
     def margins_of_row(self, row: Any) -> Asked:
-        if isinstance(self.inputs, PassedOn):
+        if not isinstance(self.inputs, PassedOn):
+            row = self.inputs.row(row)
+        elif not isinstance(row, np.ndarray) or row.ndim != 1 or self.inputs.feature_names is not None:
             return AskedOfRow(self, row)
-        return Asked(self, self.inputs.row(row)[None, :], None)
+        return Asked(self, row[None, :], None)
 
     def description(self) -> dict[str, str]:
         described = {"members": f"{len(self.members):,}"}

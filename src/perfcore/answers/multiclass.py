@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import ModelFormatError
 from . import Asked
 
 
@@ -42,7 +43,7 @@ class OneVsRestAnswers:
         member = self.members[place]
         if member >= 0:
             return asked(member, method)
-        n_rows = len(asked(0, next(asks for asks, m in zip(self.asks, self.members, strict=True) if m == 0)))
+        n_rows = len(asked(0, self.asks[self.members.index(0)]))
         constant = self.constants[~member]
         if method != "predict_proba":
             return np.repeat(constant, n_rows)
@@ -94,6 +95,10 @@ class OneVsOneAnswers:
     kind = "classifier"
     methods = ("predict", "decision_function")
     n_targets = 1
+
+    def __post_init__(self) -> None:
+        if len(self.asks) != len(self.labels) * (len(self.labels) - 1) // 2:
+            raise ModelFormatError(f"one versus one: {len(self.asks)} members for {len(self.labels)} classes")
 
     @property
     def classes(self) -> np.ndarray:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from . import Model
 
 DEEPEST = 6  # ensembles within one another
-MOST_MEMBERS = 1 << 17  # single models that are asked, in all
+MOST_ASKED = 1 << 20  # outputs of all that are asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Ensemble:
             raise ModelFormatError(f"ensemble: members {self.members[:8]} of {len(self.models)} models")
         if self.depth > DEEPEST:
             raise ModelFormatError(f"ensembles within one another more than {DEEPEST} deep")
-        if self.n_asked > MOST_MEMBERS:
-            raise ModelFormatError(f"an ensemble of more than {MOST_MEMBERS:,} models")
+        if self.n_asked > MOST_ASKED:
+            raise ModelFormatError(f"an ensemble whose members have more than {MOST_ASKED:,} outputs")
 
     @classmethod
     def of(cls, members: Sequence[Model]) -> Ensemble:
@@ -49,8 +49,9 @@ class Ensemble:
 
     @property
     def n_asked(self) -> int:
-        """Members that are no ensembles, and those of members that are."""
-        counts = [model.body.n_asked if isinstance(model.body, Ensemble) else 1 for model in self.models]
+        """Outputs of members that are no ensembles, and of the members of those that are."""
+        bodies = [model.body for model in self.models]
+        counts = [body.n_asked if isinstance(body, Ensemble) else body.n_outputs for body in bodies]
         return sum(counts[place] for place in self.members)
 
     @property

@@ -95,8 +95,6 @@ def _one_vs_one(source: Any, origin: str) -> Model:
     if source.pairwise_indices_ is not None:
         raise UnsupportedModelError("OneVsOneClassifier over a kernel of pairs of rows")
     members = Members.of(source, source.estimators_)
-    if len(members.models) != len(labels) * (len(labels) - 1) // 2:
-        raise UnsupportedModelError(f"OneVsOneClassifier of {len(members.models)} members for {len(labels)} classes")
     asks = tuple(map(binary_response, source.estimators_, members.models))
     answers = OneVsOneAnswers(labels, asks, float(_threshold_for_binary_predict(source.estimators_[0])))
     return members.model(members.validated(ANYTHING, numeric=True), answers, origin)
