@@ -26,3 +26,19 @@ def test_what_is_no_float_table_is_refused():
     for X in (np.zeros(3), np.zeros((2, 2), np.int64), np.zeros((2, 2), ">f8")):
         with pytest.raises(TypeError, match="float32 or float64"):
             cells.scan(X, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_finite_table_is_one_that_a_product_takes_as_it_is(dtype):
+    table = np.arange(12, dtype=dtype).reshape(4, 3)
+    for each in (table, np.asfortranarray(table), table[::-2], table[:1]):
+        assert cells.is_finite_table(each, 3)
+        for value in (np.nan, np.inf, -np.inf):
+            spoilt = each.copy(order="K")
+            spoilt[-1, 1] = value
+            assert not cells.is_finite_table(spoilt, 3)
+    for other in (
+        table[:0], table[0], table[:, :2], table.tolist(), table.astype(np.int64), table.astype(np.float16),
+        table.astype(table.dtype.newbyteorder()), table.view(np.matrix), None,
+    ):  # fmt: skip
+        assert not cells.is_finite_table(other, 3)

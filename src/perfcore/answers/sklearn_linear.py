@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from .sklearn import LogOfProba, expit, softmax
+from .sklearn import LogOfProba, both_classes, expit, softmax
 
 # The inverse link of a regressor.
 IDENTITY: Final = "identity"
@@ -61,7 +61,7 @@ class LinearAnswers(LogOfProba):
             return np.exp(raw) if self.link == EXP else raw
         if self.is_multilabel:
             return (raw > 0).astype(int)
-        codes = (raw > 0).astype(int) if raw.ndim == 1 else np.argmax(raw, axis=1)
+        codes = raw > 0 if raw.ndim == 1 else raw.argmax(axis=1)
         return self.labels.take(codes, axis=0)
 
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
@@ -71,8 +71,7 @@ class LinearAnswers(LogOfProba):
         if self.probability == PAIR:
             return softmax(np.c_[-raw, raw])
         if raw.ndim == 1:
-            positive = expit(raw)
-            return np.stack([1 - positive, positive], axis=1)
+            return both_classes(expit(raw))
         if self.probability == SOFTMAX:
             return softmax(raw)
         return _shares(expit(raw), self.spreads_zeros)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .._ext import cells
 from ..errors import InputError, ModelFormatError
 from . import Plain
 from .frames import Frame, is_frame
@@ -219,6 +220,8 @@ class LinearInputs:
 
     def array(self, X: Any) -> np.ndarray:
         """The table that the source would multiply; numpy arrays of numbers as they are, and sparse rows."""
+        if self._passes_on and self.feature_names is None and cells.is_finite_table(X, self.n_features):
+            return X
         if is_sparse(X):
             return self._sparse(X)
         if is_frame(X):
@@ -248,6 +251,11 @@ class LinearInputs:
         check_cells(data[None, :], data.dtype, FINITE)
         return X if self.keeps is None or data.dtype.name in self.keeps else X.astype(np.float64)
 
+    @property
+    def _passes_on(self) -> bool:
+        """Whether plain arrays of finite floats are handed on as they are: the general way, seen from its end."""
+        return self.centre is None and self.above is None
+
     def _finite(self, array: np.ndarray) -> np.ndarray:
         """The table in a dtype that the source computes with, checked and centred."""
         if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
@@ -264,6 +272,10 @@ class LinearInputs:
         return array
 
     def row(self, row: Any) -> np.ndarray:
+        if self._passes_on and (type(row) is list or type(row) is np.ndarray):
+            values = np.asarray(row)
+            if values.ndim == 1 and cells.is_finite_table(values[None, :], self.n_features):
+                return values
         values = row_cells(row, self.feature_names, self.n_features, None)
         if values.dtype.kind == "O" and hasattr(row, "dtype"):
             values = cast(values, np.float64)
