@@ -1,5 +1,9 @@
 """XGBoost model documents put together by hand, for tests: any trees, any numbers."""
 
+import struct
+
+import numpy as np
+
 
 def tree(nodes, n_features):
     """A tree of ``nodes``: ("leaf", value) or ("split", feature, threshold, default_left, left, right), or with a
@@ -89,3 +93,34 @@ PARAMETERS = {
     "reg:pseudohubererror": {"pseudo_huber_param": {"huber_slope": "1"}},
     "survival:aft": {"aft_loss_param": {"aft_loss_distribution": "normal", "aft_loss_distribution_scale": "1"}},
 }
+
+
+# Arrays of one type, by the field that holds them (tree_model.cc SaveModelImpl); others say each item's.
+TYPED = {
+    **dict.fromkeys(["base_weights", "leaf_weights", "loss_changes", "split_conditions", "sum_hessian"], (b"d", ">f4")),
+    **dict.fromkeys(["categories", "categories_nodes", "left_children", "right_children"], (b"l", ">i4")),
+    **dict.fromkeys(["parents", "split_indices", "offsets"], (b"l", ">i4")),
+    **dict.fromkeys(["categories_segments", "categories_sizes"], (b"L", ">i8")),
+    **dict.fromkeys(["default_left", "split_type"], (b"U", ">u1")),
+    "values": (b"i", ">i1"),
+}
+
+
+def as_ubjson(value, name=""):
+    """A document as xgboost's own writer has it: every length and whole number in eight bytes."""
+    if isinstance(value, dict):
+        return b"{" + b"".join(_text(key) + as_ubjson(each, key) for key, each in value.items()) + b"}"
+    if isinstance(value, list):
+        if name in TYPED:
+            code, form = TYPED[name]
+            return b"[$" + code + b"#L" + struct.pack(">q", len(value)) + np.array(value, form).tobytes()
+        return b"[#L" + struct.pack(">q", len(value)) + b"".join(map(as_ubjson, value))
+    if isinstance(value, str):
+        return b"S" + _text(value)
+    if value is None or isinstance(value, bool):
+        return b"Z" if value is None else b"T" if value else b"F"
+    return b"d" + struct.pack(">f", value) if isinstance(value, float) else b"L" + struct.pack(">q", value)
+
+
+def _text(text):
+    return b"L" + struct.pack(">q", len(text.encode())) + text.encode()

@@ -74,11 +74,10 @@ def _demo(chosen: argparse.Namespace) -> int:
 
 
 def _inspect(chosen: argparse.Namespace) -> int:
-    from .model.file import MAGIC
+    from .model.file import MAGIC, head
     from .predictor import compile, load
 
-    with open(chosen.model, "rb") as file:
-        is_saved = file.read(len(MAGIC)) == MAGIC
+    is_saved = head(chosen.model, len(MAGIC)) == MAGIC
     print(load(chosen.model) if is_saved else compile(chosen.model))
     return 0
 

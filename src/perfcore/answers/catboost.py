@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._ext import links
-from ..errors import UnsupportedModelError
+from ..errors import ModelFormatError, UnsupportedModelError
 from . import Steps
 
 # What predict returns, CatBoost's prediction_type.
@@ -38,6 +38,8 @@ class CatBoostAnswers:
     seen: np.ndarray | None = None  # int64: which of those the outputs are; None: all
 
     def __post_init__(self) -> None:
+        if self.bias is not None and self.bias.shape != (self.n_outputs,):
+            raise ModelFormatError(f"a bias of shape {self.bias.shape} for {self.n_outputs} outputs")
         if self.prediction in (EXPONENT, UNCERTAINTY) and not links.HAS_FAST_EXP:
             raise UnsupportedModelError(
                 "CatBoost's exponent is an approximation of its own, which perfcore knows for x86-64 alone"

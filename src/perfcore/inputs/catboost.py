@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, ModelFormatError
 from . import Plain
 from .columns import Columns, is_columns
 from .sparse import Sparse, is_sparse
@@ -32,6 +32,10 @@ class CatBoostInputs:
     n_features: int
     feature_names: tuple[str, ...] | None  # "" for a column without; None: no column has one
     is_used: np.ndarray  # bool, a column: whether a tree asks for it
+
+    def __post_init__(self) -> None:
+        if self.is_used.shape != (self.n_features,) or self.is_used.dtype != bool:
+            raise ModelFormatError(f"is_used: {self.is_used.dtype} {self.is_used.shape} of {self.n_features} columns")
 
     @property
     def n_cells(self) -> int:

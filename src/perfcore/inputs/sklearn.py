@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -103,8 +103,8 @@ class NumericInputs:
     n_features: int
     feature_names: tuple[str, ...] | None
     estimator: str  # the source's class, for messages
-    precision: str  # "float32" or "float64": what check_array() casts to
-    allows: str  # FINITE, NAN or ANYTHING
+    precision: Literal["float32", "float64"]  # what check_array() casts to
+    allows: Literal["finite", "nan", "anything"]  # FINITE, NAN or ANYTHING
     of_members: bool = False  # an ensemble takes the table in the dtype that it has, its members cast it
     unread: tuple[int, ...] = ()  # columns that no member is given, so that none looks at their cells
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ModelFormatError
+from ..errors import InputError, ModelFormatError
 from .ensemble import Ensemble, Trial
 from .forest import Forest, LinearLeaves, Tree
 from .gaussians import DiagonalGaussians, Gaussians
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 OF_MARGINS = {"predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples"}
+MOST_TRIED = 1_000_000  # features
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,10 @@ class Model:
             raise ModelFormatError(f"model: categories of {len(categories)} columns for {n_features} features")
         try:
             with np.errstate(all="ignore"):
+                self._try_inputs()
                 self._try_answers()
-        except (TypeError, ValueError, IndexError, AttributeError, KeyError, ZeroDivisionError) as error:
-            raise ModelFormatError(f"model: its answers do not fit its body: {error}") from error
+        except (TypeError, ValueError, IndexError, AttributeError, KeyError, ArithmeticError) as error:
+            raise ModelFormatError(f"model: its inputs, body and answers do not fit one another: {error}") from error
         _freeze(self)
 
     @property
@@ -67,9 +70,17 @@ class Model:
         """What a regressor answers for a row: so many numbers; answers say so where the body's outputs are others."""
         return getattr(self.answers, "n_targets", None) or self.body.n_outputs
 
+    def _try_inputs(self) -> None:
+        """Ask for the cells of a row of zeros; that the source refuses such a row is an answer, too."""
+        if self.inputs.n_features <= MOST_TRIED:
+            with contextlib.suppress(InputError):
+                self.inputs.row(np.zeros(self.inputs.n_features))
+
     def _try_answers(self) -> None:
         for method in sorted({*OF_MARGINS, "apply"} & set(self.answers.methods)):
             self.try_answer(method)
+            if method in ("predict", "predict_proba") and hasattr(self.answers, "steps"):
+                self.answers.steps(method, self.body.n_outputs)
 
     def try_answer(self, method: str) -> Any:
         """A method's answer to three made-up rows: zeros, and such that the last and the first class have the most."""

@@ -277,7 +277,7 @@ class Decoder:
     def _object(self, record: dict, place: Place) -> Any:
         tag, fields = record["object"], record["fields"]
         if not isinstance(tag, str) or tag not in CLASSES:
-            _refuse(place, f"unknown class {tag!r}; this version knows {', '.join(CLASSES)}")
+            _refuse(place, f"class {str(tag)[:40]!r}, which this version of perfcore does not know")
         if not isinstance(fields, dict):
             _refuse(place, f"{tag} needs named fields")
         module, name = CLASSES[tag]
@@ -375,7 +375,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (types.UnionType, typing.Union):
         return any(_fits(value, each) for each in inner)
     if origin is typing.Literal:
-        return value in inner
+        return any(type(value) is type(each) and value == each for each in inner)
     if hint in (None, type(None)):
         return value is None
     if origin is tuple and isinstance(value, tuple):
@@ -397,6 +397,6 @@ def _fits(value: Any, hint: Any) -> bool:
 _KINDS: dict[type, Callable[[Any], bool]] = {
     bool: lambda v: isinstance(v, bool | np.bool_),
     int: lambda v: isinstance(v, int | np.integer) and not isinstance(v, bool),
-    float: lambda v: isinstance(v, int | float | np.integer | np.floating) and not isinstance(v, bool),
+    float: lambda v: isinstance(v, float | np.integer | np.floating) or (type(v) is int and v.bit_length() < 64),
     object: lambda v: True,
 }

@@ -73,8 +73,7 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
 def read_model(path: str | os.PathLike) -> Model:
     """Map a file into memory and read the model in it; its arrays are views of the map and keep it alive."""
     path = os.fspath(path)
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise ModelFormatError(f"{path}: not a regular file")
+    _require_regular(path)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
@@ -82,6 +81,19 @@ def read_model(path: str | os.PathLike) -> Model:
         return _decode(memoryview(data))
     except ModelFormatError as error:
         raise ModelFormatError(f"{path}: {error}") from error.__cause__
+
+
+def head(path: str, size: int) -> bytes:
+    """The first bytes of a model file of any format."""
+    _require_regular(path)
+    with open(path, "rb") as file:
+        return file.read(size)
+
+
+def _require_regular(path: str | bytes) -> None:
+    """Refuse folders, and what can be read but once, or waits for a writer."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelFormatError(f"{os.fsdecode(path)}: not a regular file")
 
 
 def to_bytes(model: Model) -> bytes:
@@ -148,7 +160,7 @@ def _checksum(prefix: bytes | memoryview, body: list[bytes | memoryview]) -> byt
 def _decode(data: memoryview) -> Model:
     header_end = _check_frame(data)
     try:
-        tree = json.loads(bytes(data[_HEADER_AT:header_end]), parse_constant=_refuse_constant)
+        tree = json.loads(str(data[_HEADER_AT:header_end], "ascii"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"byte {_HEADER_AT}: the header cannot be read: {error}") from error
     decoder = Decoder(data[header_end:], header_end)

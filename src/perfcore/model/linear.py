@@ -9,6 +9,8 @@ import numpy as np
 
 from ..errors import ModelFormatError
 
+MOST_GAPS = 1 << 27  # elements
+
 
 @dataclass(frozen=True, eq=False)
 class Linear:
@@ -29,6 +31,8 @@ class Linear:
         coef, intercept = self.coef, self.intercept
         if coef.ndim not in (1, 2) or coef.dtype not in (np.float32, np.float64):
             raise ModelFormatError(f"linear: coef {coef.dtype} {coef.shape}, allowed: float32 or float64, 1-D or 2-D")
+        if not coef.size:
+            raise ModelFormatError(f"linear: coef {coef.shape}, allowed: at least one number")
         if isinstance(intercept, np.ndarray) and (
             intercept.shape not in ((1,), (self.n_outputs,)) or intercept.dtype not in (np.float32, np.float64)
         ):
@@ -36,7 +40,7 @@ class Linear:
                 f"linear: intercept {intercept.dtype} {intercept.shape}, allowed: one float an output"
             )
         if self.row_gap:
-            if coef.ndim != 2 or not 0 < self.row_gap < 1 << 20:
+            if coef.ndim != 2 or not 0 < self.row_gap < 1 << 20 or len(coef) * self.row_gap > MOST_GAPS:
                 raise ModelFormatError(f"linear: row_gap {self.row_gap} for coef {coef.shape}")
             spaced = np.zeros((coef.shape[0], coef.shape[1] + self.row_gap), coef.dtype)
             spaced[:, : coef.shape[1]] = coef

@@ -15,6 +15,7 @@ from .flatbuffers import Buffer, Table
 
 MAGIC = b"CBM1"
 FORMAT = "FlabuffersModel_v1"  # as CatBoost spells it
+MOST_OUTPUTS = 1_000_000
 
 # What a NaN is taken for where a feature had any in training: compared as it is, as -inf or as +inf.
 AS_IS, AS_FALSE, AS_TRUE = 0, 1, 2
@@ -88,7 +89,7 @@ def parse(data: bytes, place: str) -> CbmModel:
     parts = core.texts(3)
     _refuse_texts_and_embeddings(trees, parts, place)
     dimension, scale = trees.number(0, "i", 0), trees.number(14, "d", 1.0)
-    if dimension < 1 or not math.isfinite(scale):
+    if not 1 <= dimension <= MOST_OUTPUTS or not math.isfinite(scale):
         trees.buffer.fail(trees.at, f"{dimension} outputs, scaled by {scale}")
     return CbmModel(
         place=place,

@@ -168,11 +168,11 @@ def model_of(text: TextModel, iterations: tuple[int, int], origin: str) -> Model
 
 def _parts(text: TextModel, iterations: tuple[int, int], origin: str) -> _Parts:
     if text.n_features > MOST_FEATURES:
-        raise UnsupportedModelError(f"{origin}: {text.n_features} features, allowed: {MOST_FEATURES}")
+        raise UnsupportedModelError(f"{text.place}: {text.n_features} features, allowed: {MOST_FEATURES}")
     n_outputs = text.trees_per_iteration
     begin, end = iterations
     trees = [
-        canonical_tree(text.trees[i], i % n_outputs, f"{origin}: tree {i}")
+        canonical_tree(text.trees[i], i % n_outputs, f"{text.place}: tree {i}")
         for i in range(begin * n_outputs, end * n_outputs)
     ]
     forest = Forest.from_trees(
@@ -184,7 +184,7 @@ def _parts(text: TextModel, iterations: tuple[int, int], origin: str) -> _Parts:
         zero_bound=ZERO_BOUND,
         truncates_negative=True,
     )
-    link, scale = parse_objective(text.objective, n_outputs, origin)
+    link, scale = parse_objective(text.objective, n_outputs, text.place)
     answers = LightGBMAnswers(n_outputs=n_outputs, link=link, scale=scale, divisor=end - begin if text.averages else 0)
     defaults = tuple(f"Column_{i}" for i in range(text.n_features))
     inputs = LightGBMInputs(
@@ -211,19 +211,19 @@ def _category_columns(text: TextModel) -> tuple[int, ...] | None:
         if not 0 <= column < text.n_features:
             return None
         info = text.feature_infos[column]
-        if info != "none" and not re.fullmatch(r"-?\d+(:-?\d+)*", info):
+        if info != "none" and not re.fullmatch(r"-?[0-9]{1,20}(:-?[0-9]{1,20})*", info):
             return None
         if info != "none" and max(map(int, info.split(":"))) >= len(values):
             return None
     return columns
 
 
-def parse_objective(objective: str, n_outputs: int, origin: str) -> tuple[str, float]:
+def parse_objective(objective: str, n_outputs: int, place: str) -> tuple[str, float]:
     """An objective's text -> its link and that link's scale (ObjectiveFunction::CreateObjectiveFunction)."""
     name, *options = objective.split() or ["custom"]
     name = ALIASES.get(name, name)
     if name not in LINKS:
-        raise UnsupportedModelError(f"{origin}: objective {name!r}, allowed: {', '.join(sorted(LINKS))}")
+        raise UnsupportedModelError(f"{place}: objective {name[:40]!r}, allowed: {', '.join(sorted(LINKS))}")
     link, scale = LINKS[name], 1.0
     values = dict(option.split(":", 1) for option in options if ":" in option)
     if name in SQUARED and "sqrt" in options:
@@ -231,9 +231,9 @@ def parse_objective(objective: str, n_outputs: int, origin: str) -> tuple[str, f
     if name in ("binary", "multiclassova"):
         scale = _atof(values.get("sigmoid", "-1"))
         if not scale > 0.0:
-            raise ModelFormatError(f"{origin}: objective={objective}: sigmoid must be greater than 0")
+            raise ModelFormatError(f"{place}: objective={objective[:80]}: sigmoid must be greater than 0")
     if name.startswith("multiclass") and values.get("num_class") != str(n_outputs):
-        raise ModelFormatError(f"{origin}: objective={objective} for {n_outputs} trees an iteration")
+        raise ModelFormatError(f"{place}: objective={objective[:80]} for {n_outputs} trees an iteration")
     return link, scale
 
 
@@ -313,6 +313,9 @@ def canonical_tree(tree: TextTree, output: int, place: str) -> Tree:
         (t >= -ZERO_BOUND) & (t < 0.0), BELOW_ZERO, np.where((t >= 0.0) & (t < ZERO_BOUND), ZERO_BOUND, t)
     )
     # CategoricalDecision: NaN, negative and unknown codes go right, whatever missing_type and default say.
+    numbers = np.trunc(tree.threshold[categorical])
+    if len(np.unique(numbers)) != len(numbers):  # a large set that many nodes name would be held as often
+        raise ModelFormatError(f"{place}: a category set of two nodes")
     order = _parents_first(tree, place)
     moved = np.empty_like(order)
     moved[order] = np.arange(len(order), dtype=order.dtype)

@@ -22,6 +22,7 @@ The authority is GBDT::LoadModelFromString (gbdt_model_text.cpp) and Tree::Tree(
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ import numpy as np
 from ..errors import ModelFormatError, UnsupportedModelError
 
 VERSIONS = ("v2", "v3", "v4")
+MOST_CLASSES = 1_000_000
+PLAIN = {"str", "int", "float", "bool", "NoneType"}
+END_OF_TREE = re.compile(rb"\n\r?\n")
 INT32 = np.iinfo(np.int32)
 EMPTY = np.empty(0, np.int32)
 
@@ -53,6 +57,7 @@ class TextTree:
 
 @dataclass(frozen=True, eq=False)
 class TextModel:
+    place: str  # for messages
     version: str
     trees_per_iteration: int
     n_features: int
@@ -84,17 +89,23 @@ def parse(data: bytes, where: str) -> TextModel:
     UnsupportedModelError
         For a version of the format that this reader does not know.
     """
+    zero = data.find(b"\0")
+    if zero >= 0:  # LightGBM reads C strings, and stands still at such a byte
+        raise ModelFormatError(f"{where}: byte {zero}: a zero byte, which no text has")
     header, body = _header(data, where)
     version = _version(header, where)
-    n_classes = _count(header, "num_class", where)
+    n_classes = _count(header, "num_class", where, most=MOST_CLASSES)
     per_iteration = _count(header, "num_tree_per_iteration", where) if "num_tree_per_iteration" in header else n_classes
     if per_iteration != n_classes:
         raise UnsupportedModelError(f"{where}: {per_iteration} trees an iteration for num_class={n_classes}")
     n_features = _count(header, "max_feature_idx", where, least=0) + 1
+    if "label_index" not in header:
+        raise ModelFormatError(f"{where}: the header has no label_index=")
     parts, tail = _parts(data, body, header, where)
     trees = [_tree(part, n_features, f"{where}: tree {i}") for i, part in enumerate(parts)]
     footer = _footer(data[tail:], version, where)
     return TextModel(
+        place=where,
         version=version,
         trees_per_iteration=per_iteration,
         n_features=n_features,
@@ -140,24 +151,23 @@ def _version(header: dict[str, tuple[int, str]], where: str) -> str:
         raise ModelFormatError(f"{where}, line 1: not a LightGBM text model: 'tree' and 'version=' must come first")
     line, version = header["version"]
     if version not in VERSIONS:
-        raise UnsupportedModelError(f"{where}, line {line}: version {version!r}, allowed: {', '.join(VERSIONS)}")
+        raise UnsupportedModelError(f"{where}, line {line}: version {version[:40]!r}, allowed: {', '.join(VERSIONS)}")
     return version
 
 
-def _count(header: dict[str, tuple[int, str]], key: str, where: str, least: int = 1) -> int:
+def _count(header: dict[str, tuple[int, str]], key: str, where: str, least: int = 1, most: int = INT32.max - 1) -> int:
     if key not in header:
         raise ModelFormatError(f"{where}: the header has no {key}=")
     line, text = header[key]
-    return _whole(text, f"{where}, line {line}: {key}", least)
+    return _whole(text.encode(), f"{where}, line {line}: {key}", least, most)
 
 
-def _whole(text: str | bytes, place: str, least: int) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        raise ModelFormatError(f"{place}={text!r} is no whole number") from None
-    if not least <= number < INT32.max:
-        raise ModelFormatError(f"{place}={number}, allowed: {least} to {INT32.max - 1}")
+def _whole(text: bytes, place: str, least: int, most: int = INT32.max - 1) -> int:
+    if not re.fullmatch(rb" *[-+]?[0-9]{1,20} *", text):  # int() would read 1_0 as 10, too
+        raise ModelFormatError(f"{place}={text[:40]!r} is no whole number")
+    number = int(text)
+    if not least <= number <= most:
+        raise ModelFormatError(f"{place}={number}, allowed: {least} to {most}")
     return number
 
 
@@ -197,11 +207,11 @@ def _parts_by_line(data: bytes, at: int, where: str) -> tuple[list[bytes], int]:
     parts: list[bytes] = []
     while data.startswith(b"Tree=", at):
         first = data.find(b"\n", at)
-        end = min((e for e in (data.find(b"\n\n", at), data.find(b"\n\r\n", at)) if e >= 0), default=-1)
-        if first < 0 or end < 0:
+        end = END_OF_TREE.search(data, at)
+        if first < 0 or end is None:
             raise ModelFormatError(f"{where}: tree {len(parts)} is cut short: no empty line ends it")
-        parts.append(data[first + 1 : end + 1])
-        at = end
+        parts.append(data[first + 1 : end.start() + 1])
+        at = end.start()
         while data[at : at + 1] in (b"\n", b"\r"):
             at += 1
     return parts, at
@@ -344,6 +354,9 @@ def _pandas_categorical(data: bytes, where: str) -> tuple[tuple[Any, ...], ...] 
             return None
         if not isinstance(categories, list) or not all(isinstance(each, list) for each in categories):
             raise ValueError("a list of lists, or null, is needed")
+        odd = {type(value).__name__ for each in categories for value in each} - PLAIN
+        if odd or any(type(value) is int and value.bit_length() > 64 for each in categories for value in each):
+            raise ValueError(f"categories of {', '.join(sorted(odd)) or 'more than 64 bits'}, allowed: text, numbers")
     except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"{where}: pandas_categorical in the last line: {error}") from error
     return tuple(tuple(each) for each in categories)

@@ -25,7 +25,7 @@ from ..inputs.xgboost import XGBoostInputs
 from ..model import Forest, Model, OrderedSum
 from .overrides import framework_class, refuse_overrides
 from .xgboost_document import FIRST_WITH_BYTE_OFFSETS, Document, is_document, parse
-from .xgboost_trees import read_tree
+from .xgboost_trees import read_trees
 
 LAST_WITH_LEGACY_BINARY = (3, 0)
 FIRST_WITH_CHECKED_CATEGORIES = (3, 1)
@@ -285,14 +285,11 @@ def _forest(
     through_base: bool = False,
 ) -> Forest:
     base = _base(document, version)
-    trees = []
-    for i in range(int(document.rounds[begin]), int(document.rounds[end])):
-        place = f"{document.place}: trees[{i}]"
-        output = int(document.output[i])
-        tree = read_tree(document.trees[i], place, document.leaf_width, output, document.n_features)
-        if document.weight is not None:
-            tree.value = _weighted(tree.value, document.weight[i], base[output] if through_base else None)
-        trees.append(tree)
+    first, last = int(document.rounds[begin]), int(document.rounds[end])
+    trees = read_trees(document, first, last)
+    if document.weight is not None:
+        for tree, weight, output in zip(trees, document.weight[first:last], document.output[first:last], strict=True):
+            tree.value = _weighted(tree.value, weight, base[output] if through_base else None)
     return Forest.from_trees(
         trees,
         n_features=document.n_features,

@@ -13,6 +13,7 @@ The parts that moved::
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -127,10 +128,9 @@ def whole_number(record: Any, name: str, place: str, default: int | None = None)
     if default is not None and name not in record:
         return default
     value = field(record, name, (str, int), place)
-    try:
-        return int(value)
-    except ValueError as error:
-        raise ModelFormatError(f"{place}.{name}: {value!r} is no whole number") from error
+    if isinstance(value, str) and not re.fullmatch("[-+]?[0-9]{1,20}", value):  # int() would read 1_0 as 10, too
+        raise ModelFormatError(f"{place}.{name}: {value[:40]!r} is no whole number")
+    return int(value)
 
 
 def integers(record: Any, name: str, place: str, length: int | None = None) -> np.ndarray:
@@ -154,10 +154,9 @@ def floats(record: Any, name: str, place: str, length: int | None = None) -> np.
 
 def _array(record: Any, name: str, place: str, length: int | None, kinds: str) -> np.ndarray:
     value = field(record, name, (list, np.ndarray), place)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ModelFormatError(f"{place}.{name}: expected a list of numbers") from error
+    # numpy would make room for a text in every cell of a list that holds one.
+    is_plain = isinstance(value, np.ndarray) or {int, float, bool}.issuperset(map(type, value))
+    array = np.asarray(value if is_plain else None)
     if array.ndim != 1 or (array.dtype.kind not in kinds and len(array)):
         raise ModelFormatError(f"{place}.{name}: expected a list of numbers")
     if length is not None and len(array) != length:
@@ -275,9 +274,11 @@ def _base_score(text: str, n_outputs: int) -> np.ndarray:
     numbers = text.strip()
     listed = numbers.startswith("[") and numbers.endswith("]")
     try:
+        if "_" in numbers:  # float() would read 1_0 as 10
+            raise ValueError
         scores = [nearest_float32(number.strip()) for number in (numbers[1:-1] if listed else numbers).split(",")]
     except ValueError as error:
-        raise ModelFormatError(f"learner_model_param.base_score: {text!r}") from error
+        raise ModelFormatError(f"learner_model_param.base_score: {text[:40]!r}") from error
     if len(scores) not in (1, n_outputs):
         raise ModelFormatError(f"learner_model_param.base_score: {len(scores)} numbers for {n_outputs} outputs")
     return np.broadcast_to(np.array(scores, np.float32), (n_outputs,)).copy()

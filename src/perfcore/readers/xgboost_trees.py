@@ -6,15 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFormatError
+from ..errors import ModelFormatError, UnsupportedModelError
 from ..model.forest import CATEGORICAL, NAN_LEFT, OTHER_LEFT, Tree
-from .xgboost_document import field, floats, integers, whole_number
+from .xgboost_document import Document, field, floats, integers, whole_number
 
 LEAF = -1
 CATEGORIES_END = 1 << 24  # common/categorical.h kOutOfRangeCat
+MOST_SET_WORDS = 1 << 26  # of a model: 256 MB, which one large category a node would take of a short file
 
 
-def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, n_features: int) -> Tree:
+def read_trees(document: Document, begin: int, end: int) -> list[Tree]:
+    """Trees [begin, end)."""
+    trees, words = [], 0
+    for i in range(begin, end):
+        place, record = f"{document.place}: trees[{i}]", document.trees[i]
+        tree = _read_tree(record, place, document.leaf_width, int(document.output[i]), document.n_features, words)
+        words += sum(map(len, tree.sets.values()))
+        trees.append(tree)
+    return trees
+
+
+def _read_tree(
+    record: dict[str, Any], place: str, leaf_width: int, output: int, n_features: int, words_before: int
+) -> Tree:
     """One tree; nodes that nothing leads to (deleted ones) are left out, parents come first."""
     n = whole_number(field(record, "tree_param", dict, place), "num_nodes", f"{place}.tree_param")
     left = integers(record, "left_children", place, n)
@@ -32,7 +46,7 @@ def read_tree(record: dict[str, Any], place: str, leaf_width: int, output: int, 
         raise ModelFormatError(f"{place}.split_indices: a feature outside 0..{n_features - 1}")
     conditions = floats(record, "split_conditions", place, n)
     flags = np.where(_booleans(record, "default_left", place, n)[nodes], NAN_LEFT, 0)
-    sets = _left_sets(record, place, n, nodes)
+    sets = _left_sets(record, place, n, nodes, words_before)
     flags[list(sets)] |= CATEGORICAL | OTHER_LEFT
     return Tree(
         feature=feature,
@@ -100,7 +114,7 @@ def _vectors(
     return values.reshape(-1, width)[at]
 
 
-def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray) -> dict[int, np.ndarray]:
+def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray, words: int) -> dict[int, np.ndarray]:
     """Bitsets of the categories that go left: all within the words but those of the set, which go right."""
     if "split_type" not in record:  # before 1.3
         return {}
@@ -114,14 +128,21 @@ def _left_sets(record: dict[str, Any], place: str, n: int, nodes: np.ndarray) ->
     categories = integers(record, "categories", place)
     if len(categories) and not (0 <= categories.min() and categories.max() < CATEGORIES_END):
         raise ModelFormatError(f"{place}.categories: outside 0..{CATEGORIES_END - 1}")
-    sets = {}
+    sets, read = {}, 0
     for node in np.flatnonzero(is_category).tolist():
         if int(nodes[node]) not in start:
             raise ModelFormatError(f"{place}.categories_nodes: node {nodes[node]} splits by category but is not listed")
         a, b = start[int(nodes[node])]
         if not 0 <= a <= b <= len(categories):
             raise ModelFormatError(f"{place}.categories_segments: outside the {len(categories)} categories")
-        sets[node] = ~_bitset(categories[a:b])
+        read += b - a
+        if read > len(categories):
+            raise ModelFormatError(f"{place}.categories_segments: categories that belong to two nodes")
+        codes = categories[a:b]
+        words += int(codes.max()) // 32 + 1 if len(codes) else 0
+        if words > MOST_SET_WORDS:
+            raise UnsupportedModelError(f"{place}: category sets of more than {MOST_SET_WORDS >> 18} MB altogether")
+        sets[node] = ~_bitset(codes)
     return sets
 
 
