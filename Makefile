@@ -7,6 +7,8 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 GRID_ARGS ?=
 GUARD_ARGS ?=
+FUZZ_SECONDS ?= 60
+FUZZ_FORMATS ?=
 
 ROOM := .work/$(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
 BIN := $(ROOM)/venv/bin
@@ -19,7 +21,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
 
 unexport PYTHONPATH
 .DELETE_ON_ERROR:
-.PHONY: help demo test field bench grid guard lint check-long engines clean
+.PHONY: help demo test field bench grid guard fuzz lint check-long engines clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +43,9 @@ grid: $(ROOM)/test ## look for a cell where a framework is faster (GRID_ARGS=--c
 
 guard: ## hold the kernels' instructions to the baseline (GUARD_ARGS="--renew 'why'": take them for it)
 	$(PYTHON) -m benchmarks.guard $(GUARD_ARGS)
+
+fuzz: $(ROOM)/long ## feed the readers made-up files (FUZZ_SECONDS=3600 each; FUZZ_FORMATS="json pcore": some of them)
+	$(BIN)/python tests/fuzz --seconds $(FUZZ_SECONDS) --folder .work/fuzz $(FUZZ_FORMATS)
 
 lint: $(ROOM)/lint ## ruff, mypy, cython-lint
 	$(BIN)/ruff check
