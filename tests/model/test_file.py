@@ -20,10 +20,14 @@ from hypothesis import strategies as st
 import perfcore
 from perfcore import ModelFormatError
 from perfcore.answers.sklearn import BoostingAnswers, TreeAnswers
+from perfcore.answers.sklearn_bayes import BayesAnswers, DiscriminantAnswers
 from perfcore.answers.sklearn_ensembles import IsolationAnswers, MedianAnswers, VoteAnswers
 from perfcore.answers.sklearn_linear import LinearAnswers
+from perfcore.answers.sklearn_network import NetworkAnswers
+from perfcore.answers.xgboost import XGBoostAnswers
 from perfcore.inputs.sklearn import CategoryInputs, LinearInputs, NumericInputs
-from perfcore.model import Forest, Linear, Model, Tree
+from perfcore.inputs.xgboost import XGBoostInputs
+from perfcore.model import DiagonalGaussians, Forest, Gaussians, Linear, Model, Network, OrderedSum, Tree
 from perfcore.model import file as pcore
 from perfcore.model.codec import Decoder, Encoder
 from perfcore.predictor import Predictor
@@ -85,7 +89,40 @@ def votes_model():
     return Model(forest, inputs, VoteAnswers(np.array(["no", "yes"]), 2.5), "tests")
 
 
-MODELS = {"forest": forest_model, "categories": category_model, "votes": votes_model, "linear": linear_model}
+def network_model():
+    layers = (np.array([[0.1, -0.2], [1.0, 5e-324]], order="F"), np.array([[0.5], [-1.0]]))
+    body = Network(layers, (np.array([0.0, -0.0]), np.array([0.25])), "logistic")
+    answers = NetworkAnswers(np.array(["no", "yes"]), "logistic")
+    return Model(body, LinearInputs(2, None, "MLPClassifier"), answers, "tests")
+
+
+def gaussian_model():
+    body = DiagonalGaussians(np.array([0.25, 0.75]), np.array([[0.0, 1.0], [2.0, 3.0]]), np.full((2, 2), 0.5))
+    return Model(body, LinearInputs(2, None, "GaussianNB"), BayesAnswers(np.array([3, 7])), "tests")
+
+
+def discriminant_model():
+    axes = (np.array([[0.6, 0.8], [-0.8, 0.6]], order="F"), np.eye(2))
+    body = Gaussians(np.full(2, 0.5), np.array([[0.0, 1.0], [2.0, 3.0]]), axes, (np.ones(2), np.array([0.5, 2.0])))
+    inputs = LinearInputs(2, None, "QuadraticDiscriminantAnalysis")
+    return Model(body, inputs, DiscriminantAnswers(np.array([3, 7])), "tests")
+
+
+def sum_model():
+    body = OrderedSum(np.array([0.5, -0.0], np.float32), np.array([[1, 2], [3, 4], [-1, 0]], np.float32), 0.0)
+    return Model(body, XGBoostInputs(3, None, True), XGBoostAnswers("softmax", 2, methods=("predict",)), "tests")
+
+
+MODELS = {
+    "forest": forest_model,
+    "categories": category_model,
+    "votes": votes_model,
+    "linear": linear_model,
+    "network": network_model,
+    "gaussians": gaussian_model,
+    "discriminant": discriminant_model,
+    "sum": sum_model,
+}
 
 
 @pytest.fixture(params=MODELS)
