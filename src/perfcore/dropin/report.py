@@ -12,6 +12,7 @@ logger = logging.getLogger("perfcore.dropin")
 PERFCORE = "perfcore"
 MOST_REASONS = 1000  # reasons bear what users hand in: a service that runs for months must not collect them for ever
 MANY = "other reasons"
+LONGEST = 120  # characters of a reason that are kept; the log has all
 
 
 class Count(NamedTuple):
@@ -62,7 +63,7 @@ if hasattr(os, "register_at_fork"):
 
 def count(model: str, method: str, reason: str, rows: int, level: int = logging.INFO) -> None:
     """Count a call; a reason that was not met before is logged."""
-    key = (model, method, reason)
+    key = (model, method, reason if len(reason) <= LONGEST else reason[: LONGEST - 3] + "...")
     with _lock:
         found = _counts.get(key)
         if found is None:

@@ -22,7 +22,7 @@ CHANGERS = (
     "set_leaf_output",
     "__setstate__",
 )
-NO_PART = frozenset({"_Booster", "_evals_result", "_best_score"})  # attributes of an estimator with no part in answers
+NO_PART = frozenset({"_Booster", "_evals_result", "_best_score", "_class_map"})  # an estimator's, not for answers
 OF_BOOSTER = (
     "data start_iteration num_iteration raw_score pred_leaf pred_contrib data_has_header validate_features num_threads"
 )
