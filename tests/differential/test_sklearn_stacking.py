@@ -7,6 +7,7 @@ from ensembles import MANY, SCORE, TARGETS, THREE, TWO, X, check, classifiers, o
 import perfcore
 
 pytest.importorskip("sklearn")
+from scipy import sparse  # noqa: E402
 from sklearn.compose import TransformedTargetRegressor  # noqa: E402
 from sklearn.ensemble import (  # noqa: E402
     GradientBoostingClassifier,
@@ -93,6 +94,16 @@ def test_data_frames_reach_the_members_and_the_last(assert_same_bits):
         assert_same_bits(model.predict_proba(pd.DataFrame([row]))[0], fast.predict_proba_one(row))
     with pytest.raises(perfcore.InputError, match="a"):
         fast.predict(frame[list("bcdef")])
+
+
+def test_sparse_tables_reach_the_members(assert_same_bits):
+    table = sparse.csr_matrix(np.where(np.abs(X) > 0.5, X, 0))
+    members = [("forest", RandomForestClassifier(5, max_depth=4, random_state=0)), *other_frameworks("Classifier")]
+    model = StackingClassifier(members, cv=2).fit(table, THREE)
+    assert_same_bits(model.predict_proba(table), perfcore.compile(model).predict_proba(table))
+    model = StackingClassifier(members[:1], cv=2, passthrough=True).fit(table, THREE)
+    with pytest.raises(perfcore.InputError, match="passthrough"):
+        perfcore.compile(model).predict(table)
 
 
 def test_stacks_that_answer_otherwise_are_refused():

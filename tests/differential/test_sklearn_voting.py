@@ -5,8 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from ensembles import SCORE, THREE, TWO, X, check, classifiers, other_frameworks, regressors
+from hypothesis import given
+from hypothesis import strategies as st
 
 import perfcore
+from perfcore.answers.voting import VotingAnswers
 
 pytest.importorskip("sklearn")
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier, VotingRegressor  # noqa: E402
@@ -27,6 +30,19 @@ def test_a_vote_is_the_sources_bits(voting, weights, assert_same_bits):
         model = VotingClassifier(classifiers(), voting=voting, weights=WEIGHTS[weights])
         fast = check(model.fit(X, y), assert_same_bits)
         assert_same_bits(model.classes_, fast.classes_)
+
+
+@given(
+    votes=st.integers(1, 5).flatmap(lambda n: st.lists(st.tuples(*[st.integers(0, 3)] * n), min_size=1, max_size=20)),
+    data=st.data(),
+)
+def test_votes_are_counted_as_bincount_counts_them(votes, data):
+    votes = np.array(votes)
+    weight = st.sampled_from([0.0, 0.1, 0.2, 0.3, 1 / 3, 1.0, 2.0, 1e300]) | st.floats(0, 1)
+    for weights in (None, np.array([data.draw(weight) for _ in votes.T])):
+        expected = [np.argmax(np.bincount(row, weights=weights)) for row in votes]
+        answers = VotingAnswers(np.arange(4), votes.shape[1], weights, soft=False)
+        assert answers.predict(lambda member, method: votes[:, member]).tolist() == expected
 
 
 def test_votes_that_are_even_go_where_the_sources_go(assert_same_bits):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from . import Asked
 
 
@@ -43,6 +44,8 @@ class StackingAnswers:
             else:
                 columns.append(answer[:, 1:] if asks == "predict_proba" and self.drops_first else answer)
         if self.passthrough:
+            if hasattr(asked.table, "tocsr"):
+                raise InputError("a sparse table is not supported where passthrough=True; pass X.toarray()")
             columns.append(asked.table)
         return asked.about(len(self.asks), method, np.hstack(columns))
 
