@@ -60,14 +60,14 @@ class Sparse(NamedTuple):
         return not rises.all() and any(len(np.unique(at)) < len(at) for _, _, at, _ in self._parts(self.shape[1]))
 
     def _parts(self, n_columns: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-        """(first row, end, places of the entries in a dense block of these rows, the entries)."""
+        """(first row, end, places of the entries in a dense block, the entries); a block's columns lie end to end."""
         n_rows = self.shape[0]
-        step = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(1, n_columns)))
+        step = max(1, min(n_rows, BLOCK_ROWS, BLOCK_CELLS // max(1, n_columns)))
         for start in range(0, n_rows, step):
             stop = min(start + step, n_rows)
             a, b = self.indptr[start], self.indptr[stop]
             rows = np.repeat(np.arange(stop - start), np.diff(self.indptr[start : stop + 1]))
-            yield start, stop, rows * n_columns + self.indices[a:b], self.data[a:b]
+            yield start, stop, self.indices[a:b] * np.int64(step) + rows, self.data[a:b]
 
     def blocks(self, absent: float, dtype: Any, n_columns: int, first_counts: bool = False) -> Iterator[np.ndarray]:
         """Rows as dense blocks of ``n_columns``; of several entries of a cell the last counts, or the first."""
@@ -76,9 +76,10 @@ class Sparse(NamedTuple):
         for start, stop, at, entries in narrow._parts(n_columns):
             if dense is None:
                 dense = np.full((stop - start) * n_columns, absent, dtype)
+                block = dense.reshape(n_columns, stop - start).T
             with np.errstate(over="ignore"):
                 dense[at[::-1] if first_counts else at] = entries[::-1] if first_counts else entries
-            yield dense[: (stop - start) * n_columns].reshape(stop - start, n_columns)
+            yield block[: stop - start]
             dense[at] = absent
 
 
