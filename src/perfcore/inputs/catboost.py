@@ -182,7 +182,7 @@ def _require_numeric_columns(X: Any, but: Container[int] = ()) -> None:
         inner = dtype.subtype if isinstance(dtype, SparseDtype) else dtype
         is_read = types.is_bool_dtype(inner) or types.is_numeric_dtype(inner) or types.is_object_dtype(inner)
         if not is_read or types.is_complex_dtype(inner):
-            raise InputError(f"column {name!r} is of {dtype}; which is no number, and the model has no category there")
+            raise InputError(f"column {name!r} is of {dtype}, which is no number, and the model has no category there")
         # CatBoost turns a nullable column of numbers into floats, one of bools with NA into objects.
         if types.is_bool_dtype(dtype) and not isinstance(dtype, np.dtype) and X.iloc[:, j].isna().any():
             raise InputError(f"column {name!r} is of {dtype} and holds NA, which CatBoost does not take for a number")

@@ -140,8 +140,9 @@ class CatBoostCategoryInputs(CatBoostInputs):
     def _frame_columns(self, X: Any) -> tuple[list[Cells], list[Hashes]]:
         places, held = self._places_and_categories([str(name) for name in X.columns])
         _require_numeric_columns(X, set(np.flatnonzero(held).tolist()))
-        floats = [_column(X.iloc[:, places[j]]) for j in self.floats]
-        return floats, [_series_hashes(X.iloc[:, places[j]]) for j in self.categories_used]
+        columns = [column for _, column in X.items()]  # X.iloc takes twice as long for each
+        floats = [_column(columns[places[j]]) for j in self.floats]
+        return floats, [_series_hashes(columns[places[j]]) for j in self.categories_used]
 
     def _arrow_columns(self, table: Columns) -> tuple[list[Cells], list[Hashes]]:
         """As Pool reads a polars frame; dictionaries as pandas categories."""
