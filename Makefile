@@ -21,7 +21,7 @@ SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
 
 unexport PYTHONPATH
 .DELETE_ON_ERROR:
-.PHONY: help demo test field bench grid guard fuzz lint check-long engines clean
+.PHONY: help demo test field support bench grid guard fuzz lint check-long engines clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,9 @@ test: $(ROOM)/test ## build the wheel and test the wheel
 
 field: $(ROOM)/test ## equality of bits on other people's models, in ../shared
 	$(PYTEST) tests/field -rs
+
+support: $(ROOM)/test ## write docs/support.md, what is read and taken, anew from what holds
+	PYTHONPATH=tests $(BIN)/python -m support
 
 bench: $(ROOM)/test ## time perfcore against frameworks and rivals (BENCH_ARGS=--rivals installs them; --check: no times)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
