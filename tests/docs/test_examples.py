@@ -1,0 +1,45 @@
+"""The documentation's Python blocks run, from the top of each page to its bottom."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {page.name: page for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text(encoding="utf-8")}
+NEEDS = ("lightgbm", "xgboost", "catboost", "sklearn", "pandas", "polars")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_run(page, tmp_path, monkeypatch):
+    text = PAGES[page].read_text(encoding="utf-8")
+    blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.S | re.M))
+    for name in NEEDS:
+        if any(re.search(rf"^\s*(?:import|from) {name}\b", block[1], re.M) for block in blocks):
+            pytest.importorskip(name)
+    monkeypatch.chdir(tmp_path)
+    space: dict = {"__name__": page}
+    for block in blocks:
+        line = text.count("\n", 0, block.start(1))  # so that a traceback shows the page's own lines
+        exec(compile("\n" * line + block[1], str(PAGES[page]), "exec"), space)
+
+
+def test_links_lead_to_files_that_are_there():
+    broken = []
+    for page in [*DOCS.glob("*.md"), *DOCS.parent.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.name}: {target}")
+    assert not broken
+
+
+def test_messages_that_the_page_of_errors_quotes_are_those_of_the_code():
+    source = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS.parent / "src").rglob("*.py")))
+    source += "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS.parent / "src").rglob("*.pyx")))
+    source = re.sub(r'"\s*\n\s*f?"', "", source)  # a message broken over lines
+    missing = []
+    for row in re.findall(r"^\| ([^|]*) \|[^|]*\|$", (DOCS / "errors.md").read_text(encoding="utf-8"), re.M):
+        for part in row.split("..."):
+            if len(part.strip(" `,=:")) > 4 and part.strip(" `,=:") not in source and row != "it says":
+                missing.append(part)
+    assert not missing
