@@ -100,34 +100,77 @@ def _catboost() -> dict[str, Kind]:
     }
 
 
+def _sklearn() -> dict[str, Kind]:
+    from perfcore.readers.sklearn import READERS, STAND_INS, sklearn_class
+
+    classes = {path.rpartition(".")[2]: sklearn_class(path) for path in (*READERS, *STAND_INS)}
+    return {name: _small(name, classes[name]) for name in sorted(classes)}
+
+
 # What an estimator of scikit-learn is made with, by the names of its parameters, so that it is small and repeatable.
-SMALL = {
+SMALL: dict[str, Any] = {
     "n_estimators": 4,
     "max_depth": 3,
     "max_iter": 30,
     "hidden_layer_sizes": (6,),
     "random_state": 0,
-    "verbose": 0,
+    "cv": 2,
+    "param_grid": {"max_depth": [2, 3]},
+    "param_distributions": {"max_depth": [2, 3]},
+    "n_iter": 2,
+}
+# ... and what it learns, where that is not a number or a class.
+LEARNT = {
+    "GammaRegressor": "positive",
+    "PoissonRegressor": "positive",
+    "MultiTaskElasticNet": "two numbers",
+    "MultiTaskElasticNetCV": "two numbers",
+    "MultiTaskLasso": "two numbers",
+    "MultiTaskLassoCV": "two numbers",
+    "MultiOutputRegressor": "two numbers",
+    "RegressorChain": "two numbers",
+    "CCA": "two numbers",
+    "PLSCanonical": "two numbers",
+    "MultiOutputClassifier": "two labels",
+    "ClassifierChain": "two labels",
+    "FrozenEstimator": "class",
+    "IsolationForest": "none",
 }
 
 
-def _sklearn() -> dict[str, Kind]:
-    from perfcore.readers.sklearn import READERS, sklearn_class
-
-    special: dict[str, Kind] = {}
-    found: dict[str, Kind] = {}
-    for path in sorted(READERS, key=lambda path: path.rpartition(".")[2]):
-        name = path.rpartition(".")[2]
-        found[name] = special[name] if name in special else _small(sklearn_class(path))
-    return found
-
-
-def _small(cls: type, target: str | None = None) -> Kind:
-    from sklearn.base import is_classifier
+def _small(name: str, cls: type) -> Kind:
+    from sklearn.base import ClassifierMixin
 
     taken = inspect.signature(cls).parameters
-    params = {name: value for name, value in SMALL.items() if name in taken}
-    made = cls(**params)
-    if target is None:
-        target = "class" if is_classifier(made) else "number"
-    return Kind(lambda X, y: cls(**params).fit(X, y), target)
+    params = {each: value for each, value in SMALL.items() if each in taken and taken[each].default != "warn"}
+    if name == "OrthogonalMatchingPursuitCV":
+        del params["max_iter"]  # there, the columns that it may use
+    is_classifier = issubclass(cls, ClassifierMixin) or name.startswith("MultiOutputC") or name == "ClassifierChain"
+    target = LEARNT.get(name, "class" if is_classifier else "number")
+    learns_classes = is_classifier or target == "class"
+    if name != "RANSACRegressor":  # which is made of LinearRegression
+        params |= {each: value for each, value in _members(learns_classes).items() if each in taken}
+
+    def fit(X: Any, y: Any) -> Any:
+        made = cls(**params)
+        if name == "FrozenEstimator":
+            made.estimator.fit(X, y)
+        return made.fit(X) if y is None else made.fit(X, y)
+
+    return Kind(fit, target)
+
+
+def _members(learns_classes: bool) -> dict[str, Any]:
+    """What a meta-estimator is made of, by the names of its parameters."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    if learns_classes:
+        tree, linear = DecisionTreeClassifier(max_depth=3, random_state=0), LogisticRegression()
+        boosting: Any = HistGradientBoostingClassifier(max_iter=4)
+    else:
+        tree, linear = DecisionTreeRegressor(max_depth=3, random_state=0), Ridge()
+        boosting = HistGradientBoostingRegressor(max_iter=4)
+    members = [("tree", tree), ("linear", linear), ("boosting", boosting)]
+    return {"estimator": tree, "regressor": tree, "estimators": members}

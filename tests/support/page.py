@@ -18,7 +18,7 @@ is trained, the source and perfcore are asked, and the mark must be what is foun
 | mark | of a method of a model, and a form of table |
 |---|---|
 | `{EXACT}` | the source takes it, and perfcore's answer has the same bits, dtype and shape |
-| `{AS_NUMPY}` | the source does not take it; perfcore answers as for the same numbers in numpy or pandas |
+| `{AS_NUMPY}` | the source does not take it; perfcore answers as for the same numbers in numpy, pandas or Arrow |
 | `{REFUSED}` | the source takes it; perfcore refuses it and says so |
 | `{NEITHER}` | both refuse it |
 
