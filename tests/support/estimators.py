@@ -10,9 +10,9 @@ import numpy as np
 
 RNG = np.random.default_rng(11)
 N_ROWS, N_FEATURES = 160, 5
-CELLS = np.where(RNG.random((N_ROWS, N_FEATURES)) < 0.25, 0.0, RNG.integers(-40, 40, (N_ROWS, N_FEATURES)) / 8)
+CELLS = np.where(RNG.random((N_ROWS, N_FEATURES)) < 0.25, 0.0, RNG.integers(1, 80, (N_ROWS, N_FEATURES)) / 8)
 NAMES = [f"c{j}" for j in range(N_FEATURES)]
-SCORE = CELLS @ [1.0, -1.0, 0.5, 0.25, 0.0] + RNG.normal(size=N_ROWS)
+SCORE = CELLS @ [1.0, -1.0, 0.5, -0.5, 0.0] + RNG.normal(size=N_ROWS)
 
 TARGETS = {
     "number": SCORE,
@@ -21,7 +21,7 @@ TARGETS = {
     "class": np.where(SCORE > 0, "win", "lose"),
     "code": (SCORE > 0).astype(int),
     "three classes": np.digitize(SCORE, [-1.0, 1.5]),
-    "two labels": np.column_stack([SCORE > 0, CELLS[:, 1] > 0]).astype(int),
+    "two labels": np.column_stack([SCORE > 0, CELLS[:, 1] > 3]).astype(int),
     "none": None,
 }
 
@@ -162,15 +162,15 @@ def _small(name: str, cls: type) -> Kind:
 
 def _members(learns_classes: bool) -> dict[str, Any]:
     """What a meta-estimator is made of, by the names of its parameters."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     if learns_classes:
         tree, linear = DecisionTreeClassifier(max_depth=3, random_state=0), LogisticRegression()
-        boosting: Any = HistGradientBoostingClassifier(max_iter=4)
+        boosting: Any = GradientBoostingClassifier(n_estimators=4)
     else:
         tree, linear = DecisionTreeRegressor(max_depth=3, random_state=0), Ridge()
-        boosting = HistGradientBoostingRegressor(max_iter=4)
+        boosting = GradientBoostingRegressor(n_estimators=4)
     members = [("tree", tree), ("linear", linear), ("boosting", boosting)]
     return {"estimator": tree, "regressor": tree, "estimators": members}
