@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,20 @@ from cbm_files import cbm
 from lightgbm_texts import Split, TreeText, model_text
 from xgboost_documents import as_ubjson, document, tree
 
+from perfcore.answers.bagging import BaggingAnswers, BoostedMedianAnswers, BoostedVoteAnswers
+from perfcore.answers.calibration import Calibrated, CalibratedAnswers, Isotonic, Sigmoid
+from perfcore.answers.multiclass import OneVsOneAnswers, OneVsRestAnswers
+from perfcore.answers.multioutput import ChainAnswers, MultiOutputAnswers
 from perfcore.answers.sklearn import BoostingAnswers, TreeAnswers
+from perfcore.answers.sklearn_bayes import BayesAnswers, DiscriminantAnswers
 from perfcore.answers.sklearn_linear import LinearAnswers
+from perfcore.answers.sklearn_network import NetworkAnswers
+from perfcore.answers.stacking import StackingAnswers
+from perfcore.answers.target import Scaler, TransformedTargetAnswers
+from perfcore.answers.voting import AveragingAnswers, VotingAnswers
+from perfcore.inputs.ensemble import PassedOn
 from perfcore.inputs.sklearn import CategoryInputs, LinearInputs, NumericInputs
-from perfcore.model import Forest, Linear, Model, Tree
+from perfcore.model import DiagonalGaussians, Ensemble, Forest, Gaussians, Linear, Model, Network, Tree
 from perfcore.model.file import to_bytes
 from perfcore.readers import read
 from perfcore.readers.catboost_cbm import STEPS, CbmModel, FloatFeature
@@ -33,6 +44,7 @@ from perfcore.readers.catboost_ctr import (
     Projection,
 )
 
+CODES, NO_YES = np.array([0, 1]), np.array(["no", "yes"])
 DOCUMENTS = Path(__file__).parent / "data" / "xgboost"
 
 
@@ -75,6 +87,8 @@ def xgboost_documents() -> dict[str, dict]:
     names["learner"]["feature_names"] = ["a", "b"]
     model = names["learner"]["gradient_booster"]["model"]
     model["cats"]["enc"] = [{"offsets": [0, 1, 3], "values": [97, 98, 99]}, {"offsets": [], "values": []}]
+    linear = document([], 2)
+    linear["learner"]["gradient_booster"] = {"name": "gblinear", "model": {"weights": [0.5, -2.0, 0.25]}}
     vectors = document([copy.deepcopy(plain)], 2)
     vectors["learner"]["learner_model_param"] |= {"num_target": "2", "base_score": "[1E0,5E-1]"}
     (record,) = vectors["learner"]["gradient_booster"]["model"]["trees"]
@@ -87,6 +101,7 @@ def xgboost_documents() -> dict[str, dict]:
         "dart": dart,
         "categories": names,
         "vectors": vectors,
+        "linear": linear,
     }
 
 
@@ -200,11 +215,57 @@ def pcore_models() -> dict[str, Model]:
     numbers = NumericInputs(2, ("width", "höhe"), "RandomForestClassifier", "float32", "nan")
     categories = CategoryInputs(2, None, (None, np.array(["a", None, 3, 2.5, True], object)))
     linear = Linear(np.array([[0.5, 2.0], [1.0, -2.0], [0.0, 1.0]], order="F"), np.array([0.5, 0.25, 0.0]), 1)
-    no_yes = np.array(["no", "yes"])
-    return models | {
-        "sklearn forest": Model(votes, numbers, TreeAnswers((no_yes,), 2), "tests"),
-        "sklearn categories": Model(forest, categories, BoostingAnswers(no_yes, "logit", True, 1), "tests"),
-        "sklearn linear": Model(linear, LinearInputs(2, None, "X"), LinearAnswers(np.array([1, 2, 3])), "tests"),
+    return (
+        models
+        | _ensembles()
+        | {
+            "sklearn forest": Model(votes, numbers, TreeAnswers((NO_YES,), 2), "tests"),
+            "sklearn categories": Model(forest, categories, BoostingAnswers(NO_YES, "logit", True, 1), "tests"),
+            "sklearn linear": Model(linear, LinearInputs(2, None, "X"), LinearAnswers(np.array([1, 2, 3])), "tests"),
+        }
+    )
+
+
+def _ensembles() -> dict[str, Model]:
+    """scikit-learn's models of models, and the bodies that are no forests."""
+    inputs = LinearInputs(2, None, "X")
+    priors, means = np.array([0.25, 0.75]), np.array([[0.0, 1.0], [2.0, -1.0]])
+    bayes = Model(DiagonalGaussians(priors, means, means**2 + 1), inputs, BayesAnswers(CODES), "tests")
+    discriminant = Model(
+        Gaussians(priors, means, (np.eye(2), np.eye(2)), (means[1] ** 2, means[1] ** 2)),
+        inputs,
+        DiscriminantAnswers(CODES),
+        "tests",
+    )
+    network = Model(
+        Network((means, means[:, :1]), (priors, priors[:1]), "tanh"), inputs, NetworkAnswers(CODES, "logistic"), "tests"
+    )
+    linear = Model(Linear(means[0], np.array([0.5])), inputs, LinearAnswers(None), "tests")
+    of_three = Model(Linear(np.ones(4), np.array([0.5])), replace(inputs, n_features=4), LinearAnswers(None), "tests")
+    chained = Model(Linear(np.ones(3), np.array([0.5])), replace(inputs, n_features=3), LinearAnswers(None), "tests")
+    both, proba = (bayes, network), ("predict", "predict_proba")
+    sigmoid = Sigmoid(np.array([-1.5]), np.array([0.25]))
+    isotonic = Isotonic(np.array([0.0, 1.0]), np.array([0.25, 0.5]))
+    parts = {
+        "voting": (both, VotingAnswers(NO_YES, 2, np.array([0.5, 2.0]), True)),
+        "averaging": ((linear, linear), AveragingAnswers(2, None)),
+        "stacking": ((linear, linear, of_three), StackingAnswers((), ("predict",) * 2, True, True, ("predict",))),
+        "outputs": (both, MultiOutputAnswers((CODES, NO_YES), 2, proba)),
+        "chain": ((linear, chained), ChainAnswers((), (1, 0), "predict", ("predict",))),
+        "rest": (both, OneVsRestAnswers(NO_YES, (0, 1), (), ("predict_proba",) * 2, "multiclass", 0.5, proba)),
+        "pairs": ((bayes,) * 3, OneVsOneAnswers(np.array([1, 2, 3]), ("predict_proba",) * 3, 0.5)),
+        "calibrated": (both, CalibratedAnswers(NO_YES, tuple(
+            Calibrated("predict_proba", True, (0, 1), (each,)) for each in (sigmoid, isotonic)
+        ))),
+        "bagging": (both, BaggingAnswers(NO_YES, (np.arange(2),) * 2, (CODES,) * 2, (False, False), 1, proba)),
+        "votes": (both, BoostedVoteAnswers(NO_YES, 2, np.array([0.5, 2.0]))),
+        "median": ((linear, linear), BoostedMedianAnswers(np.array([0.5, 2.0]))),
+        "target": ((linear,), TransformedTargetAnswers(Scaler("standard", np.array([2.0]), np.array([1.0])), True, 1)),
+    }  # fmt: skip
+    alone = {"sklearn bayes": bayes, "sklearn discriminant": discriminant, "sklearn network": network}
+    return alone | {
+        f"sklearn {name}": Model(Ensemble.of(members), PassedOn(2, None, False), answers, "tests")
+        for name, (members, answers) in parts.items()
     }
 
 

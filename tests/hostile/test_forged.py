@@ -290,11 +290,28 @@ def test_inspect_says_what_is_wrong_and_where(name, tmp_path):
 # -- .pcore fields that no reader makes ---------------------------------------------------------------------------
 
 ODD = [2**100, 2**63, -1, 0, 3, True, None, float("nan"), -1.0, "", "x", "softmax", (), ("a", "b"), (None, None)]
-ODD += [np.array([]), np.array(3), np.array([[1, 2], [3, 4]]), np.array(["a", None], object), (np.array(3), None)]
+ODD += [
+    2**40,
+    np.array([]),
+    np.empty((0, 2**45)),
+    np.empty((2**45, 0)),
+    np.array(3),
+    np.array([[1, 2], [3, 4]]),
+    np.array(["a", None], object),
+    (np.array(3), None),
+]
 
 
 MODELS = small_models.pcore_models()
-FEW = {"lightgbm linear", "xgboost categories", "catboost categories", "sklearn forest", "sklearn linear"}
+FEW = {
+    "sklearn network",
+    "sklearn stacking",
+    "lightgbm linear",
+    "xgboost categories",
+    "catboost categories",
+    "sklearn forest",
+    "sklearn linear",
+}
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")

@@ -31,6 +31,10 @@ class OneVsRestAnswers:
 
     kind = "classifier"
 
+    def __post_init__(self) -> None:
+        if len(self.labels) < len(self.members):
+            raise ModelFormatError(f"one versus rest: {len(self.labels)} classes, {len(self.members)} members")
+
     @property
     def n_targets(self) -> int:
         return len(self.members) if self.target == "multilabel-indicator" else 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import ModelFormatError
 from . import Asked
 from .sklearn import LogOfProba
 
@@ -17,6 +18,10 @@ class MultiOutputAnswers:
     labels: tuple[np.ndarray, ...]  # the classes of each; none: a regressor
     n_targets: int
     methods: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.n_targets < 1:
+            raise ModelFormatError(f"{self.n_targets} targets, allowed: at least one")
 
     @property
     def kind(self) -> str:

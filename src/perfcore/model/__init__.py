@@ -50,6 +50,8 @@ class Model:
         """Refuse parts that do not fit one another, whatever file they came from."""
         n_features, names = self.inputs.n_features, self.inputs.feature_names
         n_cells = getattr(self.inputs, "n_cells", n_features)
+        if isinstance(self.body, Ensemble) and n_features > MOST_TRIED:
+            raise ModelFormatError(f"model: an ensemble over {n_features} features, allowed: {MOST_TRIED:,}")
         if not isinstance(self.body, Ensemble) and n_cells != self.body.n_features:
             raise ModelFormatError(f"model: inputs of {n_cells} features, a body of {self.body.n_features}")
         if names is not None and len(names) != n_features:

@@ -33,6 +33,7 @@ from ..errors import ModelFormatError
 ALIGNMENT = 64  # a cache line, and the widest vector register
 DEEPEST = 32  # ensemble.DEEPEST ensembles take three steps each, and what they hold a dozen
 MOST_DIMENSIONS = 8
+LARGEST_OF_NONE = 2**20
 INT_BITS = 128  # more than any class label or 64-bit number needs, less than a parser's trouble
 
 # The only classes a file may name; each is imported when a file or a model first brings it up.
@@ -346,7 +347,10 @@ def _dtype(text: Any, place: Place) -> np.dtype:
 def _shape(sizes: Any, place: Place) -> tuple[int, ...]:
     if not isinstance(sizes, list) or len(sizes) > MOST_DIMENSIONS:
         _refuse(place, "a shape of too many dimensions, or no list")
-    if any(type(n) is not int or not 0 <= n < 2**47 for n in sizes) or math.prod(n for n in sizes if n) >= 2**58:
+    if any(type(n) is not int or not 0 <= n < 2**47 for n in sizes):
+        _refuse(place, f"shape {sizes} out of range")
+    # Without cells, the file does not tell whether there is so much of anything.
+    if math.prod(n for n in sizes if n) >= (LARGEST_OF_NONE if 0 in sizes else 2**58):
         _refuse(place, f"shape {sizes} out of range")
     return tuple(sizes)
 
