@@ -51,10 +51,11 @@ def category_columns(inputs: Any) -> np.ndarray:
 
 
 def table(model: Model, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows at and beside thresholds, and of awkward cells; more than a block of lanes where columns are few."""
+    """Rows at and beside thresholds, and of awkward cells; more than a block of lanes where columns and outputs are few."""
     thresholds = model.body.threshold[:200] if isinstance(model.body, Forest) else CELLS
     pool = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), CELLS])
-    return rng.choice(pool, (70 if n < 100 else 2, n))
+    n_outputs = getattr(model.body, "n_outputs", 1)
+    return rng.choice(pool, (70 if max(n, n_outputs) < 1000 else 2, n))
 
 
 def compare_kernels(forest: Forest, X: np.ndarray, name: str) -> None:
