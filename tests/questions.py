@@ -51,7 +51,7 @@ def category_columns(inputs: Any) -> np.ndarray:
 
 
 def table(model: Model, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows at and beside thresholds, and of awkward cells; more than a block of lanes where columns and outputs are few."""
+    """Rows at and beside thresholds, and of awkward cells; more than a block of lanes where there is room."""
     thresholds = model.body.threshold[:200] if isinstance(model.body, Forest) else CELLS
     pool = np.concatenate([thresholds, np.nextafter(thresholds, np.inf), CELLS])
     n_outputs = getattr(model.body, "n_outputs", 1)
