@@ -332,6 +332,18 @@ def test_a_field_with_another_value_is_refused_or_leaves_a_model_to_be_asked(nam
                     ask(loaded, number)
 
 
+@pytest.mark.parametrize("body", ["lightgbm plain", "xgboost linear", "sklearn linear", "sklearn voting"])
+@pytest.mark.parametrize("inputs", ["lightgbm plain", "sklearn linear", "sklearn voting"])
+def test_inputs_that_read_tables_for_another_kind_of_body_are_refused(body, inputs):
+    own, other = MODELS[body].inputs, MODELS[inputs].inputs
+    changed = pcore.to_bytes(_with(MODELS[body], "inputs", other))
+    if any(hasattr(own, way) and hasattr(other, way) for way in ("blocks", "array", "table")):
+        pcore.from_bytes(changed)
+        return
+    with pytest.raises(ModelFormatError, match=f"model: {type(other).__name__} of "):
+        pcore.from_bytes(changed)
+
+
 def _with(owner, field, value):
     """A frozen dataclass with another field, whatever it would say to that."""
     changed = object.__new__(type(owner))

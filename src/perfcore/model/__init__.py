@@ -49,6 +49,15 @@ class Model:
     def __post_init__(self) -> None:
         """Refuse parts that do not fit one another, whatever file they came from."""
         n_features, names = self.inputs.n_features, self.inputs.feature_names
+        read = (
+            "table"
+            if isinstance(self.body, Ensemble)
+            else "blocks"
+            if isinstance(self.body, Forest | OrderedSum)
+            else "array"
+        )
+        if not hasattr(self.inputs, read):
+            raise ModelFormatError(f"model: {type(self.inputs).__name__} of {type(self.body).__name__}")
         n_cells = getattr(self.inputs, "n_cells", n_features)
         if isinstance(self.body, Ensemble) and n_features > MOST_TRIED:
             raise ModelFormatError(f"model: an ensemble over {n_features} features, allowed: {MOST_TRIED:,}")
