@@ -68,6 +68,8 @@ class ScikitLearn:
         return 1, 0 if tree is None else tree.node_count // 2 + 1
 
     def compile(self, model: Any, variant: Any) -> Predictor:
+        if not hasattr(model, "n_features_in_"):  # set up by hand, as LogisticRegressionCV does for its scores
+            raise Passed("it has no n_features_in_")
         return compile(model)
 
 
