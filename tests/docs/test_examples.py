@@ -48,3 +48,15 @@ def test_messages_that_the_page_of_errors_quotes_are_those_of_the_code():
             if len(part.strip(" `,=:")) > 4 and part.strip(" `,=:") not in source and row != "it says":
                 missing.append(part)
     assert not missing
+
+
+def _parts(page):
+    """What two languages share: the levels of headings, the code without its comments, and the pages linked to."""
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+    code = [re.sub(r" *#.*", "", block) for block in re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)]
+    links = set(re.findall(r"\]\(([^)]+)\)", text)) - {"README.md", "README.ja.md"}
+    return re.findall(r"^#+", re.sub(r"```.*?```", "", text, flags=re.S), re.M), code, links
+
+
+def test_the_japanese_readme_is_in_step():
+    assert _parts("README.ja.md") == _parts("README.md")
