@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+SLICE = 900  # seconds a process: atheris itself grows by a kilobyte or two with each execution
 FORMATS = ("lightgbm", "json", "ubjson", "catboost", "pcore")
 
 
@@ -23,7 +24,9 @@ def fuzz(name: str, folder: Path, seconds: int) -> str:
     with log.open("w") as out:
         while (left := round(end - time.monotonic())) > 0 and runs < 100:
             script = Path(__file__).with_name("targets.py")
-            subprocess.run([sys.executable, str(script), name, str(folder), str(left)], stdout=out, stderr=out)
+            subprocess.run(
+                [sys.executable, str(script), name, str(folder), str(min(left, SLICE))], stdout=out, stderr=out
+            )
             runs += 1
     text = log.read_text(errors="replace")
     executions = sum(map(int, re.findall(r"stat::number_of_executed_units:\s*(\d+)", text)))
