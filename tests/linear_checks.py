@@ -7,7 +7,7 @@ import numpy as np
 
 import perfcore
 
-METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples")
 
 
 def tables(table):

@@ -124,3 +124,10 @@ def test_sparse_coefficients_are_refused_with_the_way_out(assert_same_bits):
         perfcore.compile(sgd)
     check(sgd.densify(), X, assert_same_bits, sizes=(7,))
     check(model, X, assert_same_bits, sizes=(7,))
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_one_class_svm(average, assert_same_bits):
+    model = linear_model.SGDOneClassSVM(nu=0.3, average=average, random_state=0).fit(X)
+    assert len(set(model.predict(X))) == 2
+    check(model, X, assert_same_bits, sizes=SIZES)

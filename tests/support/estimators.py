@@ -135,6 +135,7 @@ LEARNT = {
     "ClassifierChain": "two labels",
     "FrozenEstimator": "class",
     "IsolationForest": "none",
+    "SGDOneClassSVM": "none",
 }
 
 

@@ -99,6 +99,34 @@ class LinearAnswers(LogOfProba):
         raise AttributeError("a linear model has no leaves")
 
 
+@dataclass(frozen=True, eq=False)
+class OneClassAnswers:
+    """SGDOneClassSVM: margins are ``X @ coef.T - offset``."""
+
+    offset: np.ndarray
+
+    kind = "outlier_detector"
+    classes = None
+    methods = ("predict", "decision_function", "score_samples")
+
+    def raw(self, margins: np.ndarray) -> np.ndarray:
+        return margins.ravel()
+
+    def decision_function(self, margins: np.ndarray) -> np.ndarray:
+        return self.raw(margins)
+
+    def score_samples(self, margins: np.ndarray) -> np.ndarray:
+        return self.raw(margins) + self.offset
+
+    def predict(self, margins: np.ndarray) -> np.ndarray:
+        is_inlier = (self.raw(margins) >= 0).astype(np.int32)
+        is_inlier[is_inlier == 0] = -1
+        return is_inlier
+
+    def leaves(self, labels: np.ndarray) -> np.ndarray:
+        raise AttributeError("a linear model has no leaves")
+
+
 def _shares(proba: np.ndarray, spreads_zeros: bool) -> np.ndarray:
     """Each class's probability among those of its row: LinearClassifierMixin._predict_proba_lr."""
     total = proba.sum(axis=1)

@@ -85,6 +85,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "sklearn.vote_answers": ("perfcore.answers.sklearn_ensembles", "VoteAnswers"),
     "sklearn.median_answers": ("perfcore.answers.sklearn_ensembles", "MedianAnswers"),
     "sklearn.linear_answers": ("perfcore.answers.sklearn_linear", "LinearAnswers"),
+    "sklearn.one_class_answers": ("perfcore.answers.sklearn_linear", "OneClassAnswers"),
     "sklearn.bayes_answers": ("perfcore.answers.sklearn_bayes", "BayesAnswers"),
     "sklearn.discriminant_answers": ("perfcore.answers.sklearn_bayes", "DiscriminantAnswers"),
     "sklearn.network_answers": ("perfcore.answers.sklearn_network", "NetworkAnswers"),

@@ -22,7 +22,7 @@ LINEAR = [
         "MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV OrthogonalMatchingPursuit "
         "OrthogonalMatchingPursuitCV PassiveAggressiveClassifier PassiveAggressiveRegressor Perceptron "
         "PoissonRegressor QuantileRegressor RANSACRegressor Ridge RidgeClassifier RidgeClassifierCV RidgeCV "
-        "SGDClassifier SGDRegressor TheilSenRegressor TweedieRegressor"
+        "SGDClassifier SGDOneClassSVM SGDRegressor TheilSenRegressor TweedieRegressor"
     ).split()
 ] + [
     "sklearn.svm.LinearSVC",

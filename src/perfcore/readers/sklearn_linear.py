@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..answers.sklearn_linear import CLIPPED, EXP, IDENTITY, ONE_VS_REST, PAIR, SOFTMAX, LinearAnswers, Probability
+from ..answers.sklearn_linear import (
+    CLIPPED,
+    EXP,
+    IDENTITY,
+    ONE_VS_REST,
+    PAIR,
+    SOFTMAX,
+    LinearAnswers,
+    OneClassAnswers,
+    Probability,
+)
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import LinearInputs
 from ..model import Linear, Model
@@ -23,6 +33,9 @@ def read(source: Any, origin: str) -> Model:
     if hasattr(source, "inlier_mask_"):
         return _read_ransac(source, origin)
     coef, gap = _coef(source.coef_)
+    if hasattr(source, "offset_"):  # SGDOneClassSVM, which subtracts it
+        offset = np.array(source.offset_).reshape(-1)
+        return Model(Linear(coef, -offset, gap), _inputs(source), OneClassAnswers(offset), origin)
     body = Linear(coef, _intercept(source.intercept_), gap)
     answers = _classifier(source, body) if hasattr(source, "classes_") else _regressor(source)
     return Model(body, _inputs(source), answers, origin)
