@@ -247,3 +247,43 @@ def test_verify_asks_the_framework_even_where_it_is_patched(table, at_once):
         with pytest.raises(perfcore.MismatchError):
             perfcore.verify(perfcore.compile(other), model, X)
     assert perfcore.patch_report() == before
+
+
+@pytest.mark.parametrize("objective", ["reg:squarederror", "multi:softprob", "binary:logistic"])
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+def test_a_booster_asked_about_a_dmatrix(objective, booster, table, at_once):
+    xgboost = pytest.importorskip("xgboost")
+    X, y, _ = table
+    X = np.where(X > 1.5, np.nan, X)
+    params = {"objective": objective, "booster": booster, "max_depth": 3}
+    if objective == "multi:softprob":
+        params["num_class"] = 3
+    dtrain = xgboost.DMatrix(X, (y == y[0]).astype(int))
+    model = xgboost.train(params, dtrain, 4)
+    options = [{}, {"output_margin": True}, {"validate_features": True}, {"strict_shape": True}, {"training": True}]
+    if booster != "gblinear":
+        options += [{"pred_leaf": True}, {"iteration_range": (1, 3)}, {"iteration_range": (0, 2), "output_margin": True}]
+    expected = [model.predict(xgboost.DMatrix(X), **each) for each in options]
+    before = counted()
+    with perfcore.patched("xgboost"):
+        got = [model.predict(xgboost.DMatrix(X), **each) for each in options]
+        of_training = model.predict(dtrain)
+    assert all(map(same, expected, got))
+    assert same(expected[0], of_training)
+    assert counted() - before == len(options) - 2 + 1  # strict_shape and training are XGBoost's own
+
+
+def test_matrices_that_hold_more_than_a_table_are_xgboosts(table, at_once):
+    xgboost = pytest.importorskip("xgboost")
+    X, _, z = table
+    model = xgboost.train({"max_depth": 3}, xgboost.DMatrix(X, z), 4)
+    before = counted()
+    for matrix in (xgboost.DMatrix(X, base_margin=z), xgboost.QuantileDMatrix(X)):
+        expected = model.predict(matrix)
+        with perfcore.patched("xgboost"):
+            assert same(expected, model.predict(matrix))
+    names = [f"name{j}" for j in range(X.shape[1])]
+    model = xgboost.train({"max_depth": 3}, xgboost.DMatrix(X, z, feature_names=names), 4)
+    with perfcore.patched("xgboost"), pytest.raises(ValueError, match="feature_names mismatch"):
+        model.predict(xgboost.DMatrix(X, feature_names=names[::-1]))
+    assert counted() == before

@@ -29,6 +29,7 @@ CHANGERS = (
 NO_PART = frozenset({"_Booster", "evals_result_", "callbacks"})  # attributes of an estimator with no part in answers
 PREDICT = ("X", "output_margin", "validate_features", "base_margin", "iteration_range")
 PREDICT_PROBA = ("X", "validate_features", "base_margin", "iteration_range")
+OF_DMATRIX = ("data", "output_margin", "pred_leaf", "validate_features", "iteration_range", "strict_shape")
 INPLACE = ("data", "iteration_range", "predict_type", "missing", "validate_features", "base_margin", "strict_shape")
 
 
@@ -79,7 +80,11 @@ class XGBoost:
             raise Passed(f"device {device}")
         if booster is not model:
             return compile(model, iteration_range=variant)
-        return _compiled_in_place(booster, variant, learner["gradient_booster"].get("name"))
+        in_place, iterations = variant
+        if in_place:
+            return _compiled_in_place(booster, iterations, learner["gradient_booster"].get("name"))
+        begin, end = iterations
+        return compile(booster, iteration_range=None if (begin, end) == (0, 0) else (begin, end or _rounds(booster)))
 
 
 def _compiled_in_place(booster: Any, iterations: tuple[int, int], name: str) -> Predictor:
@@ -91,7 +96,11 @@ def _compiled_in_place(booster: Any, iterations: tuple[int, int], name: str) -> 
     begin, end = iterations
     standing_in = xgboost.XGBModel()
     standing_in._Booster = booster
-    return compile(standing_in, iteration_range=(begin, end or booster.num_boosted_rounds()))
+    return compile(standing_in, iteration_range=(begin, end or _rounds(booster)))
+
+
+def _rounds(booster: Any) -> int:
+    return booster.num_boosted_rounds()
 
 
 def _booster(model: Any) -> Any:
@@ -102,12 +111,18 @@ def _booster(model: Any) -> Any:
 
 
 def _of_dmatrix(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
-    raise Passed("a DMatrix holds the table in XGBoost's own form; inplace_predict takes tables")
+    given = {"data": args[0]} if len(args) == 1 and not kwargs else arguments(OF_DMATRIX, args, kwargs)
+    if type(given["data"]).__name__ != "DMatrix":
+        raise Passed(f"a {type(given['data']).__name__}, which does not hand its table out")
+    refuse(given, validate_features=True, strict_shape=False)
+    margin, leaf = flag(given, "output_margin"), flag(given, "pred_leaf")
+    method = "apply" if leaf else "predict_raw" if margin else "predict"
+    return Call(given["data"], method, (False, _range(given) or (0, 0)))
 
 
 def _inplace(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
     if len(args) == 1 and not kwargs:
-        return Call(args[0], "predict", (0, 0))
+        return Call(args[0], "predict", (True, (0, 0)))
     given = arguments(INPLACE, args, kwargs)
     refuse(given, validate_features=True, base_margin=None, strict_shape=False)
     kind, missing = given.get("predict_type", "value"), given.get("missing", np.nan)
@@ -115,7 +130,7 @@ def _inplace(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
         raise Passed("the argument predict_type")
     if not isinstance(missing, float) or missing == missing:
         raise Passed("the argument missing")
-    return Call(given["data"], "predict_raw" if kind == "margin" else "predict", _range(given) or (0, 0))
+    return Call(given["data"], "predict_raw" if kind == "margin" else "predict", (True, _range(given) or (0, 0)))
 
 
 def _predict(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
