@@ -109,7 +109,10 @@ def test_categories_are_categories_to_xgboost(kind, assert_same_bits):
     frame = FRAME.with_columns(pl.Series("c0", cells).cast(dtype))
     for each in (source, source.get_booster()):
         expected, got = answer(source_answer, each, frame), answer(perfcore.compile(each).predict, frame)
-        if isinstance(expected, Exception):
+        if isinstance(expected, ValueError) and kind == "Categorical":  # since XGBoost 3.4; an Enum says the same
+            enum = FRAME.with_columns(pl.Series("c0", cells).cast(pl.Enum(colours)))
+            assert_same_bits(answer(source_answer, each, enum), got, kind)
+        elif isinstance(expected, Exception):
             assert isinstance(got, InputError), (expected, got)
         else:
             assert_same_bits(expected, got)

@@ -30,6 +30,7 @@ class Isotonic:
 
     x: np.ndarray  # rising
     y: np.ndarray
+    weighs_ends: bool = False  # since scipy 1.18, interp1d takes shares of both ends instead of a slope
 
     def __call__(self, margins: np.ndarray) -> np.ndarray:
         margins = margins.astype(self.x.dtype, copy=False)
@@ -42,6 +43,10 @@ class Isotonic:
         # scipy/interpolate/_interpolate.py, interp1d._call_linear
         above = np.searchsorted(self.x, margins).clip(1, len(self.x) - 1)
         below = above - 1
+        if self.weighs_ends:
+            span = self.x[above] - self.x[below]
+            share_above, share_below = (margins - self.x[below]) / span, (self.x[above] - margins) / span
+            return (share_above * self.y[above] + share_below * self.y[below]).astype(margins.dtype)
         slope = (self.y[above] - self.y[below]) / (self.x[above] - self.x[below])
         return (slope * (margins - self.x[below]) + self.y[below]).astype(margins.dtype)
 

@@ -12,6 +12,8 @@ from ..model import Model
 from .sklearn import class_labels
 from .sklearn_members import Members, knows_two_classes, response
 
+FIRST_THAT_WEIGHS_ENDS = (1, 18)  # scipy/interpolate/_interpolate.py, interp1d._call_linear
+
 
 def read(source: Any, origin: str) -> Model:
     labels = class_labels(source.classes_)
@@ -41,8 +43,11 @@ def _calibrator(calibrator: Any) -> Sigmoid | Isotonic | Temperature:
 
 
 def _isotonic(calibrator: Any) -> Isotonic:
+    import scipy
+
     x, y = np.array(calibrator.X_thresholds_), np.array(calibrator.y_thresholds_)
     ends = [calibrator.X_min_, calibrator.X_max_]
     if calibrator.out_of_bounds != "clip" or not (np.diff(x) > 0).all() or [x[0], x[-1]] != ends:
         raise UnsupportedModelError("IsotonicRegression that does not clip to its thresholds")
-    return Isotonic(x, y)
+    major, minor = scipy.__version__.split(".")[:2]
+    return Isotonic(x, y, weighs_ends=(int(major), int(minor)) >= FIRST_THAT_WEIGHS_ENDS)
