@@ -262,7 +262,11 @@ def test_a_booster_asked_about_a_dmatrix(objective, booster, table, at_once):
     model = xgboost.train(params, dtrain, 4)
     options = [{}, {"output_margin": True}, {"validate_features": True}, {"strict_shape": True}, {"training": True}]
     if booster != "gblinear":
-        options += [{"pred_leaf": True}, {"iteration_range": (1, 3)}, {"iteration_range": (0, 2), "output_margin": True}]
+        options += [
+            {"pred_leaf": True},
+            {"iteration_range": (1, 3)},
+            {"iteration_range": (0, 2), "output_margin": True},
+        ]
     expected = [model.predict(xgboost.DMatrix(X), **each) for each in options]
     before = counted()
     with perfcore.patched("xgboost"):
