@@ -36,7 +36,7 @@ def ordered_sum(
     cnp.ndarray out not None,
     int n_threads=1,
 ):
-    """``start + X[:, 0] * weight[0] + X[:, 1] * weight[1] + ...`` in float32, without NaN and ``missing``, into ``out``.
+    """``out = start + X[:, 0] * weight[0] + X[:, 1] * weight[1] + ...`` in float32, without NaN and ``missing``.
 
     X is (n_rows, n_features) of float32 or float64, aligned; start, weight and out are C-contiguous float32,
     (n_outputs,), (n_features, n_outputs) and (n_rows, n_outputs).
