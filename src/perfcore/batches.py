@@ -65,12 +65,15 @@ def answers(tables: Iterator[Any], answer: Callable[[Any], Answer]) -> Iterator[
 
 
 def _is_empty(table: Any) -> bool:
-    return (table.shape[0] if hasattr(table, "shape") and table.shape else len(table)) == 0
+    """Whether a table says that it has no rows; of what says nothing, its answer tells."""
+    if getattr(table, "shape", ()):
+        return table.shape[0] == 0
+    return hasattr(table, "__len__") and not isinstance(table, np.ndarray) and len(table) == 0
 
 
 def _names(table: Any) -> list | None:
-    if hasattr(table, "schema") and hasattr(table.schema, "names"):
-        return table.schema.names if isinstance(table.schema.names, list) else None
+    if hasattr(table, "schema") and isinstance(getattr(table.schema, "names", None), list):
+        return table.schema.names
     return None if isinstance(table, np.ndarray) or not hasattr(table, "columns") else list(table.columns)
 
 

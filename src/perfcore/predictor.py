@@ -208,7 +208,7 @@ class Predictor(Fitted):
     def _margins_one(self, row: Any) -> Any:
         try:
             return self._engine.margins_of_row(unlabelled(row))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"cannot read {type(row).__qualname__} as a row of numbers: {error}") from error

@@ -163,3 +163,13 @@ def test_unknown_methods_are_refused_before_a_table_is_read(forest):
         forest.predict_batches([TABLE], "save")
     with pytest.raises(AttributeError):
         model("XGBRegressor" if "XGBRegressor" in INSTALLED else INSTALLED[0])[1].predict_batches([], "predict_proba")
+
+
+def test_names_of_polars_frames_are_compared_and_what_is_no_table_is_named():
+    polars, tree = pytest.importorskip("polars"), pytest.importorskip("sklearn.tree")
+    fast = perfcore.compile(tree.DecisionTreeRegressor().fit([[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0]))
+    frame = polars.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]})
+    with pytest.raises(InputError, match="batch 1: its columns are"):
+        list(fast.predict_batches([frame, frame.select("b", "a")]))
+    with pytest.raises(InputError, match="batch 1: "):
+        list(fast.predict_batches([frame, None]))

@@ -330,3 +330,11 @@ def test_other_data_frames_are_read_by_name(fitted, assert_same_bits):
 def test_multi_output_regression_reads_frames(assert_same_bits):
     model = RandomForestRegressor(3, max_depth=4).fit(FRAME, np.c_[Y, -Y])
     assert_same_bits(model.predict(FRAME), perfcore.compile(model).predict(FRAME))
+
+
+def test_a_number_beyond_all_floats_is_refused(fitted):
+    for kind in ("forest", "ridge", "histogram boosting"):
+        predictor = fitted(kind, False)[1]
+        for ask in (lambda p: p.predict([[10**400, 1, 1, 1]]), lambda p: p.predict_one([10**400, 1, 1, 1])):
+            with pytest.raises(perfcore.InputError):
+                ask(predictor)

@@ -253,3 +253,27 @@ def test_tiny_cells_are_answered_alike_or_refused(threshold, assert_same_bits):
                 assert 0 < abs(cell) < 1.1e-35 and not isinstance(table, np.ndarray)
             else:
                 assert_same_bits(booster.predict(table), got, threshold, cell, type(table))
+
+
+# -- several entries of a cell -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int8])
+def test_entries_of_a_cell_count_as_the_trees_own_predict_counts_them(dtype, assert_same_bits):
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    cells = np.arange(40.0)[:, None] % [7, 5]
+    table = sparse.csr_matrix(
+        (np.array([3, 4, 2, 1], dtype), np.array([0, 0, 1, 1]), np.array([0, 2, 4])), shape=(2, 2)
+    )
+    for source in (ensemble.RandomForestRegressor(5), ensemble.GradientBoostingRegressor(n_estimators=5)):
+        source.fit(cells, np.arange(40.0))
+        fast = perfcore.compile(source)
+        for each in (table, table.tocsc(), table.tocoo()):
+            assert_same_bits(source.predict(each), fast.predict(each), type(each))
+
+
+def test_large_whole_numbers_are_rounded_once(assert_same_bits):
+    tree = pytest.importorskip("sklearn.tree")
+    source = tree.DecisionTreeRegressor().fit([[2.0**60], [2.0**60 + 2**37]], [0.0, 1.0])
+    table = sparse.csr_matrix(np.array([[2**60 + 2**36 + 1], [2**60 + 2**36 - 1]]))
+    assert_same_bits(source.predict(table), perfcore.compile(source).predict(table))

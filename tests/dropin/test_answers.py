@@ -291,3 +291,20 @@ def test_matrices_that_hold_more_than_a_table_are_xgboosts(table, at_once):
     with perfcore.patched("xgboost"), pytest.raises(ValueError, match="feature_names mismatch"):
         model.predict(xgboost.DMatrix(X, feature_names=names[::-1]))
     assert counted() == before
+
+
+def test_odd_calls_end_as_without_a_patch(table, at_once):
+    from sklearn.ensemble import BaggingRegressor
+    from sklearn.linear_model import LinearRegression
+
+    pd = pytest.importorskip("pandas")
+    X, _, z = table
+    frame = pd.DataFrame(X).set_axis(["num_row", *(f"c{j}" for j in range(1, X.shape[1]))], axis=1)
+    model = LinearRegression().fit(frame, z)
+    bagging = BaggingRegressor(n_estimators=6, n_jobs=2, random_state=0).fit(X, z)
+    expected = model.predict(frame), bagging.predict(X)
+    with perfcore.patched("sklearn"):
+        assert same(model.predict(frame), expected[0])
+        assert same(bagging.predict(X), expected[1])
+        with pytest.raises(AttributeError):
+            LinearRegression.predict(None, X)

@@ -47,8 +47,9 @@ class Thing: pass
 assert type(pickle.loads(pickle.dumps(Thing()))) is Thing
 print(__name__, __file__, sys.argv, sys.path[0], __doc__, __spec__ is None)
 print(sys.modules["__main__"].Thing is Thing)
-def fail():
-    raise ValueError("no")
+def fail(words: str = "no"):
+    raise ValueError(words)
+print(fail.__annotations__)
 if "fail" in sys.argv:
     fail()
 sys.exit(3 if "exit" in sys.argv else "words" if "words" in sys.argv else None)

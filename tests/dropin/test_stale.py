@@ -237,3 +237,58 @@ def test_models_are_collected_as_ever_and_copies_are_models_of_their_own(table, 
             del model, twins, expected
             gc.collect()
             assert [reference() is None for reference in references] == [True] * 4
+
+
+def test_each_of_several_members_with_their_state_in_c(table, at_once):
+    from sklearn.ensemble import VotingRegressor
+
+    lightgbm = pytest.importorskip("lightgbm")
+    X, _, z = table
+    members = [(f"m{i}", lightgbm.LGBMRegressor(n_estimators=3, verbose=-1)) for i in range(3)]
+    model = VotingRegressor(members).fit(X, z)
+    changes = [lambda m, i=i: m.estimators_[i].booster_.set_leaf_output(0, 0, 9.0) for i in (2, 1, 0)]
+    with perfcore.patched("lightgbm", "sklearn"):
+        holds(model, changes, lambda m: m.predict(X), "sklearn")
+
+
+class Kept(float):
+    pass
+
+
+def test_numbers_with_attributes_and_the_order_of_bytes(table, at_once):
+    from sklearn.linear_model import LinearRegression
+
+    X, _, z = table
+
+    def exchange(model):
+        model.intercept_ = Kept(5.0)
+
+    def swap(model):
+        model.coef_ = model.coef_.view(">f8")
+
+    model = LinearRegression().fit(X, z)
+    model.intercept_ = Kept(1.0)
+    for change in (exchange, swap):
+        with perfcore.patched("sklearn"):
+            model.predict(X)
+            change(model)
+            patched = model.predict(X)
+        assert same(patched, model.predict(X))
+
+
+def test_threads_compile_a_large_model_once(table, at_once):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sklearn.ensemble import RandomForestRegressor
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 4))  # trees of more memory than is digested with the GIL held
+    model = RandomForestRegressor(8, random_state=0).fit(X, rng.normal(size=4000))
+    expected = model.predict(X)
+    with perfcore.patched("sklearn"):
+        model.predict(X)
+        before = counted()
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(model.predict, [X] * 40))
+        assert counted() - before == 40
+    assert all(same(answer, expected) for answer in answers)

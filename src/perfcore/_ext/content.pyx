@@ -1,4 +1,5 @@
 # A digest of all that a Python object holds: attributes, containers and the cells of arrays.
+import itertools
 import types
 import weakref
 from functools import partial
@@ -32,6 +33,7 @@ cdef enum:
     MOST = 2_000_000  # objects: a tenth of a second
     LONG = 65_536  # bytes for which dropping the GIL is nothing
 
+cdef tuple VALUES = (int, float, complex, str, bytes)
 cdef object GENERIC = np.generic, REFERENCE = weakref.ref
 cdef tuple IDENTITIES = (
     type, types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType, partial, weakref.ref
@@ -48,25 +50,28 @@ cdef class Digester:
     the root is kept alive: by identity objects are known through weak references, where they allow such.
     """
 
-    cdef dict _known, _memory, _seen, _views
-    cdef object _arrays_of, _view_of
+    cdef dict _known, _memory, _views
+    cdef object _numbers, _arrays_of, _view_of
+    # Of one walk, which is a digester of its own: other threads may walk while this one reads a long array.
+    cdef dict _seen
+    cdef list _passed
     cdef Digest _digest
-    cdef int64_t _n_objects, _n_known
+    cdef int64_t _n_objects
     cdef int _depth
 
     def __init__(self, memory, view):
-        self._known, self._memory, self._views = {}, {}, {}
+        self._known, self._memory, self._views, self._numbers = {}, {}, {}, itertools.count()
         self._arrays_of, self._view_of = memory, view
 
     def digest(self, root) -> bytes:
         """16 bytes; `RecursionError` for what is nested too deep, `OverflowError` for what has too many parts."""
+        cdef Digester walk = Digester.__new__(Digester)
         cdef Digest start
-        self._digest, self._seen, self._depth, self._n_objects = start, {}, 0, 0
-        try:
-            self._add(root)
-        finally:
-            self._seen = {}
-        return self._digest.a.to_bytes(8, "little") + self._digest.b.to_bytes(8, "little")
+        walk._known, walk._memory, walk._views, walk._numbers = self._known, self._memory, self._views, self._numbers
+        walk._arrays_of, walk._view_of = self._arrays_of, self._view_of
+        walk._digest, walk._seen, walk._passed, walk._depth, walk._n_objects = start, {}, [], 0, 0
+        walk._add(root)
+        return walk._digest.a.to_bytes(8, "little") + walk._digest.b.to_bytes(8, "little")
 
     cdef int _add(self, x) except -1:
         cdef double number
@@ -114,6 +119,7 @@ cdef class Digester:
             self._digest.add(<uint64_t>index)
             return 0
         self._seen[<uint64_t><void*>x] = len(self._seen)
+        self._passed.append(x)  # what was made for this walk alone must not leave its address to another
         cdef bint is_read = True
         if isinstance(x, cnp.ndarray):
             self._array(x)
@@ -141,6 +147,8 @@ cdef class Digester:
         if type(attributes) is dict:
             self._digest.add(<uint64_t>OBJECT)
             self._identity(type(x))
+            if isinstance(x, VALUES):
+                self._identity(x)
             self._items(DICT, tuple(attributes))
             self._items(DICT, tuple(attributes.values()))
         elif not is_read:
@@ -159,6 +167,7 @@ cdef class Digester:
         self._digest.add(<uint64_t>ARRAY)
         self._digest.add(<uint64_t>hash(x.dtype) if kind == cnp.NPY_VOID else <uint64_t>kind)
         self._digest.add(<uint64_t>cnp.PyArray_ITEMSIZE(x))
+        self._digest.add(<uint64_t>cnp.PyArray_ISNOTSWAPPED(x))
         for i in range(cnp.PyArray_NDIM(x)):
             self._digest.add(<uint64_t>cnp.PyArray_DIM(x, i))
             self._digest.add(<uint64_t>cnp.PyArray_STRIDE(x, i))
@@ -197,8 +206,7 @@ cdef class Digester:
                 reference = weakref.ref(x)
             except TypeError:
                 reference = x
-            self._n_known += 1
-            self._known[key] = reference, self._n_known
+            self._known[key] = reference, next(self._numbers)
         self._digest.add(<uint64_t>OPAQUE)
         self._digest.add(<uint64_t><int64_t>self._known[key][1])
         return 0

@@ -71,7 +71,7 @@ def n_threads(count: Any) -> int | None:
 def n_rows(X: Any) -> int:
     """The rows of whatever a user hands in; 1 where it does not say."""
     shape = getattr(X, "shape", None)
-    if hasattr(X, "num_row"):  # a DMatrix
+    if type(X).__name__ == "DMatrix":
         return X.num_row()
     try:
         return int(shape[0] if shape is not None else len(X))

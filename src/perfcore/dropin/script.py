@@ -53,7 +53,7 @@ def _run_script(arguments: list[str]) -> int:
     sys.argv = arguments
     sys.path[0] = os.path.dirname(os.path.realpath(path))
     try:
-        exec(compile(source, path, "exec"), vars(main))
+        exec(compile(source, path, "exec", dont_inherit=True), vars(main))
     except Exception as error:
         return _shown(error, __file__)
     return 0

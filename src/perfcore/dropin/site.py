@@ -28,7 +28,7 @@ class Site:
         self.is_open = True  # a bound method may outlive the patch
 
     def answer(self, model: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        if not self.is_open or alone.depth or id(model) in alone.models:
+        if not self.is_open or alone.depth or id(model) in alone.models or not isinstance(model, self.owner):
             return self.original(model, *args, **kwargs)
         record = record_of(model, self.framework)
         owner = record.owners.get(self.name)

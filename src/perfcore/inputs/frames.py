@@ -141,7 +141,7 @@ def _convert(convert: Any) -> np.ndarray:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             array = convert()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"cannot read the table's cells as numbers: {error}") from error
     if array.dtype.kind == "c":
         raise InputError("complex data is not supported")

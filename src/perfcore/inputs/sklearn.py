@@ -42,7 +42,7 @@ def cast(cells: Any, dtype: Any) -> np.ndarray:
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             return np.require(np.asarray(cells, dtype), None, "A")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"cannot read the cells as numbers: {error}") from error
 
 
@@ -119,7 +119,7 @@ class NumericInputs:
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         dtype = None if self.of_members else np.dtype(self.precision)
         if is_sparse(X) and self.precision == "float32":  # histogram boosting takes none
-            return self._sparse_blocks(Sparse.of(X))
+            return self._sparse_blocks(self._cast_sparse(X))
         if is_frame(X):
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
@@ -150,14 +150,21 @@ class NumericInputs:
             self._check(ready, start)
             yield ready
 
+    def _cast_sparse(self, X: Any) -> Sparse:
+        """By scipy's own astype(), as check_array: where it has something to cast, it adds up the entries of a cell."""
+        table = Sparse.of(X)
+        if table.data.dtype.kind not in "biuf":
+            raise InputError(f"dtype {table.data.dtype} is not supported; convert the table to float64")
+        if table.data.dtype == np.dtype(self.precision):
+            return table
+        with np.errstate(over="ignore"):
+            return Sparse.of(X.tocsr().astype(self.precision))
+
     def _sparse_blocks(self, table: Sparse) -> tuple[int, Iterator[np.ndarray]]:
         """Absent cells are 0, of several entries of one the last counts: tree/_tree.pyx, _apply_sparse_csr."""
         check_names(self.feature_names, None, self.estimator)
         check_shape(*table.shape, self.n_features, self.estimator)
-        if table.data.dtype.kind not in "biuf":
-            raise InputError(f"dtype {table.data.dtype} is not supported; convert the table to float64")
-        blocks = table.blocks(0.0, np.float64 if table.data.dtype.itemsize >= 8 else np.float32, self.n_features)
-        return table.shape[0], self._finite_blocks(blocks)
+        return table.shape[0], self._finite_blocks(table.blocks(0.0, self.precision, self.n_features))
 
     def _finite_blocks(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Trees that know what to do with missing cells do not take them in sparse tables."""
@@ -195,7 +202,7 @@ def row_cells(row: Any, names: tuple[str, ...] | None, n_features: int, dtype: A
     try:
         with np.errstate(over="ignore"):
             values = row_values(row, names, n_features, None if isinstance(row, np.ndarray) else dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise error if isinstance(error, InputError) else InputError(f"cannot read the row: {error}") from error
     if values.dtype.kind == "c":
         raise InputError("complex data is not supported")

@@ -67,7 +67,7 @@ def framework(name: str) -> Framework:
     """By name; `ConfigurationError` for one that perfcore does not know, or that is not installed."""
     if name not in NAMES:
         raise ConfigurationError(f"framework {name!r}, allowed: {', '.join(NAMES)}")
-    if find_spec(name) is None:
+    if not _is_there(name):
         raise ConfigurationError(f"{name} is not installed, so it cannot be patched")
     found: Framework = import_module(f"{__package__}.{name}").FRAMEWORK
     return found
@@ -88,4 +88,11 @@ def view(kind: type) -> Callable[[Any], Any] | None:
 
 
 def installed() -> list[str]:
-    return [name for name in NAMES if find_spec(name) is not None]
+    return [name for name in NAMES if _is_there(name)]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # a module without a spec, which a program put in the place of one
+        return False

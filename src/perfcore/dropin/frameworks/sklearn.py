@@ -70,6 +70,8 @@ class ScikitLearn:
     def compile(self, model: Any, variant: Any) -> Predictor:
         if not hasattr(model, "n_features_in_"):  # set up by hand, as LogisticRegressionCV does for its scores
             raise Passed("it has no n_features_in_")
+        if type(model).__name__.startswith("Bagging") and model.n_jobs not in (None, 1):
+            raise Passed("it adds up by jobs, of which there are several")
         return compile(model)
 
 
