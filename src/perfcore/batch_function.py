@@ -16,6 +16,8 @@ from .predictor import TABLE_METHODS, Predictor, load
 if TYPE_CHECKING:
     import pyarrow
 
+MOST_IN_A_LIST = 2**31 - 1  # Arrow's lists begin at places of 32 bits
+
 
 def batch_function(
     model: Predictor | str | os.PathLike,
@@ -110,6 +112,10 @@ class BatchFunction:
         values = pyarrow.array(found.reshape(-1), _of_one(self.field.type))
         if found.ndim == 1:
             return values
+        if found.size > MOST_IN_A_LIST:
+            raise InputError(
+                f"{found.size:,} numbers in one batch's lists, allowed: {MOST_IN_A_LIST:,}"
+            )
         ends = np.arange(len(found) + 1, dtype=np.int32) * found.shape[1]
         return pyarrow.ListArray.from_arrays(ends, values)
 

@@ -274,3 +274,18 @@ def test_numbers_where_training_had_categories():
     source = xgboost.XGBRegressor(n_estimators=3, enable_categorical=True, n_jobs=1).fit(frame(), X[:, 1])
     expected, got = answer(source.predict, TABLE), answer(perfcore.compile(source).predict, TABLE)
     assert isinstance(got, InputError) == isinstance(expected, Exception)
+
+
+def test_columns_that_lie_at_odd_bytes_are_copied(assert_same_bits):
+    import pyarrow
+
+    lightgbm = pytest.importorskip("lightgbm")
+    n = 3000
+    cells = np.random.default_rng(5).normal(size=(2, n))
+    source = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1).fit(cells.T, cells[0])
+    odd = pyarrow.py_buffer(b"\0\0\0\0" + cells.tobytes())
+    columns = [
+        pyarrow.Array.from_buffers(pyarrow.float64(), n, [None, odd.slice(4 + 8 * n * j, 8 * n)]) for j in range(2)
+    ]
+    table = pyarrow.table(columns, names=["a", "b"])
+    assert_same_bits(source.predict(cells.T), perfcore.compile(source).predict(table))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .table import is_kernel_ready
 
 # Below this many rows a chunk, chunks are joined: cutting blocks out of many costs more than the copy.
 CHUNK_ROWS = 1024
@@ -96,7 +97,8 @@ class Columns:
         step = at[1] - at[0] if len(at) > 1 else size
         if step % size or any(b - a != step for a, b in zip(at[:-1], at[1:], strict=True)):
             return None
-        return np.asarray(_Spaced(cells, (size, step)))
+        whole = np.asarray(_Spaced(cells, (size, step)))
+        return whole if is_kernel_ready(whole) else None
 
     def numbers(self, j: int, whole: Any) -> Cells:
         """Cells of a column of numbers as floats, null as NaN; whole numbers and bool become ``whole`` at once."""
