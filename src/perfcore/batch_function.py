@@ -113,9 +113,7 @@ class BatchFunction:
         if found.ndim == 1:
             return values
         if found.size > MOST_IN_A_LIST:
-            raise InputError(
-                f"{found.size:,} numbers in one batch's lists, allowed: {MOST_IN_A_LIST:,}"
-            )
+            raise InputError(f"{found.size:,} numbers in one batch's lists, allowed: {MOST_IN_A_LIST:,}")
         ends = np.arange(len(found) + 1, dtype=np.int32) * found.shape[1]
         return pyarrow.ListArray.from_arrays(ends, values)
 
