@@ -77,7 +77,10 @@ class _Method:
             return self.function
         answers = predictor._model.answers
         if not (hasattr(answers, "raw") if self.needs == "raw" else self.needs in answers.methods):
-            raise AttributeError(f"{predictor._model.origin} has no {self.needs}, so its predictor has no {self.name}")
+            raise AttributeError(
+                f"perfcore answers no {self.needs} of {predictor._model.origin}, so its predictor has no {self.name}; "
+                f"it answers {', '.join(answers.methods)}"
+            )
         return self.function.__get__(predictor)
 
 

@@ -155,6 +155,7 @@ def _catboost_calls(model: Any, X: Any, iteration_range: tuple[int, int] | None)
     return {
         "predict": lambda: model.predict(X, **options),
         "predict_proba": lambda: CatBoost.predict(model, X, prediction_type="Probability", **options),
+        "predict_log_proba": lambda: CatBoost.predict(model, X, prediction_type="LogProbability", **options),
         "predict_raw": lambda: CatBoost.predict(model, X, prediction_type="RawFormulaVal", **options),
         "apply": lambda: model.calc_leaf_indexes(X, **options),
     }

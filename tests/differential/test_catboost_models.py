@@ -262,7 +262,23 @@ def test_softmax_of_awkward_values(n_classes, assert_same_bits):
     rows = np.arange(8, dtype=np.float32)[:, None]
     fast = perfcore.compile(model)
     assert_same_bits(model.predict_proba(rows), fast.predict_proba(rows))
+    assert_same_bits(model.predict_log_proba(rows), fast.predict_log_proba(rows))
     assert_same_bits(model.predict(rows), fast.predict(rows))
+
+
+@pytest.mark.parametrize("loss", ["Logloss", "MultiClassOneVsAll"])
+def test_logarithms_of_awkward_values(loss, assert_same_bits):
+    n_classes = 2 if loss == "Logloss" else 3
+    for sign in (1, -1):
+        values = sign * np.array([*EXPONENTS[:4], -800.0, -708.5, 0.0, 0.1, 36.7, 37.0, 1e-300])
+        for begin in range(0, len(values), 2):
+            model = stump(
+                np.resize(values[begin:], 2 * (n_classes if n_classes > 2 else 1)), loss, np.arange(8) % n_classes
+            )
+            rows = np.arange(8, dtype=np.float32)[:, None]
+            expected, found = model.predict_log_proba(rows), perfcore.compile(model).predict_log_proba(rows)
+            assert_same_bits(expected, found, values[begin])
+            assert expected.flags.f_contiguous == found.flags.f_contiguous
 
 
 def test_the_threshold_is_the_very_logit(assert_same_bits):

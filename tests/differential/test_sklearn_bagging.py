@@ -79,6 +79,11 @@ def test_answers_are_the_sources_bits(name, fitted, assert_same_bits):
     perfcore.verify(fast, model, table)
     # predict_log_proba of a BaggingClassifier adds up the trees' logarithms: no sum of one forest.
     assert not any(hasattr(fast, each) for each in ("apply", "decision_function", "predict_log_proba"))
+    if hasattr(model, "predict_log_proba"):
+        with pytest.raises(
+            AttributeError, match="perfcore answers no predict_log_proba of sklearn.ensemble.Bagging.*; it"
+        ):
+            fast.predict_log_proba(table)
 
 
 @pytest.mark.parametrize("name", ["classes", "objects", "one class", "few samples", "several numbers", "numbers"])

@@ -162,6 +162,23 @@ def test_methods_that_are_there_under_conditions_stay_so(table):
             assert hasattr(model, "predict_proba") is (getattr(model, "loss", "") == "log_loss")
 
 
+def test_what_perfcore_does_not_answer_goes_to_the_framework_and_is_counted(table, at_once):
+    from catboost import CatBoostClassifier
+    from sklearn.ensemble import BaggingClassifier
+
+    X, y, _ = table
+    bagging = BaggingClassifier(n_estimators=3, random_state=0).fit(X, y)
+    boosting = CatBoostClassifier(iterations=4, verbose=False, allow_writing_files=False).fit(X, y)
+    expected = [each.predict_log_proba(X) for each in (bagging, boosting)]
+    with perfcore.patched():
+        found = [each.predict_log_proba(X) for each in (bagging, boosting)]
+    assert all(map(same, expected, found))
+    answered = {each[:3] for each in perfcore.patch_report()}
+    reason = "perfcore has no predict_log_proba of this model"
+    assert ("sklearn.BaggingClassifier", "predict_log_proba", reason) in answered
+    assert ("catboost.CatBoostClassifier", "predict_log_proba", "perfcore") in answered
+
+
 def test_arguments_by_name_and_none_at_all(table, at_once):
     X, y, _ = table
     from sklearn.tree import DecisionTreeClassifier

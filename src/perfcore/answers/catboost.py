@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,7 +49,7 @@ class CatBoostAnswers:
     @property
     def methods(self) -> tuple[str, ...]:
         knows = self.probability == SIGMOID or (self.probability == SOFTMAX and links.HAS_FAST_EXP)
-        return ("predict", "predict_proba", "apply") if knows else ("predict", "apply")
+        return ("predict", "predict_proba", "predict_log_proba", "apply") if knows else ("predict", "apply")
 
     def from_tree(self, begin: int) -> CatBoostAnswers:
         """Of the trees from ``begin`` on: the bias belongs to the first (scale_and_bias.cpp, ApplyScaleAndBias)."""
@@ -106,6 +107,20 @@ class CatBoostAnswers:
         np.subtract(1, both[1], out=both[0])
         return both.T
 
+    def predict_log_proba(self, margins: np.ndarray) -> np.ndarray:
+        """eval_processing.h, CalcLogSoftmax and CalcLogSigmoid."""
+        raw = self._raw(margins)
+        if self.probability == SOFTMAX:
+            raw -= raw.max(axis=1, keepdims=True)
+            exponents = raw.copy()
+            links.fast_exp(exponents)
+            return by_columns(raw - _log(sum(exponents.T))[:, None])
+        if self.n_outputs == 1:
+            raw = np.concatenate([-raw, raw], axis=1)
+        np.negative(raw, out=raw)
+        links.exp(raw)
+        return by_columns(-_log(1 + raw))
+
     def steps(self, method: str, n_outputs: int) -> Steps | None:
         if self.scale != 1.0 or n_outputs > 1:
             return None
@@ -121,3 +136,8 @@ class CatBoostAnswers:
     def leaves(self, labels: np.ndarray) -> np.ndarray:
         """As ``calc_leaf_indexes``."""
         return labels.astype(np.uint32)
+
+
+def _log(cells: np.ndarray) -> np.ndarray:
+    """libm's logarithm of cells from 1 on; numpy's own differs from it in last bits."""
+    return np.fromiter(map(math.log, cells.ravel().tolist()), np.float64, cells.size).reshape(cells.shape)

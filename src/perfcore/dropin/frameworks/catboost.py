@@ -31,9 +31,10 @@ CHANGERS = (
     "__setstate__",
 )
 FURTHER = ("prediction_type", "ntree_start", "ntree_end", "thread_count", "verbose", "task_type")
+PROBABILITIES = {"Probability": "predict_proba", "LogProbability": "predict_log_proba"}
 ASKED: dict[str, dict[Any, str]] = {  # prediction_type -> the predictor's method, by class
-    "CatBoost": {"RawFormulaVal": "predict", "Probability": "predict_proba"},
-    "CatBoostClassifier": {"Class": "predict", "RawFormulaVal": "predict_raw", "Probability": "predict_proba"},
+    "CatBoost": {"RawFormulaVal": "predict", **PROBABILITIES},
+    "CatBoostClassifier": {"Class": "predict", "RawFormulaVal": "predict_raw", **PROBABILITIES},
     "CatBoostRegressor": {None: "predict", "RawFormulaVal": "predict_raw"},
     "CatBoostRanker": {None: "predict"},
 }
@@ -52,7 +53,8 @@ class CatBoost:
             kind = getattr(module, name)
             if "predict" in vars(kind):
                 yield Method(kind, "predict", _predicting(name))
-        yield Method(module.CatBoostClassifier, "predict_proba", _serve_proba)
+        yield Method(module.CatBoostClassifier, "predict_proba", _serving("X", "predict_proba"))
+        yield Method(module.CatBoostClassifier, "predict_log_proba", _serving("data", "predict_log_proba"))
         yield Method(module.CatBoost, "calc_leaf_indexes", _serve_leaves)
 
     def methods_of(self, kind: type) -> Iterator[Method]:
@@ -98,9 +100,13 @@ def _predicting(name: str) -> Any:
     return serve
 
 
-def _serve_proba(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
-    names = ("X", *FURTHER[1:])
-    return _call(model, arguments(names, args, kwargs, len(names)), "X", "predict_proba")
+def _serving(table: str, method: str) -> Any:
+    names = (table, *FURTHER[1:])
+
+    def serve(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
+        return _call(model, arguments(names, args, kwargs, len(names)), table, method)
+
+    return serve
 
 
 def _serve_leaves(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
