@@ -105,13 +105,14 @@ def test_labels_are_a_column_of_their_own_type():
         assert numbers(proba["predict_proba"]) == model.predict_proba(X).tobytes()
 
 
-def test_a_model_without_names_reads_all_columns_or_those_named(folder, tmp_path, table):
+def test_a_model_without_names_reads_the_columns_named(folder, tmp_path, table):
     path = tmp_path / "model.txt"
     path.write_text((folder / "binary.txt").read_text().replace("feature_names=f0 f1 f2 f3", _unnamed()))
     fast = perfcore.compile(path)
     expected = numbers(perfcore.batch_function(folder / "binary.pcore")(table)["predict"])
     assert numbers(perfcore.batch_function(fast, columns=NAMES)(table)["predict"]) == expected
-    assert numbers(perfcore.batch_function(fast)(table.select(NAMES))["predict"]) == expected
+    with pytest.raises(ConfigurationError, match="without names, so columns= must name the 4 columns"):
+        perfcore.batch_function(fast)
 
 
 def _unnamed():
@@ -185,10 +186,23 @@ def test_what_cannot_be_made_says_why(folder):
         ({"method": "predict_proba"}, "answers predict, predict_raw, apply"),
         ({"method": "fit"}, "method='fit'"),
         ({"columns": ["f0"]}, "1 names for 4 features"),
+        ({"columns": "abcd"}, "columns='abcd': expected a list of column names"),
+        ({"columns": 4}, "columns=4: expected a list"),
+        ({"columns": [0, 1, 2, 3]}, r"columns=\[0, 1, 2, 3\]: expected strings"),
+        ({"columns": ["f0", "f0", "f1", "f2"]}, "each once"),
+        ({"keep": "id"}, "keep='id': expected a list"),
+        ({"keep": ["id", "id"]}, "each once"),
+        ({"name": 3}, "name=3: expected a string"),
         ({"n_threads": 0}, "n_threads=0"),
     ):
         with pytest.raises(ConfigurationError, match=said):
             perfcore.batch_function(path, **arguments)
+
+
+def test_what_is_neither_predictor_nor_path_is_named():
+    for model in (None, 3, b"model.pcore", object):
+        with pytest.raises(TypeError, match=f"path of a .pcore file, got {type(model).__name__}; perfcore.compile"):
+            perfcore.batch_function(model)
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
@@ -196,9 +210,9 @@ def test_answers_of_several_tables_have_no_column():
     tree = pytest.importorskip("sklearn.tree")
     X = np.random.default_rng(0).normal(size=(40, 2))
     fast = perfcore.compile(tree.DecisionTreeClassifier().fit(X, X > 0))
-    assert perfcore.batch_function(fast).field.type == pyarrow.list_(pyarrow.bool_())
+    assert perfcore.batch_function(fast, columns=["a", "b"]).field.type == pyarrow.list_(pyarrow.bool_())
     with pytest.raises(ConfigurationError, match="several tables"):
-        perfcore.batch_function(fast, "predict_proba")
+        perfcore.batch_function(fast, "predict_proba", columns=["a", "b"])
 
 
 def test_batches_that_do_not_fit_say_where(folder, table):
@@ -209,5 +223,7 @@ def test_batches_that_do_not_fit_say_where(folder, table):
         answer(answer(table))
     with pytest.raises(InputError, match=r"no columns \['key'\]"):
         perfcore.batch_function(folder / "binary.pcore", keep=["key"])(table)
+    with pytest.raises(InputError, match=r"several columns of the names \['f0'\]"):
+        answer(table.append_column("f0", table["f1"]))
     with pytest.raises(InputError, match="RecordBatch or Table, got a list"):
         answer([[1.0, 2.0, 3.0, 4.0]])

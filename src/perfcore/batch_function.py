@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +37,7 @@ def batch_function(
         one machine share its pages. It must hold the same model for all of them. A predictor is sent whole.
     method : the predictor's method that answers
     columns : the columns of a batch that the model reads, in its order
-        By default those that bear the model's feature names; all, of a model without names.
+        By default those that bear the model's feature names; a model without names needs them.
     keep : the columns of a batch that are handed on, before the answer; by default all
     name : of the answer's column; by default the method's
         Answers of several numbers a row are one column of lists.
@@ -46,8 +46,13 @@ def batch_function(
     Raises
     ------
     ConfigurationError
-        Where the model has no such method, or no single column holds its answers.
+        Where the model has no such method, or no single column holds its answers, or the columns are not told.
     """
+    if not isinstance(model, Predictor | str | os.PathLike):
+        raise TypeError(
+            f"model: expected a predictor or the path of a .pcore file, got {type(model).__qualname__}; "
+            "perfcore.compile makes a predictor of a trained model"
+        )
     if isinstance(model, Predictor):
         predictor, path = model, None
     else:
@@ -55,11 +60,32 @@ def batch_function(
     if method not in TABLE_METHODS or not hasattr(predictor, method):
         there_are = [each for each in TABLE_METHODS if hasattr(predictor, each)]
         raise ConfigurationError(f"method={method!r}: {predictor!r} answers {', '.join(there_are)}")
-    if columns is None and predictor._model.inputs.feature_names is not None:
-        columns = predictor._model.inputs.feature_names
-    if columns is not None and len(columns) != predictor.n_features_in_:
-        raise ConfigurationError(f"columns: {len(columns)} names for {predictor.n_features_in_} features")
-    return BatchFunction(predictor, path, method, columns, keep, name or method, threads.resolve(n_threads))
+    read = _feature_names(predictor) if columns is None else _names("columns", columns)
+    if len(read) != predictor.n_features_in_:
+        raise ConfigurationError(f"columns: {len(read)} names for {predictor.n_features_in_} features")
+    kept = None if keep is None else _names("keep", keep)
+    if name is not None and not isinstance(name, str):
+        raise ConfigurationError(f"name={name!r}: expected a string")
+    return BatchFunction(predictor, path, method, read, kept, name or method, threads.resolve(n_threads))
+
+
+def _feature_names(predictor: Predictor) -> list[str]:
+    names = predictor._model.inputs.feature_names
+    if names is None or "" in names:
+        raise ConfigurationError(
+            f"columns=None: {predictor!r} was trained on columns without names, so columns= must name the "
+            f"{predictor.n_features_in_} columns of a batch that it reads, in its order"
+        )
+    return list(names)
+
+
+def _names(argument: str, names: Any) -> list[str]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ConfigurationError(f"{argument}={names!r}: expected a list of column names")
+    found = list(names)
+    if not all(isinstance(name, str) for name in found) or len(set(found)) != len(found):
+        raise ConfigurationError(f"{argument}={found!r}: expected strings, each once")
+    return found
 
 
 class BatchFunction:
@@ -76,16 +102,15 @@ class BatchFunction:
         predictor: Predictor,
         path: str | None,
         method: str,
-        columns: Sequence[str] | None,
-        keep: Sequence[str] | None,
+        columns: list[str],
+        keep: list[str] | None,
         name: str,
         n_threads: int,
     ):
         import pyarrow
 
         self._predictor, self._path, self._method, self._n_threads = predictor, path, method, n_threads
-        self._columns = None if columns is None else list(columns)
-        self._keep = None if keep is None else list(keep)
+        self._columns, self._keep = columns, keep
         self.field: pyarrow.Field = pyarrow.field(name, _type_of(predictor, method))
 
     def __call__(self, batch: pyarrow.RecordBatch | pyarrow.Table) -> pyarrow.RecordBatch | pyarrow.Table:
@@ -105,7 +130,7 @@ class BatchFunction:
     def _answers(self, batch: pyarrow.RecordBatch | pyarrow.Table) -> pyarrow.Array:
         import pyarrow
 
-        rows = batch if self._columns is None else _selected(batch, self._columns)
+        rows = _selected(batch, self._columns)
         if not batch.num_rows:  # engines send such; some sources refuse them
             return pyarrow.array([], self.field.type)
         found = np.ascontiguousarray(getattr(self._predictor, self._method)(rows, n_threads=self._n_threads))
@@ -147,6 +172,9 @@ def _selected(batch: Any, names: list[str]) -> Any:
     missing = [name for name in names if name not in batch.schema.names]
     if missing:
         raise InputError(f"the batch has no columns {missing}, only {batch.schema.names}")
+    twice = [name for name in names if batch.schema.names.count(name) > 1]
+    if twice:
+        raise InputError(f"the batch has several columns of the names {twice}")
     return batch.select(names)
 
 

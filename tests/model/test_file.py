@@ -310,6 +310,14 @@ def test_saving_into_no_folder_says_so(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions and links")
+@pytest.mark.parametrize("given", [None, 3, b"model.pcore", ["model.pcore"]])
+def test_what_is_no_path_is_named(given, path):
+    pcore.write_model(forest_model(), path)
+    for use in (perfcore.load, perfcore.load(path).save):
+        with pytest.raises(TypeError, match=f"path of a .pcore file, .* got {type(given).__name__}"):
+            use(given)
+
+
 def test_permissions_follow_the_umask_and_a_link_stays_a_link(path):
     old = os.umask(0o027)
     try:

@@ -41,7 +41,7 @@ _HEADER_AT = 64
 
 def write_model(model: Model, path: str | os.PathLike) -> None:
     """Write a file aside, flush it to the disk and rename it: the path holds the old file or the whole new one."""
-    given, path = path, os.path.realpath(path)
+    given, path = path, os.path.realpath(_path(path))
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "no such folder to save into", os.fspath(given))
@@ -72,7 +72,7 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
 
 def read_model(path: str | os.PathLike) -> Model:
     """Map a file into memory and read the model in it; its arrays are views of the map and keep it alive."""
-    path = os.fspath(path)
+    path = _path(path)
     _require_regular(path)
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -81,6 +81,12 @@ def read_model(path: str | os.PathLike) -> Model:
         return _decode(memoryview(data))
     except ModelFormatError as error:
         raise ModelFormatError(f"{path}: {error}") from error.__cause__
+
+
+def _path(path: Any) -> str:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"expected the path of a .pcore file, a string or os.PathLike, got {type(path).__qualname__}")
+    return os.fsdecode(path)
 
 
 def head(path: str, size: int) -> bytes:
