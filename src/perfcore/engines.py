@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -37,43 +38,56 @@ class Engine(Protocol):
         """What `Predictor.explain` says beside that."""
 
 
-class ForestEngine:
+class BlockEngine(ABC):
+    """Fills an answer block by block, with as many threads as the work repays."""
+
+    def __init__(self, model: Model, n_threads: int | None):
+        self.inputs, self.n_threads = model.inputs, n_threads
+
+    @abstractmethod
+    def nanoseconds(self, n_rows: int) -> float:
+        """What so many rows take one thread."""
+
+    def filled(self, X: Any, n_threads: int | None, width: int, dtype: Any, fill: Callable) -> np.ndarray:
+        """(n_rows, width), where ``fill(block, part, n_threads)`` writes the part for each block."""
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        answer = np.empty((n_rows, width), dtype)
+        at, count = 0, self._threads_for(n_rows, n_threads)
+        for block in blocks:
+            fill(block, answer[at : at + len(block)], count)
+            at += len(block)
+        return answer
+
+    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
+        if n_threads is not None:
+            return threads.resolve(n_threads)
+        worth = int(self.nanoseconds(n_rows) / WORTH_A_THREAD)
+        return 1 if worth < 2 else min(worth, self.n_threads or threads.available())
+
+
+class ForestEngine(BlockEngine):
     """A forest, walked by the kernel that a cost model chooses."""
 
     def __init__(self, model: Model, kernel: str | None, n_threads: int | None):
-        self.forest, self.inputs, self.n_threads = model.body, model.inputs, n_threads
+        super().__init__(model, n_threads)
+        self.forest = model.body
         self.kernel = kernels.make(self.forest, kernel, isa.chosen())
 
     @property
     def nbytes(self) -> int:
         return self.forest.nbytes + self.kernel.nbytes
 
+    def nanoseconds(self, n_rows: int) -> float:
+        return self.kernel.cost(n_rows)
+
     def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
-        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
-        margins = np.empty((n_rows, self.forest.n_outputs), self.forest.value.dtype)
-        at, count = 0, self._threads_for(n_rows, n_threads)
-        for block in blocks:
-            self.kernel.predict_into(block, margins[at : at + len(block)], count)
-            at += len(block)
-        return margins
+        return self.filled(X, n_threads, self.forest.n_outputs, self.forest.value.dtype, self.kernel.predict_into)
 
     def margins_of_row(self, row: Any) -> np.ndarray:
         return self.kernel.predict(self.inputs.row(row)[None, :])
 
     def leaves(self, X: Any, n_threads: int | None) -> np.ndarray:
-        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
-        labels = np.empty((n_rows, self.forest.n_trees), np.int32)
-        at, count = 0, self._threads_for(n_rows, n_threads)
-        for block in blocks:
-            self.kernel.leaves_into(block, labels[at : at + len(block)], count)
-            at += len(block)
-        return labels
-
-    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
-        if n_threads is not None:
-            return threads.resolve(n_threads)
-        worth = int(self.kernel.cost(n_rows) / WORTH_A_THREAD)
-        return 1 if worth < 2 else min(worth, self.n_threads or threads.available())
+        return self.filled(X, n_threads, self.forest.n_trees, np.int32, self.kernel.leaves_into)
 
     def description(self) -> dict[str, str]:
         forest = self.forest
@@ -86,6 +100,33 @@ class ForestEngine:
 
     def explanation(self) -> str:
         return kernels.explain(self.kernel)
+
+
+class SumEngine(BlockEngine):
+    """A weighted sum of a row's cells, by a loop of our own."""
+
+    def __init__(self, model: Model, n_threads: int | None):
+        super().__init__(model, n_threads)
+        self.body = model.body
+
+    @property
+    def nbytes(self) -> int:
+        return self.body.nbytes
+
+    def nanoseconds(self, n_rows: int) -> float:
+        return n_rows * self.body.weight.size  # a product takes about one
+
+    def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
+        return self.filled(X, n_threads, self.body.n_outputs, np.float32, self.body.margins_into)
+
+    def margins_of_row(self, row: Any) -> np.ndarray:
+        return self.body.margins(self.inputs.row(row)[None, :])
+
+    def description(self) -> dict[str, str]:
+        return {"outputs": f"{self.body.n_outputs:,}", "kernel": "ordered sum"}
+
+    def explanation(self) -> str:
+        return "  sums of weighted cells, in the order of the columns, as the source computes them"
 
 
 class LinearEngine:
@@ -111,41 +152,6 @@ class LinearEngine:
 
     def explanation(self) -> str:
         return f"  computed by {self.body.computed_by}, in the calls that the source makes"
-
-
-class SumEngine:
-    """A weighted sum of a row's cells, by a loop of our own."""
-
-    def __init__(self, model: Model, n_threads: int | None):
-        self.body, self.inputs, self.n_threads = model.body, model.inputs, n_threads
-
-    @property
-    def nbytes(self) -> int:
-        return self.body.nbytes
-
-    def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
-        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
-        margins = np.empty((n_rows, self.body.n_outputs), np.float32)
-        at, count = 0, self._threads_for(n_rows, n_threads)
-        for block in blocks:
-            self.body.margins_into(block, margins[at : at + len(block)], count)
-            at += len(block)
-        return margins
-
-    def margins_of_row(self, row: Any) -> np.ndarray:
-        return self.body.margins(self.inputs.row(row)[None, :])
-
-    def _threads_for(self, n_rows: int, n_threads: int | None) -> int:
-        if n_threads is not None:
-            return threads.resolve(n_threads)
-        worth = n_rows * self.body.weight.size // WORTH_A_THREAD  # a product takes about a nanosecond
-        return 1 if worth < 2 else min(worth, self.n_threads or threads.available())
-
-    def description(self) -> dict[str, str]:
-        return {"outputs": f"{self.body.n_outputs:,}", "kernel": "ordered sum"}
-
-    def explanation(self) -> str:
-        return "  sums of weighted cells, in the order of the columns, as the source computes them"
 
 
 class EnsembleEngine:

@@ -167,7 +167,7 @@ class Predictor(Fitted):
     def apply(self, X: Any, *, n_threads: int | None = None) -> np.ndarray:
         """Leaf indices, numbered and shaped as the source does."""
         labels = self._engine.leaves(X, n_threads)  # type: ignore[attr-defined]
-        return self._model.answers.leaves(labels)
+        return self._model.answers.leaves(labels)  # type: ignore[attr-defined]
 
     @_where_source_has("predict")
     def predict_one(self, row: Any) -> Any:

@@ -344,6 +344,21 @@ def test_inputs_that_read_tables_for_another_kind_of_body_are_refused(body, inpu
         pcore.from_bytes(changed)
 
 
+@pytest.mark.parametrize(
+    ("model", "part", "changed", "message"),
+    [
+        ("sklearn rest", "answers", {"members": (), "target": "-1"}, "predict of three rows answers 0"),
+        ("sklearn categories", "inputs", {"categories": (None, np.array([["a"], ["b"]], object))}, "list of values"),
+    ],
+)
+def test_what_the_fuzzer_found(model, part, changed, message):
+    forged = MODELS[model]
+    for field, value in changed.items():
+        forged = _with(forged, part, _with(getattr(forged, part), field, value))
+    with pytest.raises(ModelFormatError, match=message):
+        pcore.from_bytes(pcore.to_bytes(forged))
+
+
 def _with(owner, field, value):
     """A frozen dataclass with another field, whatever it would say to that."""
     changed = object.__new__(type(owner))

@@ -51,9 +51,8 @@ class Answers(Protocol):
     def raw(self, margins: np.ndarray) -> np.ndarray:
         """The margins as the source hands them out (shape, dtype, averaging)."""
 
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        """``labels``: int32 (n_rows, n_trees), leaf numbers as the source numbers them."""
-
+    # Where ``methods`` names apply, answers have ``leaves(labels)``: what the source's apply makes of leaf numbers,
+    # numbered as it does, int32 (n_rows, n_trees).
     # Answers may have, beside these, ``steps(method, n_outputs) -> Steps | None``: what "predict" or "predict_proba"
     # comes to, to the bit, for a table with rows; None where only the method itself can tell.
 

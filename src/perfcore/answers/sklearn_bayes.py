@@ -41,9 +41,6 @@ class BayesAnswers:
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         return np.exp(self.predict_log_proba(margins))
 
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("a naive Bayes model has no leaves")
-
 
 @dataclass(frozen=True, eq=False)
 class DiscriminantAnswers:
@@ -78,9 +75,6 @@ class DiscriminantAnswers:
 
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         return np.exp(self.predict_log_proba(margins))
-
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("a discriminant analysis has no leaves")
 
 
 def logsumexp(array: np.ndarray) -> np.ndarray:

@@ -49,9 +49,6 @@ class IsolationAnswers:
         is_inlier[decision < 0] = -1
         return is_inlier
 
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("an IsolationForest has no apply")
-
 
 class Votes(LogOfProba):
     """AdaBoostClassifier, however it comes to its ``decision_function``."""
@@ -108,9 +105,6 @@ class VoteAnswers(Votes):
             return None
         return Steps(divisor=self.total, choice="argmax" if n_outputs > 1 else "above", labels=self.labels)
 
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("an AdaBoostClassifier has no apply")
-
 
 @dataclass(frozen=True, eq=False)
 class MedianAnswers:
@@ -146,6 +140,3 @@ class MedianAnswers:
         middle = (rising >= 0.5 * rising[:, -1][:, np.newaxis]).argmax(axis=1)
         rows = np.arange(len(margins))
         return margins[rows, order[rows, middle]]
-
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("an AdaBoostRegressor has no apply")

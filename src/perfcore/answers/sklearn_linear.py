@@ -95,9 +95,6 @@ class LinearAnswers(LogOfProba):
         proba[proba == 0.0] += np.finfo(proba.dtype).smallest_normal
         return np.log(proba)
 
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("a linear model has no leaves")
-
 
 @dataclass(frozen=True, eq=False)
 class OneClassAnswers:
@@ -122,9 +119,6 @@ class OneClassAnswers:
         is_inlier = (self.raw(margins) >= 0).astype(np.int32)
         is_inlier[is_inlier == 0] = -1
         return is_inlier
-
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("a linear model has no leaves")
 
 
 def _shares(proba: np.ndarray, spreads_zeros: bool) -> np.ndarray:

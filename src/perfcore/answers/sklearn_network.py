@@ -54,6 +54,3 @@ class NetworkAnswers(LogOfProba):
     def predict_proba(self, margins: np.ndarray) -> np.ndarray:
         proba = self._activated(margins)
         return np.vstack([1 - proba, proba]).T if proba.ndim == 1 else proba
-
-    def leaves(self, labels: np.ndarray) -> np.ndarray:
-        raise AttributeError("a neural network has no leaves")

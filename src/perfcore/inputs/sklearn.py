@@ -14,7 +14,7 @@ from ..errors import InputError, ModelFormatError
 from . import Plain
 from .frames import Frame, is_frame
 from .sparse import Sparse, is_sparse
-from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, is_kernel_ready, one_array, row_values, scan
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, cast, is_kernel_ready, one_array, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
 
@@ -35,15 +35,6 @@ def as_table(X: Any, dtype: Any) -> np.ndarray:
             + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
         )
     return array
-
-
-def cast(cells: Any, dtype: Any) -> np.ndarray:
-    """np.asarray(cells, dtype), aligned; `InputError` where it fails, and no warning where float32 overflows."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.require(np.asarray(cells, dtype), None, "A")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"cannot read the cells as numbers: {error}") from error
 
 
 def check_names(names: tuple[str, ...] | None, table: tuple[str, ...] | None, estimator: str) -> None:
@@ -299,6 +290,10 @@ class CategoryInputs:
     n_features: int
     feature_names: tuple[str, ...] | None
     categories: tuple[np.ndarray | None, ...]  # for each column the values of codes 0, 1, ...; None: a number
+
+    def __post_init__(self) -> None:
+        if any(known is not None and known.ndim != 1 for known in self.categories):
+            raise ModelFormatError("inputs: the categories of a column are a list of values")
 
     def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
         if is_frame(X):

@@ -70,12 +70,14 @@ def array_blocks(array: np.ndarray, dtype: Any) -> Iterator[np.ndarray]:
         yield cast(array[start : start + BLOCK_ROWS], dtype)
 
 
-def cast(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """``array`` as aligned cells of ``dtype``; `InputError` where a cell is no number."""
+def cast(cells: Any, dtype: Any) -> np.ndarray:
+    """np.asarray(cells, dtype), aligned; `InputError` where a cell is no number, no warning where float32 overflows."""
     try:
-        return np.require(array, dtype, "A")
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.require(np.asarray(cells, dtype), None, "A")
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"cannot read {array.dtype} cells as {np.dtype(dtype)}: {error}") from error
+        kind = f"{cells.dtype} cells" if isinstance(cells, np.ndarray) else type(cells).__qualname__
+        raise InputError(f"cannot read {kind} as {np.dtype(dtype)}: {error}") from error
 
 
 def column_blocks(n_rows: int, columns: list[Callable[[int, int], np.ndarray]], dtype: Any) -> Iterator[np.ndarray]:

@@ -89,7 +89,10 @@ class Model:
 
     def _try_answers(self) -> None:
         for method in sorted({*OF_MARGINS, "apply"} & set(self.answers.methods)):
-            self.try_answer(method)
+            answer = self.try_answer(method)
+            for each in answer if isinstance(answer, list) else [answer]:
+                if len(each) != 3:
+                    raise ModelFormatError(f"model: {method} of three rows answers {len(each)}")
             if method in ("predict", "predict_proba") and hasattr(self.answers, "steps"):
                 self.answers.steps(method, self.body.n_outputs)
 
@@ -99,7 +102,7 @@ class Model:
             raise AttributeError(f"{self.origin} has no {method}")
         if method == "apply":
             n_trees: int = self.body.n_trees
-            return self.answers.leaves(np.zeros((3, n_trees), np.int32))
+            return self.answers.leaves(np.zeros((3, n_trees), np.int32))  # type: ignore[attr-defined]
         answer: Any = self.answers.raw if method == "predict_raw" else getattr(self.answers, method)
         if isinstance(self.body, Ensemble):
             return answer(Trial(self.body, self.inputs.n_features))

@@ -132,7 +132,11 @@ class Encoder:
         if isinstance(value, str):  # numpy.str_ and its like: the same text
             return str(value)
         if type(value) in (list, tuple):
-            items = [self.encode(item, place.inside(f"[{i}]")) for i, item in enumerate(value)]
+            # Thousands of names or marks are common, so that what is written as it is comes without a place.
+            items = [
+                item if type(item) in (bool, str) or item is None else self.encode(item, place.inside(f"[{i}]"))
+                for i, item in enumerate(value)
+            ]
             return items if type(value) is list else {"tuple": items}
         if type(value) is dict:
             inside = place.inside("{}")
@@ -210,7 +214,10 @@ class Decoder:
         if isinstance(value, int):
             return value if value.bit_length() <= INT_BITS else _refuse(place, "a whole number too large")
         if isinstance(value, list):
-            return [self.decode(item, place.inside(f"[{i}]")) for i, item in enumerate(value)]
+            return [
+                item if type(item) in (bool, str) or item is None else self.decode(item, place.inside(f"[{i}]"))
+                for i, item in enumerate(value)
+            ]
         for kind, keys in _RECORDS.items():
             if kind in value:
                 if value.keys() != keys:
@@ -384,8 +391,9 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (None, type(None)):
         return value is None
     if origin is tuple and isinstance(value, tuple):
-        each = inner[:1] * len(value) if inner[-1:] == (Ellipsis,) else inner
-        return len(each) == len(value) and all(map(_fits, value, each))
+        if inner[-1:] == (Ellipsis,):
+            return all(type(item) is inner[0] or _fits(item, inner[0]) for item in value)
+        return len(inner) == len(value) and all(map(_fits, value, inner))
     if origin is list and isinstance(value, list):
         return all(_fits(item, inner[0]) for item in value)
     if origin is dict and isinstance(value, dict):
