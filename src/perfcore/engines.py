@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -48,11 +48,11 @@ class BlockEngine(ABC):
     def nanoseconds(self, n_rows: int) -> float:
         """What so many rows take one thread."""
 
-    def filled(self, X: Any, n_threads: int | None, width: int, dtype: Any, fill: Callable) -> np.ndarray:
-        """(n_rows, width), where ``fill(block, part, n_threads)`` writes the part for each block."""
-        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
-        answer = np.empty((n_rows, width), dtype)
-        at, count = 0, self._threads_for(n_rows, n_threads)
+    def filled(
+        self, answer: np.ndarray, blocks: Iterator[np.ndarray], fill: Callable, n_threads: int | None
+    ) -> np.ndarray:
+        """``answer``, a row for each of the blocks' rows: ``fill(block, part, n_threads)`` writes its part of it."""
+        at, count = 0, self._threads_for(len(answer), n_threads)
         for block in blocks:
             fill(block, answer[at : at + len(block)], count)
             at += len(block)
@@ -81,13 +81,17 @@ class ForestEngine(BlockEngine):
         return self.kernel.cost(n_rows)
 
     def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
-        return self.filled(X, n_threads, self.forest.n_outputs, self.forest.value.dtype, self.kernel.predict_into)
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        margins = np.empty((n_rows, self.forest.n_outputs), self.forest.value.dtype)
+        return self.filled(margins, blocks, self.kernel.predict_into, n_threads)
 
     def margins_of_row(self, row: Any) -> np.ndarray:
         return self.kernel.predict(self.inputs.row(row)[None, :])
 
     def leaves(self, X: Any, n_threads: int | None) -> np.ndarray:
-        return self.filled(X, n_threads, self.forest.n_trees, np.int32, self.kernel.leaves_into)
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        labels = np.empty((n_rows, self.forest.n_trees), np.int32)
+        return self.filled(labels, blocks, self.kernel.leaves_into, n_threads)
 
     def description(self) -> dict[str, str]:
         forest = self.forest
@@ -117,7 +121,9 @@ class SumEngine(BlockEngine):
         return n_rows * self.body.weight.size  # a product takes about one
 
     def margins(self, X: Any, n_threads: int | None) -> np.ndarray:
-        return self.filled(X, n_threads, self.body.n_outputs, np.float32, self.body.margins_into)
+        n_rows, blocks = self.inputs.blocks(X)  # type: ignore[attr-defined]
+        margins = np.empty((n_rows, self.body.n_outputs), np.float32)
+        return self.filled(margins, blocks, self.body.margins_into, n_threads)
 
     def margins_of_row(self, row: Any) -> np.ndarray:
         return self.body.margins(self.inputs.row(row)[None, :])
