@@ -111,6 +111,33 @@ def test_a_users_subclass_trains_answers_and_pickles_as_itself(table, at_once):
     assert type(loaded) is Own and same(loaded.predict(X), expected)
 
 
+def test_what_refers_to_itself_or_says_how_it_is_made_is_copied_as_the_framework_copies_it(table, at_once):
+    import sklearn.ensemble
+
+    X, _, z = table
+    model = own_class()(n_estimators=3).fit(X, z)
+    model.itself = model
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert twin.itself is twin is not model
+    assert copy.copy(model).itself is model
+    for kind in (Made, Told):
+        model = kind(n_estimators=3).fit(X, z)
+        before = counted()
+        for twin in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert type(twin) is kind and twin.told and same(twin.predict(X), model.predict(X))
+        assert counted() - before == 6
+    assert issubclass(Made, sklearn.ensemble.RandomForestRegressor)
+
+
+def test_functions_that_make_models_are_pickled_by_their_place():
+    pytest.importorskip("lightgbm"), pytest.importorskip("catboost")
+    from perfcore.dropin import catboost, lightgbm
+
+    for function in (lightgbm.train, catboost.to_regressor):
+        assert pickle.loads(pickle.dumps(function)) is function
+    assert lightgbm.train is lightgbm.train and lightgbm.train.__name__ == "train"
+
+
 def own_class():
     from perfcore.dropin.sklearn.ensemble import RandomForestRegressor
 
@@ -119,6 +146,22 @@ def own_class():
 
 class Own(own_class()):
     pass
+
+
+def remade(kind, state):
+    model = kind()
+    vars(model).update(state, told=True)
+    return model
+
+
+class Made(Own):
+    def __reduce__(self):
+        return remade, (type(self), vars(self))
+
+
+class Told(Own):
+    def __getstate__(self):
+        return {**super().__getstate__(), "told": True}
 
 
 def test_boosters_notice_changes(table, at_once):
@@ -133,14 +176,18 @@ def test_boosters_notice_changes(table, at_once):
     assert type(booster) is lightgbm.Booster and isinstance(twin, lightgbm.Booster)
     model = lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, y)
     before = counted()
+    bound = model._Booster.set_leaf_output  # before the first answer
+    model.predict(X)
+    bound(2, 0, 7.0)
+    assert same(model.predict_proba(X), pickle.loads(pickle.dumps(model)).predict_proba(X))
     for each in (booster, model.booster_):
         each.predict(X)
         each.set_leaf_output(0, 0, 4.0)
-    model._Booster.set_leaf_output(1, 0, 5.0)
+    lightgbm.Booster.set_leaf_output(model._Booster, 1, 0, 5.0)
     twin.set_leaf_output(0, 0, 4.0)
     assert same(booster.predict(X), twin.predict(X))
     assert same(model.predict_proba(X), pickle.loads(pickle.dumps(model)).predict_proba(X))
-    assert counted() - before == 4
+    assert counted() - before == 6
     dtrain = xgboost.DMatrix(X, z)
     booster = xgboost.train({"max_depth": 2}, dtrain, 3)
     before = counted()

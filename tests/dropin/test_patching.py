@@ -108,6 +108,32 @@ def test_frameworks_may_be_imported_after_patching_and_are_not_imported_by_it():
     assert shown.strip() == "1"
 
 
+def test_what_another_thread_is_importing_is_patched_too():
+    in_a_process("""
+        import importlib, sys, threading
+        from importlib.abc import MetaPathFinder
+
+        class Slow(MetaPathFinder):
+            def find_spec(self, name, path=None, target=None):
+                if name == "sklearn.tree._classes":
+                    begun.set()
+                    go_on.wait(0.3)  # patch() waits for this import, as any import would
+
+        import perfcore
+        begun, go_on = threading.Event(), threading.Event()
+        sys.meta_path.insert(0, Slow())
+        thread = threading.Thread(target=importlib.import_module, args=["sklearn.tree"])
+        thread.start()
+        begun.wait()
+        with perfcore.patched("sklearn"):
+            from sklearn.tree import DecisionTreeClassifier
+            assert DecisionTreeClassifier.predict.__wrapped__
+        perfcore.patch("sklearn")
+        assert DecisionTreeClassifier.predict.__wrapped__
+        thread.join()
+    """)
+
+
 def test_a_bound_method_that_outlives_the_patch_asks_the_framework(table, at_once):
     from sklearn.tree import DecisionTreeRegressor
 
@@ -145,7 +171,7 @@ def test_calls_are_counted_and_each_reason_is_logged_once(table, at_once, caplog
     model = Logged().fit(X, y)
     with caplog.at_level(logging.INFO, "perfcore.dropin"), perfcore.patched("sklearn"):
         for _ in range(3):
-            model.predict(X, check_input=False) if X.dtype == np.float32 else model.predict(X)
+            model.predict(X)
             with pytest.raises(ValueError):
                 model.predict(X[:, :2])
     counts = {c.reason: (c.calls, c.rows) for c in perfcore.patch_report() if c.model.endswith(".Logged")}
@@ -179,19 +205,33 @@ def test_threads_share_a_model(table, at_once):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is Unix's")
 def test_a_forked_process_answers_on():
     assert "[0. 1.]" in in_a_process("""
-        import os, perfcore
+        import os, signal, threading, perfcore
         from sklearn.tree import DecisionTreeRegressor
-        from perfcore.dropin import price
+        from perfcore.dropin import patching, price
         price.at_once = True
         perfcore.patch("sklearn")
         model = DecisionTreeRegressor().fit([[0], [1]], [0, 1])
         model.predict([[0]])
+        held, done = threading.Event(), threading.Event()
+
+        def hold():
+            with patching._lock:
+                held.set()
+                done.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
         child = os.fork()
         if child == 0:
+            signal.alarm(60)
+            with perfcore.patched("sklearn"):
+                pass
             before = perfcore.patch_report().answered
             print(model.predict([[0], [1]]), perfcore.patch_report().answered - before, flush=True)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
+        done.set()
     """)
 
 

@@ -1,8 +1,10 @@
 """``python -m perfcore run`` is ``python``, but for who predicts."""
 
 import os
+import py_compile
 import subprocess
 import sys
+import zipapp
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,10 @@ def test_scripts_in_the_manner_of_the_frameworks_examples_print_the_same(script,
 
 
 PROGRAM = """
-import os, pickle, sys
+import atexit, os, pickle, sys
 class Thing: pass
+thing = Thing()
+atexit.register(lambda: print(type(pickle.loads(pickle.dumps(thing))) is Thing))
 assert type(pickle.loads(pickle.dumps(Thing()))) is Thing
 print(__name__, __file__, sys.argv, sys.path[0], __doc__, __spec__ is None)
 print(sys.modules["__main__"].Thing is Thing)
@@ -52,31 +56,58 @@ def fail(words: str = "no"):
 print(fail.__annotations__)
 if "fail" in sys.argv:
     fail()
+if "stop" in sys.argv:
+    raise KeyboardInterrupt
+if "absent" in sys.argv:
+    open("absent")
 sys.exit(3 if "exit" in sys.argv else "words" if "words" in sys.argv else None)
 """
 
 
-@pytest.mark.parametrize("arguments", [[], ["fail"], ["exit", "-m", "--report"]], ids=" ".join)
-def test_a_program_sees_what_python_shows_it(arguments, tmp_path):
-    (tmp_path / "program.py").write_text(PROGRAM)
-    plain = done(["program.py", *arguments], tmp_path)
-    ours = done(["-m", "perfcore", "run", "program.py", *arguments], tmp_path)
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A program in every form that `run` takes."""
+    home = tmp_path_factory.mktemp("programs")
+    (home / "program.py").write_text(PROGRAM)
+    (home / "wrong.py").write_text("def wrong(:")
+    py_compile.compile(home / "program.py", home / "bytes.pyc")
+    (home / "package").mkdir()
+    for name in ("__init__", "__main__"):
+        text = PROGRAM.replace("__spec__ is None", "__spec__.name, __package__")
+        (home / "package" / f"{name}.py").write_text(text if name == "__main__" else "")
+    zipapp.create_archive(home / "package", home / "archive.pyz")
+    return home
+
+
+FORMS = ["program.py", "bytes.pyc", "package", "archive.pyz", "-m package"]
+RUNS = [form + " fail" for form in FORMS] + [
+    "program.py",
+    "program.py exit -m --report",
+    "program.py stop",
+    "program.py absent",
+    "-m package stop",
+    "-m absent",
+    "wrong.py",
+]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_program_sees_and_shows_what_it_does_by_itself(run, programs):
+    plain = done(run.split(), programs)
+    ours = done(["-m", "perfcore", "run", *run.split()], programs)
     assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
 
 
-def test_a_module_runs_as_one(tmp_path):
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "__init__.py").write_text("")
-    (tmp_path / "package" / "tool.py").write_text(PROGRAM.replace("__spec__ is None", "__spec__.name, __package__"))
-    plain = done(["-m", "package.tool", "fail"], tmp_path)
-    ours = done(["-m", "perfcore", "run", "-m", "package.tool", "fail"], tmp_path)
-    assert (ours.returncode, ours.stdout) == (plain.returncode, plain.stdout)
-    assert ours.stderr.splitlines()[-3:] == plain.stderr.splitlines()[-3:]
+@pytest.mark.parametrize("form", ["program.py", "package"])
+def test_a_safe_path_stays_one(form, programs):
+    plain = done(["-P", form], programs)
+    ours = done(["-P", "-m", "perfcore", "run", form], programs)
+    assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
 
 
-def test_nothing_to_run_is_said(tmp_path):
-    for arguments in ([], ["-m"], ["--report"], ["-x"]):
+def test_what_cannot_be_run_is_said(tmp_path):
+    for arguments in ([], ["-m"], ["--report"], ["-x"], ["-"], ["-c", "pass"]):
         ours = done(["-m", "perfcore", "run", *arguments], tmp_path)
-        assert ours.returncode == 2 and "nothing to run" in ours.stderr
+        assert ours.returncode == 2 and "run takes a script, a folder, an archive, or -m and a module" in ours.stderr
     assert done(["-m", "perfcore", "run", "absent.py"], tmp_path).returncode == 2
     assert "SCRIPT" in done(["-m", "perfcore", "run", "--help"], tmp_path).stdout

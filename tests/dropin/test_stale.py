@@ -185,6 +185,40 @@ def test_catboost(table, at_once):
     holds(model, [lambda m: m.set_scale_and_bias(2.0, 0.5)], lambda m: m.predict_proba(X), "catboost")
 
 
+def test_models_of_catboost_that_share_their_state_notice_what_is_changed_through_each_other(table, at_once):
+    catboost = pytest.importorskip("catboost")
+    X, y, z = table
+    quiet = {"iterations": 5, "depth": 3, "verbose": False, "allow_writing_files": False}
+
+    def changes(model):
+        return [
+            lambda _: model.set_scale_and_bias(2.0, 0.5),
+            lambda _: model.shrink(3),
+            lambda _: model.fit(X[:80], z[:80]),
+        ]
+
+    model = catboost.CatBoost(quiet).fit(X, z)
+    regressor = catboost.to_regressor(model)
+    holds(regressor, changes(model), lambda m: m.predict(X), "catboost")
+    holds(model, changes(regressor), lambda m: m.predict(X), "catboost")
+    model = catboost.CatBoost(quiet | {"loss_function": "Logloss"}).fit(X, y)
+    classifier = catboost.to_classifier(model)
+    holds(classifier, [lambda _: model.shrink(2)], lambda m: m.predict_proba(X), "catboost")
+
+
+def test_what_is_written_to_catboosts_metadata_is_noticed_whenever_it_was_taken(table, at_once):
+    catboost = pytest.importorskip("catboost")
+    X, y, _ = table
+    model = catboost.CatBoostClassifier(iterations=3, verbose=False, allow_writing_files=False)
+    model.fit(X, y)
+    metadata = model.get_metadata()
+
+    def rename(_):
+        metadata["class_params"] = metadata["class_params"].replace('"class_names":[0,1]', '"class_names":[0,7]')
+
+    holds(model, [rename], lambda m: m.predict(X), "catboost")
+
+
 def test_a_model_within_another_is_noticed_where_its_framework_is_patched_too(table, at_once):
     lightgbm = pytest.importorskip("lightgbm")
     from sklearn.ensemble import VotingRegressor

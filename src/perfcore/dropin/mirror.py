@@ -74,10 +74,11 @@ def _reflected(value: Any, root: str) -> Any:
     if isinstance(value, types.ModuleType):
         is_own = value.__name__ == root or value.__name__.startswith(root + ".")
         return import_module(PREFIX + value.__name__) if is_own else value
+    own: Any = framework(root)
     if isinstance(value, type):
-        return _drop_in(value) if framework(root).mirrors(value) else value
-    if isinstance(value, types.FunctionType) and value.__name__ in framework(root).makers:
-        return _making(value, framework(root))
+        return _drop_in(value) if own.mirrors(value) else value
+    if isinstance(value, types.FunctionType) and value.__name__ in own.makers:
+        return _maker(value, own)
     return value
 
 
@@ -89,6 +90,13 @@ def _making(function: Any, framework: Framework) -> Any:
         return _adopted(function(*args, **kwargs), framework)
 
     return make
+
+
+@functools.cache
+def _maker(function: Any, framework: Any) -> Any:
+    made = _making(function, framework)
+    made.__module__ = PREFIX + function.__module__  # where pickle finds it
+    return made
 
 
 def _adopted(model: Any, framework: Framework) -> Any:
@@ -113,17 +121,19 @@ def _drop_in(base: Any) -> Any:
     }
     kind: Any = _meta(base.__class__)(base.__name__, (base,), namespace)
     for name, attribute in _resolved(base, own.hands_out):
-        setattr(kind, name, _handing_out(attribute, own))
+        setattr(kind, name, _making(attribute, own))
     for name, attribute in _resolved(base, tuple(own.changers_of(base))):
         function = function_of(attribute)
         if function is not None:
-            setattr(kind, name, in_place_of(attribute, changing(function)))
+            setattr(kind, name, in_place_of(attribute, changing(function, own)))
     for method in own.methods_of(base):
         attribute = vars(method.owner)[method.name]
         function = function_of(attribute)
         if function is not None:
-            site = Site(own, method._replace(owner=kind, serve=_serving(method.serve, own)), function)
+            site = Site(own, method._replace(owner=kind), function)
             setattr(kind, method.name, in_place_of(attribute, site.answer))
+    if own.inner:
+        setattr(kind, own.inner, _Inner(own))
     return kind
 
 
@@ -132,22 +142,24 @@ def _resolved(base: type, names: Any) -> list[tuple[str, Any]]:
     return [(name, attribute) for name, attribute in found if attribute is not None]
 
 
-def _serving(serve: Any, framework: Framework) -> Any:
-    """Before a model's Booster is asked for its state, its class becomes one that notices changes."""
+class _Inner:
+    """The attribute in which an estimator keeps its Booster, which whoever asks for it gets as one of ours."""
 
-    def serve_adopted(model: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        inner = vars(model).get(framework.inner)
-        if inner is not None:
-            _adopted(inner, framework)
-        return serve(model, args, kwargs)
+    def __init__(self, framework: Framework):
+        self._framework, self._name = framework, framework.inner
 
-    return serve_adopted
+    def __get__(self, model: Any, kind: type) -> Any:
+        if model is None:
+            return self
+        if self._name not in vars(model):
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {self._name!r}")
+        return _adopted(vars(model)[self._name], self._framework)
 
+    def __set__(self, model: Any, value: Any) -> None:
+        vars(model)[self._name] = value
 
-def _handing_out(attribute: Any, framework: Framework) -> Any:
-    if isinstance(attribute, property):
-        return property(_making(attribute.fget, framework), doc=attribute.__doc__)
-    return _making(attribute, framework)
+    def __delete__(self, model: Any) -> None:
+        del vars(model)[self._name]
 
 
 # -- instances pass for the framework's ----------------------------------------------------------------------
@@ -178,34 +190,26 @@ def _reduced_class(kind: type) -> Any:
 def _reduce(self: Any, protocol: Any) -> Any:
     if DROP_IN not in vars(type(self)):  # a user's subclass, which pickles as itself
         return _base(self).__reduce_ex__(self, protocol)
-    return copyreg._reconstructor, (_base(self), object, None), _state(self)  # type: ignore[attr-defined]
+    return copyreg._reconstructor, (_base(self), object, None), _base(self).__reduce_ex__(self, 2)[2]  # type: ignore[attr-defined]
 
 
 def _copy(self: Any) -> Any:
     """copy.copy, which would go by `_reduce` and lose the class."""
     own = getattr(_base(self), "__copy__", None)
-    return _of_state(self, _state(self)) if own is None else _of_class(own(self), type(self))
+    return _reconstructed(self, None) if own is None else _of_class(own(self), type(self))
 
 
 def _deepcopy(self: Any, memo: dict) -> Any:
     own = getattr(_base(self), "__deepcopy__", None)
-    if own is not None:
-        return _of_class(own(self, memo), type(self))
-    return _of_state(self, copy.deepcopy(_state(self), memo))
+    return _reconstructed(self, memo) if own is None else _of_class(own(self, memo), type(self))
 
 
-def _state(self: Any) -> Any:
-    return _base(self).__reduce_ex__(self, 2)[2]
-
-
-def _of_state(self: Any, state: Any) -> Any:
-    kind: Any = type(self)
-    twin = kind.__new__(kind)
-    if hasattr(twin, "__setstate__"):
-        twin.__setstate__(state)
-    else:
-        vars(twin).update(state)
-    return twin
+def _reconstructed(self: Any, memo: dict | None) -> Any:
+    """As copy.copy and copy.deepcopy do, by what a user's subclass says of itself or else the framework's class."""
+    reduce: Any = type(self).__reduce_ex__
+    if reduce is _reduce:
+        reduce = _base(self).__reduce_ex__
+    return copy._reconstruct(self, memo, *reduce(self, 4))  # type: ignore[attr-defined]
 
 
 def _of_class(twin: Any, kind: type) -> Any:

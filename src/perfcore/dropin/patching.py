@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -19,6 +21,16 @@ from .site import Site, changing, function_of, in_place_of
 from .stamp import watched
 
 _lock = threading.RLock()
+
+
+def _renew() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
 _patched: dict[str, _Patch] = {}
 _holds: Counter[str] = Counter()  # how many patched() rely on a framework's patch
 _kept: set[str] = set()  # those that patch() has asked for
@@ -43,6 +55,7 @@ def patch(*frameworks: str) -> None:
     with _lock:
         names = _begun(frameworks)
         _kept.update(names)
+    _hook.settle()
 
 
 def unpatch(*frameworks: str) -> None:
@@ -63,6 +76,7 @@ def patched(*frameworks: str) -> Iterator[None]:
         names = _begun(frameworks)
         _holds.update(names)
     try:
+        _hook.settle()
         yield
     finally:
         with _lock:
@@ -94,7 +108,7 @@ class _Patch:
         watched.add(framework.name)
         for name in framework.modules:
             module = sys.modules.get(name)
-            if module is None or getattr(module.__spec__, "_initializing", False):
+            if module is None or is_being_imported(module):
                 _hook.wait_for(name, self)
             else:
                 self.apply(module)
@@ -110,7 +124,7 @@ class _Patch:
         for owner, name in self.framework.changers(module):
             function = function_of(vars(owner).get(name))
             if function is not None and (owner, name) not in done:
-                self._replace(owner, name, changing(function), None)
+                self._replace(owner, name, changing(function, self.framework), None)
                 done.add((owner, name))
 
     def _replace(self, owner: type, name: str, answer: Any, site: Site | None) -> None:
@@ -130,6 +144,10 @@ class _Patch:
         forget_all()
 
 
+def is_being_imported(module: ModuleType) -> bool:
+    return getattr(module.__spec__, "_initializing", False)
+
+
 class _Hook(MetaPathFinder):
     """Tells patches of modules that have just been imported."""
 
@@ -146,6 +164,17 @@ class _Hook(MetaPathFinder):
         self._waiting = {name: each for name, each in self._waiting.items() if each is not patch}
         if not self._waiting and self in sys.meta_path:
             sys.meta_path.remove(self)
+
+    def settle(self) -> None:
+        """Wait for what another thread is importing, whose finders were asked before this one was there.
+
+        Not with the lock held, which that thread needs for what it goes on to import.
+        """
+        for module in [sys.modules[name] for name in tuple(self._waiting) if name in sys.modules]:
+            with suppress(Exception):  # that thread's, which gets it too
+                import_module(module.__name__)
+            if not is_being_imported(module):
+                self.told(module)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname not in self._waiting or getattr(self._looking, "name", None) == fullname:

@@ -104,14 +104,14 @@ def function_of(current: Any) -> Callable | None:
     return inner if hasattr(current, "check") and isinstance(inner, types.FunctionType) else None
 
 
-def changing(original: Callable) -> Callable[[Any, tuple, dict[str, Any]], Any]:
+def changing(original: Callable, framework: Framework) -> Callable[[Any, tuple, dict[str, Any]], Any]:
     """A method that changes its model, which renews the model's stamp: before, for who looks meanwhile, and after."""
 
     def answer(model: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-        renew(model)
+        renew(model, vars(model).get(framework.shared))
         try:
             return original(model, *args, **kwargs)
         finally:
-            renew(model)
+            renew(model, vars(model).get(framework.shared))
 
     return answer

@@ -44,22 +44,34 @@ class ByIdentity(Generic[T]):
 
 
 class _Stamp:
-    def __init__(self) -> None:
+    def __init__(self, shared: Any = None) -> None:
         self.number = next(_numbers)
+        self.shared = shared
 
 
 _numbers = itertools.count()
 _stamps: ByIdentity[_Stamp] = ByIdentity()
+_of_shared: weakref.WeakValueDictionary[int, _Stamp] = weakref.WeakValueDictionary()  # by the id of what they hold
 
 
-def stamp(owner: Any) -> int:
-    """The same number as long as no method that changes the object was called; never that of another object."""
-    return _stamps.setdefault(owner, _Stamp).number
+def stamp(owner: Any, shared: Any = None) -> int:
+    """The same number as long as no method that changes the object was called; never that of another object.
 
-
-def renew(owner: Any) -> None:
-    """Say that the object has changed, or is about to."""
+    ``shared`` is the object that has the owner's state, where others may have it too, and then their stamp is one.
+    """
     found = _stamps.get(owner)
+    if found is None or found.shared is not shared:
+        found = _stamps.replace(owner, _Stamp if shared is None else lambda: _stamp_of(shared))
+    return found.number
+
+
+def _stamp_of(shared: Any) -> _Stamp:
+    return _of_shared.setdefault(id(shared), _Stamp(shared))
+
+
+def renew(owner: Any, shared: Any = None) -> None:
+    """Say that the object has changed, or is about to."""
+    found = _stamps.get(owner) if shared is None else _of_shared.get(id(shared))
     if found is not None:
         found.number = next(_numbers)
 

@@ -28,8 +28,9 @@ class Method(NamedTuple):
 class Framework(Protocol):
     name: str
     inner: str  # the attribute in which an estimator keeps the Booster that it asks in turn; "" where there is none
+    shared: str  # the attribute with a model's state in C, where another model may have the same; "" where none may
     makers: tuple[str, ...]  # functions that give models, and
-    hands_out: tuple[str, ...]  # methods and properties of models that do
+    hands_out: tuple[str, ...]  # methods of models that do
     modules: tuple[str, ...]  # public modules; those of their classes that perfcore reads are served
 
     def methods(self, module: ModuleType) -> Iterator[Method]: ...

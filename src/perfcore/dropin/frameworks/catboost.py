@@ -27,9 +27,9 @@ CHANGERS = (
     "set_feature_names",
     "set_scale_and_bias",
     "select_features",
-    "get_metadata",  # hands out what may be written to
     "__setstate__",
 )
+OF_METADATA = ("class_params", "params", "loss_function")  # those that decide answers
 FURTHER = ("prediction_type", "ntree_start", "ntree_end", "thread_count", "verbose", "task_type")
 PROBABILITIES = {"Probability": "predict_proba", "LogProbability": "predict_log_proba"}
 ASKED: dict[str, dict[Any, str]] = {  # prediction_type -> the predictor's method, by class
@@ -44,6 +44,7 @@ DEFAULTS = {"CatBoost": "RawFormulaVal", "CatBoostClassifier": "Class"}
 class CatBoost:
     name = "catboost"
     inner = ""
+    shared = "_object"  # by to_regressor() and its like
     makers: tuple[str, ...] = ("train", "sum_models", "to_regressor", "to_classifier", "to_ranker")
     hands_out: tuple[str, ...] = ("copy",)
     modules = ("catboost",)
@@ -75,8 +76,10 @@ class CatBoost:
         inner = model._object
         if not model.is_fitted():
             return inner, model._init_params
+        metadata = inner._get_metadata_wrapper()  # which get_metadata() hands out, to be written to
+        records = [metadata.get(name) for name in OF_METADATA]
         threshold = inner._get_binclass_probability_threshold()
-        return stamp(model), inner, threshold, model.get_scale_and_bias(), model._init_params
+        return stamp(model, inner), inner, threshold, records, model.get_scale_and_bias(), model._init_params
 
     def size(self, model: Any) -> tuple[int, int]:
         trees = model.tree_count_ or 0

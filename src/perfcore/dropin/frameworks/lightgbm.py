@@ -34,8 +34,9 @@ BY_PLACE = {OF_BOOSTER: 8, OF_ESTIMATOR: 7, OF_DECISION_FUNCTION: 1}
 class LightGBM:
     name = "lightgbm"
     inner = "_Booster"
+    shared = ""
     makers: tuple[str, ...] = ("train",)
-    hands_out: tuple[str, ...] = ("booster_", "refit")
+    hands_out: tuple[str, ...] = ("refit",)
     modules = ("lightgbm",)
 
     def methods(self, module: ModuleType) -> Iterator[Method]:

@@ -23,6 +23,7 @@ TABLES = frozenset({"builtins", "numpy", "pandas", "polars", "pyarrow", "scipy"}
 class ScikitLearn:
     name = "sklearn"
     inner = ""
+    shared = ""
     makers: tuple[str, ...] = ()
     hands_out: tuple[str, ...] = ()
     modules = tuple(dict.fromkeys(name.rpartition(".")[0] for name in READERS))

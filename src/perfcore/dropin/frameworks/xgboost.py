@@ -36,8 +36,9 @@ INPLACE = ("data", "iteration_range", "predict_type", "missing", "validate_featu
 class XGBoost:
     name = "xgboost"
     inner = "_Booster"
+    shared = ""
     makers: tuple[str, ...] = ("train",)
-    hands_out: tuple[str, ...] = ("get_booster", "__getitem__", "copy")
+    hands_out: tuple[str, ...] = ("__getitem__", "copy")
     modules = ("xgboost",)
 
     def methods(self, module: ModuleType) -> Iterator[Method]:
@@ -64,7 +65,7 @@ class XGBoost:
     def parts(self, model: Any) -> Any:
         if not hasattr(model, "get_booster"):
             return stamp(model), model.handle.value
-        booster = vars(model).get("_Booster")
+        booster = getattr(model, "_Booster", None)
         own = [each for name, each in vars(model).items() if name not in NO_PART]
         return own if booster is None else (own, stamp(booster), booster.handle.value)
 
@@ -104,7 +105,7 @@ def _rounds(booster: Any) -> int:
 
 
 def _booster(model: Any) -> Any:
-    booster = vars(model).get("_Booster") if hasattr(model, "get_booster") else model
+    booster = getattr(model, "_Booster", None) if hasattr(model, "get_booster") else model
     if booster is None:
         raise Passed("it is not fitted")
     return booster
