@@ -188,12 +188,19 @@ def test_rows_of_the_wrong_kind_are_refused(row, booster, estimator):
 
 
 @pytest.mark.parametrize(
-    ("row", "shape"),
-    [(3.0, "()"), (None, "()"), ({1, 2}, "()"), (X[:1], "(1, 4)"), ([1, 2], "(2,)"), ([[1] * 4], "(1, 4)")],
+    ("row", "named"),
+    [
+        (3.0, "float"),
+        (None, "NoneType"),
+        ({1, 2}, "set"),
+        (X[:1], "ndarray of shape (1, 4)"),
+        ([1, 2], "list of shape (2,)"),
+        ([[1] * 4], "list of shape (1, 4)"),
+    ],
 )
-def test_a_row_of_another_shape_is_named_as_one(row, shape, booster, estimator):
+def test_a_row_of_another_shape_is_named_as_one(row, named, booster, estimator):
     for source in (booster, estimator):
-        with pytest.raises(InputError, match=re.escape(f"expected one row of 4 cells, got shape {shape}")):
+        with pytest.raises(InputError, match=re.escape(f"expected one row of 4 cells, got a {named}") + "$"):
             perfcore.compile(source).predict_one(row)
 
 

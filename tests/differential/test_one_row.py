@@ -181,3 +181,49 @@ def test_an_iteration_range_that_is_no_pair_of_whole_numbers_is_refused(wrong, f
     X, y = frame
     with pytest.raises(perfcore.ConfigurationError, match="iteration_range"):
         perfcore.compile(MODELS["lightgbm"]().fit(X, y), iteration_range=wrong)
+
+
+TOWNS = {
+    "lightgbm": lambda: lightgbm.LGBMRegressor(n_estimators=2, min_child_samples=1, verbose=-1),
+    "xgboost": lambda: xgboost.XGBRegressor(n_estimators=2, enable_categorical=True),
+}
+
+
+@pytest.mark.parametrize("name", TOWNS)
+def test_text_by_position_is_sent_to_the_names(name):
+    if name == "xgboost" and tuple(map(int, xgboost.__version__.split(".")[:2])) < (3, 1):
+        pytest.skip("its models remember no categories before 3.1")
+    frame = pd.DataFrame({"n": np.arange(40.0), "town": pd.Categorical(["Oslo", "Rome"] * 20)})
+    model = TOWNS[name]().fit(frame, frame["n"] * (frame["town"] == "Oslo"))
+    fast = perfcore.compile(model)
+    assert fast.predict_one({"n": 3.0, "town": "Oslo"}) == model.predict(frame.assign(n=3.0)[:1])[0]
+    for row in ([3.0, "Oslo"], (3.0, "Oslo"), np.array([3.0, "Oslo"], object), np.array([3.0, "Oslo"])):
+        with pytest.raises(perfcore.InputError, match="; text goes by name, in a dict$"):
+            fast.predict_one(row)
+
+
+def test_columns_that_bear_numbers_for_names(frame):
+    X, y = frame
+    X = X.set_axis([7, 3, 5, 0], axis=1)
+    row = X.iloc[2]
+    catboost = pytest.importorskip("catboost")
+    for model in (
+        *(MODELS[name]() for name in ("lightgbm", "xgboost")),
+        catboost.CatBoostClassifier(iterations=3, verbose=False, allow_writing_files=False),
+    ):
+        fast, expected = perfcore.compile(model.fit(X, y)), model.predict_proba(X)[2].tobytes()
+        for given in (row, row.to_dict(), row[::-1].to_dict(), {str(name): row[name] for name in row.index}):
+            assert fast.predict_proba_one(given).tobytes() == expected, model
+        with pytest.raises(perfcore.InputError, match=r"two names .*\[7, 3, 5, 0, '7'\]"):
+            fast.predict_one(row.to_dict() | {"7": 1.0})
+    with pytest.raises(
+        perfcore.InputError, match="trained without .names that are no text do not count.: pass its cel"
+    ):
+        perfcore.compile(MODELS["forest"]().fit(X, y)).predict_one(row)
+
+
+@pytest.mark.parametrize("given", ["abc", None, 3.0, {1.0}, [[1.0] * 4]])
+def test_what_is_no_row_is_named(given, frame):
+    for name in MODELS:
+        with pytest.raises(perfcore.InputError, match=f"got a {type(given).__name__}|cannot read the row|no cells of"):
+            perfcore.compile(MODELS[name]().fit(*frame)).predict_one(given)

@@ -132,6 +132,17 @@ def test_tables_of_no_rows_are_answered_by_none(n_empty, assert_same_bits):
         assert_same_bits(fast.predict(TABLE), np.concatenate(got))
 
 
+@pytest.mark.parametrize("name", INSTALLED)
+def test_where_no_table_has_rows_the_model_tells(name):
+    fast = model(name)[1]
+    try:
+        assert [len(each) for each in fast.predict_batches([X[:0], X[:0]])] == [len(fast.predict(X[:0]))] * 2
+    except InputError as error:
+        with pytest.raises(InputError) as alone:
+            fast.predict(X[:0])
+        assert str(error) == f"batch 0: {alone.value}"
+
+
 def test_no_tables_have_no_answers(forest):
     assert list(forest.predict_batches([])) == []
 
@@ -153,9 +164,24 @@ def test_columns_in_another_order_are_refused_even_where_the_source_would_not_lo
 
 
 def test_one_table_or_a_path_is_no_stream(forest):
-    for rubbish in (X, "table.parquet", TABLE.to_pandas(), 7):
-        with pytest.raises(InputError, match="iterable of tables"):
+    for rubbish in (X, "table.parquet", TABLE.to_pandas(), 7, memoryview(X), {"c0": [1.0]}):
+        with pytest.raises(InputError, match=f"iterable of tables, got a {type(rubbish).__name__}"):
             forest.predict_batches(rubbish)
+    with pytest.raises(InputError, match="cannot read a ChunkedArray as a stream of tables"):
+        forest.predict_batches(TABLE["c0"])
+
+
+def test_polars_columns_and_frames_that_are_no_stream_are_named(forest):
+    polars = pytest.importorskip("polars")
+    frame = polars.from_arrow(TABLE)
+    with pytest.raises(InputError, match="got a LazyFrame; one table goes to predict .a lazy one once it is collected"):
+        forest.predict_batches(frame.lazy())
+    wide = [frame["c0"]]
+    if hasattr(polars, "Int128"):
+        wide.append(frame.with_columns(c0=polars.lit(1).cast(polars.Int128)))
+    for each in wide:
+        with pytest.raises(InputError, match=f"cannot read a {type(each).__name__} as a stream of tables"):
+            forest.predict_batches(each)
 
 
 def test_unknown_methods_are_refused_before_a_table_is_read(forest):

@@ -20,7 +20,7 @@ from ..errors import InputError, ModelFormatError
 from . import Plain
 from .columns import Columns, is_columns
 from .sparse import Sparse, is_sparse
-from .table import array_blocks, as_array, cast, column_blocks, is_dataframe, one_array, row_values
+from .table import array_blocks, as_array, cast, column_blocks, elsewhere, is_dataframe, one_array, row_values
 
 ARROW_NUMBERS = {"float16", "float32", "float64", "int", "bool"}
 
@@ -53,7 +53,7 @@ class CatBoostInputs:
             return self._sparse_blocks(X)
         if not isinstance(X, np.ndarray | list):
             kind = type(X)
-            hint = "; pass the table that it was made from" if kind.__name__ == "Pool" else ""
+            hint = "; pass the table that it was made from" if kind.__name__ == "Pool" else elsewhere(X)
             raise InputError(
                 f"expected a numpy array, a list of rows, a data frame or an Arrow table, got {kind.__module__}."
                 f"{kind.__qualname__}{hint}"

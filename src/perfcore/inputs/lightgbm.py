@@ -12,7 +12,20 @@ from ..errors import InputError
 from . import Plain
 from .columns import Columns, is_columns
 from .sparse import Sparse, is_kind, is_sparse
-from .table import BLOCK_ROWS, array_blocks, cast, coded, column_blocks, is_dataframe, one_array, row_values
+from .table import (
+    BLOCK_ROWS,
+    array_blocks,
+    by_name_instead,
+    cast,
+    coded,
+    column_blocks,
+    elsewhere,
+    is_dataframe,
+    no_table,
+    one_array,
+    require_row,
+    row_values,
+)
 
 _ARROW_KINDS = {"float32", "float64", "int", "bool", "category"}
 
@@ -49,20 +62,19 @@ class LightGBMInputs:
         """As the table ``[row]``; a mapping as a data frame of one row, with its category values as they are."""
         if isinstance(row, Mapping):
             return cast(row_values(self._coded(row), self.feature_names, self.n_features), np.float64)
-        array = self._as_array(row[None] if isinstance(row, np.ndarray) else [row])
-        if array.shape != (1, self.n_features):
-            raise InputError(f"expected one row of {self.n_features} cells, got shape {array.shape[1:]}")
-        return cast(array, self._cell_dtype(array.dtype))[0]
+        try:
+            array = self._as_array(row[None] if isinstance(row, np.ndarray) else [row])
+            require_row(row, array.shape[1:], self.n_features)
+            return cast(array, self._cell_dtype(array.dtype))[0]
+        except InputError as error:
+            raise InputError(f"{error}{by_name_instead(row) if self.pandas_categorical else ''}") from error
 
     # -- arrays and lists ------------------------------------------------------------------------------
 
     def _array(self, X: Any) -> np.ndarray:
         array = self._as_array(X)
         if array.ndim != 2:
-            raise InputError(
-                f"expected a 2-D table (n_rows, {self.n_features}), got shape {array.shape}"
-                + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
-            )
+            raise no_table(X, array.shape)
         self._require_width(array.shape[1])
         self._require_rows(len(array))
         return array
@@ -73,7 +85,9 @@ class LightGBMInputs:
 
     def _as_array(self, X: Any) -> np.ndarray:
         if self.estimator is None and not isinstance(X, np.ndarray | list):
-            raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
+            raise InputError(
+                f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}{elsewhere(X)}"
+            )
         is_frame = hasattr(X, "tocsr") or hasattr(X, "columns") or hasattr(X, "column_names")
         if is_frame or (self.estimator is not None and isinstance(X, np.matrix)):
             raise InputError(f"expected a numpy array, a pandas DataFrame or a list of rows, got {_type_name(X)}")
@@ -82,7 +96,7 @@ class LightGBMInputs:
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"cannot make an array of {_type_name(X)}: {error}") from error
         # sklearn.utils.check_array as LGBMModel.predict calls it: dtype="numeric", any finiteness.
-        if self.estimator is not None and array.dtype.kind in "USVc":
+        if self.estimator is not None and array.ndim and array.dtype.kind in "USVc":
             raise InputError(f"{self.estimator} takes no cells of type {array.dtype}")
         return array
 

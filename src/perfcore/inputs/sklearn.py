@@ -14,7 +14,7 @@ from ..errors import InputError, ModelFormatError
 from . import Plain
 from .frames import Frame, is_frame
 from .sparse import Sparse, is_sparse
-from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, cast, is_kernel_ready, one_array, row_values, scan
+from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, cast, is_kernel_ready, no_table, one_array, row_values, scan
 
 FINITE, NAN, ANYTHING = "finite", "nan", "anything"  # what cells a model takes beside finite numbers
 
@@ -25,15 +25,14 @@ def as_table(X: Any, dtype: Any) -> np.ndarray:
         raise InputError("np.matrix is not supported; pass np.asarray(X)")
     if is_sparse(X):
         raise InputError("a sparse table is not supported; pass X.toarray()")
+    if not isinstance(X, np.ndarray | list | tuple) and np.ndim(X) == 0:
+        raise no_table(X, ())
     array = np.asarray(X) if isinstance(X, np.ndarray) else cast(X, dtype)
     rows = X if isinstance(X, list | tuple) else ()
     if array.dtype.kind == "c" or any(isinstance(row, np.ndarray) and row.dtype.kind == "c" for row in rows):
         raise InputError("complex data is not supported")
     if array.ndim != 2:
-        raise InputError(
-            f"Expected a 2-D table (n_rows, n_features), got {array.ndim} dimensions, shape {array.shape}"
-            + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
-        )
+        raise no_table(X, array.shape)
     return array
 
 

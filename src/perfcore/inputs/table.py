@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -38,11 +39,30 @@ def as_array(X: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot make a table of {type(X).__qualname__}: {error}") from error
     if array.ndim != 2:
-        raise InputError(
-            f"expected a 2-D table (n_rows, n_features), got a {type(X).__qualname__} of shape {array.shape}"
-            + ("; a single row goes to predict_one, or as [row]" if array.ndim == 1 else "")
-        )
+        raise no_table(X, array.shape)
     return array
+
+
+def no_table(X: Any, shape: tuple[int, ...]) -> InputError:
+    """The error for what has the shape of no table."""
+    of_shape = f" of shape {shape}" if shape else ""
+    return InputError(
+        f"expected a 2-D table (n_rows, n_features), got a {type(X).__qualname__}{of_shape}{elsewhere(X, len(shape))}"
+    )
+
+
+def elsewhere(X: Any, n_dimensions: int = 0) -> str:
+    """Where things go that are handed in for a table now and then."""
+    if n_dimensions == 1:
+        return "; a single row goes to predict_one, or as [row]"
+    streams = hasattr(X, "iter_batches") or hasattr(X, "to_batches")
+    if isinstance(X, str | os.PathLike) or (hasattr(X, "read") and not streams):
+        return "; read the file first, or stream it: predict_batches(pyarrow.parquet.ParquetFile(path))"
+    if isinstance(X, Mapping):
+        return "; a row by name goes to predict_one, columns by name as a data frame"
+    if streams or hasattr(X, "__next__"):
+        return "; a stream of tables goes to predict_batches"
+    return ""
 
 
 def is_kernel_ready(array: np.ndarray) -> bool:
@@ -120,15 +140,37 @@ def unlabelled(row: Any) -> Any:
 def row_values(row: Any, feature_names: tuple[str, ...] | None, n_features: int, dtype: Any = None) -> np.ndarray:
     """One row as a 1-D array of ``dtype``, or of its own; a mapping is taken by name, every column present."""
     if isinstance(row, Mapping):
-        if feature_names is None:
-            raise InputError("a row given as a mapping needs a model with feature names; this one has none")
-        absent = [name for name in feature_names if name not in row]
-        unknown = [name for name in row if name not in set(feature_names)]
-        if absent or unknown:
-            wanted = list(feature_names)
-            raise InputError(f"a row needs exactly the columns {wanted}; missing {absent}, unknown {unknown}")
-        row = [row[name] for name in feature_names]
+        row = in_order(row, feature_names)
     values = np.asarray(row, dtype)
-    if values.shape != (n_features,):
-        raise InputError(f"expected one row of {n_features} cells, got shape {values.shape}")
+    require_row(row, values.shape, n_features)
     return values
+
+
+def in_order(row: Mapping, feature_names: tuple[str, ...] | None) -> list:
+    """The cells of a mapping in the order of the model's columns; names are told by their text, as those of frames."""
+    if feature_names is None:
+        raise InputError(
+            "a row given as a mapping needs a model with feature names; this one was trained without (names that are "
+            "no text do not count): pass its cells in the order of the columns"
+        )
+    cells = {str(name): value for name, value in row.items()}
+    if len(cells) != len(row):
+        raise InputError(f"a row with two names of one text: {list(row)}")
+    absent = [name for name in feature_names if name not in cells]
+    unknown = [name for name in cells if name not in set(feature_names)]
+    if absent or unknown:
+        wanted = list(feature_names)
+        raise InputError(f"a row needs exactly the columns {wanted}; missing {absent}, unknown {unknown}")
+    return [cells[name] for name in feature_names]
+
+
+def require_row(row: Any, shape: tuple[int, ...], n_features: int) -> None:
+    if shape != (n_features,):
+        of_shape = f" of shape {shape}" if shape else ""
+        raise InputError(f"expected one row of {n_features} cells, got a {type(row).__qualname__}{of_shape}")
+
+
+def by_name_instead(row: Any) -> str:
+    """For models that know categories by name alone: where a row of text goes."""
+    cells = row if isinstance(row, list | tuple | np.ndarray) else ()
+    return "; text goes by name, in a dict" if any(isinstance(each, str) for each in cells) else ""

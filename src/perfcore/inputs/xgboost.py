@@ -22,7 +22,18 @@ from ..errors import InputError
 from . import Plain
 from .columns import Columns, is_columns
 from .sparse import Sparse, is_kind, is_sparse
-from .table import BLOCK_ROWS, ROUNDS_TO_INFINITY, array_blocks, as_array, is_dataframe, scan
+from .table import (
+    BLOCK_ROWS,
+    ROUNDS_TO_INFINITY,
+    array_blocks,
+    as_array,
+    by_name_instead,
+    elsewhere,
+    in_order,
+    is_dataframe,
+    require_row,
+    scan,
+)
 from .xgboost_arrow import arrow_blocks
 from .xgboost_frame import FrameReader, cell_code, check_names
 
@@ -64,9 +75,9 @@ class XGBoostInputs:
         if type(X).__module__ == "xgboost.core" and type(X).__name__ == "DMatrix":
             return self._dmatrix_blocks(X)
         _refuse_foreign(X)
+        array = as_array(X)
         if self.through_dmatrix:
             self._require_no_names()
-        array = as_array(X)
         _check_cells(array)
         self._check_width(array.shape[1])
         return len(array), self._checked(self._array_blocks(array))
@@ -125,10 +136,12 @@ class XGBoostInputs:
     def row(self, row: Any) -> np.ndarray:
         """See `perfcore.inputs.Inputs.row`; a mapping holds category values, a sequence their codes."""
         values = self._mapped(row) if isinstance(row, Mapping) else np.asarray(row)
-        if values.shape != (self.n_features,):
-            raise InputError(f"expected one row of {self.n_features} cells, got shape {values.shape}")
-        _check_cells(values)
-        (block,) = self._checked(self._array_blocks(values[None, :]))
+        require_row(row, values.shape, self.n_features)
+        try:
+            _check_cells(values)
+            (block,) = self._checked(self._array_blocks(values[None, :]))
+        except InputError as error:
+            raise InputError(f"{error}{by_name_instead(row) if self.categories else ''}") from error
         return block[0]
 
     def _check_width(self, width: int) -> None:
@@ -156,17 +169,10 @@ class XGBoostInputs:
 
     def _mapped(self, row: Mapping) -> np.ndarray:
         """One row by name, every column present."""
-        names = self.feature_names
-        row = {str(name): value for name, value in row.items()}
-        if names is None:
-            raise InputError("a row given as a mapping needs a model with feature names; this one has none")
-        absent = [name for name in names if name not in row]
-        unknown = [name for name in row if name not in set(names)]
-        if absent or unknown:
-            raise InputError(f"a row needs exactly the columns {list(names)}; missing {absent}, unknown {unknown}")
+        cells = in_order(row, self.feature_names)
         if self.categories is None:
-            return np.asarray([row[name] for name in names])
-        return np.array([cell_code(self, j, row[name]) for j, name in enumerate(names)], np.float64)
+            return np.asarray(cells)
+        return np.array([cell_code(self, j, cell) for j, cell in enumerate(cells)], np.float64)
 
 
 def _refuse_foreign(X: Any) -> None:
@@ -174,7 +180,7 @@ def _refuse_foreign(X: Any) -> None:
     if kind.__module__.partition(".")[0] in _NOT_READ:
         raise InputError(
             f"{kind.__module__}.{kind.__qualname__} is not read: pass a numpy array, a list, a data frame, an Arrow "
-            "table or a scipy sparse matrix"
+            f"table or a scipy sparse matrix{elsewhere(X)}"
         )
 
 
