@@ -1,5 +1,7 @@
 """LinearRegression, Ridge and LogisticRegression: for the same call the same bits, by the same BLAS call."""
 
+import re
+
 import linear_checks
 import numpy as np
 import pytest
@@ -85,12 +87,25 @@ def test_coefficients_that_are_no_array_are_refused():
         perfcore.compile(model)
 
 
-def test_what_holds_a_model_that_is_read_says_where():
+def test_a_pipeline_is_told_the_line_that_works():
     from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    steps = make_pipeline(Ridge()).fit(X, TARGETS["one"])
-    with pytest.raises(perfcore.UnsupportedModelError, match=r"Pipeline: .*compile its last step"):
-        perfcore.compile(steps)
+    pipe = make_pipeline(StandardScaler(), Ridge()).fit(X, TARGETS["one"])
+    expected = pipe.predict(X)
+    with pytest.raises(perfcore.UnsupportedModelError, match="is not read: put a predictor") as refused:
+        perfcore.compile(pipe)
+    line = re.search("(pipe.steps.*?)[.] Of scikit-learn", str(refused.value))[1]
+    exec(line, {"pipe": pipe, "perfcore": perfcore})
+    assert isinstance(pipe[-1], perfcore.Predictor) and pipe.predict(X).tobytes() == expected.tobytes()
+
+
+def test_a_class_that_is_not_read_is_named_in_few_words():
+    from sklearn.svm import SVC
+
+    with pytest.raises(perfcore.UnsupportedModelError, match="SVC is not read. Of .*docs/support.md") as refused:
+        perfcore.compile(SVC())
+    assert len(str(refused.value)) < 250
 
 
 @pytest.mark.parametrize("cell", [np.nan, np.inf])

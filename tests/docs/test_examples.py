@@ -1,5 +1,6 @@
 """The documentation's Python blocks run, from the top of each page to its bottom."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -39,15 +40,23 @@ def test_links_lead_to_files_that_are_there():
 
 
 def test_messages_that_the_page_of_errors_quotes_are_those_of_the_code():
-    source = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS.parent / "src").rglob("*.py")))
-    source += "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS.parent / "src").rglob("*.pyx")))
-    source = re.sub(r'"\s*\n\s*f?"', "", source)  # a message broken over lines
-    missing = []
+    missing, source = [], "\n".join(_texts())
     for row in re.findall(r"^\| ([^|]*) \|[^|]*\|$", (DOCS / "errors.md").read_text(encoding="utf-8"), re.M):
         for part in re.split(r"\.\.\.|;", row):
             if len(part.strip(" `,=:")) > 4 and part.strip(" `,=:") not in source and row != "it says":
                 missing.append(part)
     assert not missing
+
+
+def _texts():
+    """All texts in the code but its documentation; an f-string in its constant parts."""
+    for path in sorted((DOCS.parent / "src").rglob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        expressions = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = (node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        yield from (node.value for node in texts if id(node) not in expressions)
+    for path in sorted((DOCS.parent / "src").rglob("*.pyx")):
+        yield from re.findall(r'"([^"\n]+)"', path.read_text(encoding="utf-8"))
 
 
 def _parts(page):

@@ -71,6 +71,10 @@ def test_nested_blocks_end_with_the_outermost():
 def test_unknown_and_absent_frameworks_are_named(monkeypatch):
     with pytest.raises(perfcore.ConfigurationError, match="'torch', allowed: lightgbm, xgboost, catboost, sklearn"):
         perfcore.patch("torch")
+    for change in (perfcore.patch, perfcore.unpatch, lambda name: perfcore.patched(name).__enter__()):
+        for name in ("torch", ["sklearn"], None, np.array(["sklearn"])):
+            with pytest.raises(perfcore.ConfigurationError, match="allowed: lightgbm, .*, each as an argument"):
+                change(name)
     monkeypatch.setattr("perfcore.dropin.frameworks.find_spec", lambda name: None)
     with pytest.raises(perfcore.ConfigurationError, match="xgboost is not installed"):
         perfcore.patch("xgboost")

@@ -53,7 +53,7 @@ def test_a_stump(tmp_path):
 @pytest.mark.parametrize(
     "path, value, message",
     [
-        ("learner", ..., "document.learner is missing"),
+        ("learner", ..., "no XGBoost model: no key 'learner'"),
         ("version", [3, 5, 0], "3.5.0; this perfcore reads up to 3.4"),
         ("version", ["a"], "document.version"),
         ("learner.learner_model_param.num_feature", "x", "num_feature: 'x'"),
@@ -106,6 +106,29 @@ def test_models_of_another_kind_are_refused(path, value, message, tmp_path):
 def test_cut_files_are_refused(end, tmp_path):
     with pytest.raises(ModelFormatError, match=r"model\.json"):
         compiled(tmp_path, json.dumps(GOOD)[:end])
+
+
+def test_json_of_other_frameworks_is_told_apart(tmp_path):
+    path, X = tmp_path / "model.json", np.eye(8)
+    catboost, lightgbm = pytest.importorskip("catboost"), pytest.importorskip("lightgbm")
+    catboost.CatBoostRegressor(iterations=2, verbose=False, allow_writing_files=False).fit(
+        X, list(range(8))
+    ).save_model(str(path), format="json")
+    with pytest.raises(ModelFormatError, match=r"this is CatBoost's JSON: write it by save_model\('model.cbm'\)"):
+        perfcore.compile(path)
+    booster = lightgbm.train({"verbose": -1, "min_data_in_leaf": 1}, lightgbm.Dataset(X, list(range(8))), 2)
+    path.write_text(json.dumps(booster.dump_model()))
+    with pytest.raises(ModelFormatError, match=r"this is LightGBM's dump_model\(\).* save_model\('model.txt'\)"):
+        perfcore.compile(path)
+    path.write_text('{"a": 1}')
+    with pytest.raises(ModelFormatError, match="JSON or UBJSON, but no XGBoost model"):
+        perfcore.compile(path)
+
+
+def test_a_booster_that_was_never_trained_is_said_to_be_none():
+    xgboost = pytest.importorskip("xgboost")
+    with pytest.raises(perfcore.ConfigurationError, match="^xgboost.Booster is not trained$"):
+        perfcore.compile(xgboost.Booster())
 
 
 def test_json_nested_too_deep_is_refused(tmp_path):

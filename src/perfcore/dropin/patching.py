@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from .frameworks import Framework, framework, installed
+from .frameworks import Framework, framework, installed, require_known
 from .record import forget_all
 from .site import Site, changing, function_of, in_place_of
 from .stamp import watched
@@ -61,8 +61,10 @@ def patch(*frameworks: str) -> None:
 def unpatch(*frameworks: str) -> None:
     """Put the frameworks' own functions back; by default of all that `patch` was asked for.
 
-    What an enclosing `patched` relies on stays until it ends.
+    What an enclosing `patched` relies on stays until it ends. `ConfigurationError` for a framework that perfcore does
+    not know.
     """
+    require_known(frameworks)
     with _lock:
         names = frameworks or tuple(_kept)
         _kept.difference_update(names)
@@ -85,6 +87,7 @@ def patched(*frameworks: str) -> Iterator[None]:
 
 
 def _begun(frameworks: tuple[str, ...]) -> list[str]:
+    require_known(frameworks)
     names = list(dict.fromkeys(frameworks or installed()))
     found = [framework(name) for name in names]  # all errors before the first change
     for each in found:

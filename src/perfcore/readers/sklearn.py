@@ -83,11 +83,6 @@ STAND_INS = {
     "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV": "best_estimator_",
 }
 
-# What an estimator is told by that holds another one -> what to do with that.
-WITHIN = {
-    "steps": "compile its last step, and put the predictor in that step's place",
-}
-
 
 def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     """Read a fitted estimator of one of the classes above, or of a subclass that answers as it does."""
@@ -121,10 +116,11 @@ def known_class(source: Any) -> str:
             for name in (*READERS, *STAND_INS):
                 if name.endswith("." + base.__name__) and sklearn_class(name) is base:
                     return name
+    last = ": put a predictor in its last step's place, pipe.steps[-1] = ('model', perfcore.compile(pipe[-1]))"
     raise UnsupportedModelError(
-        f"{type(source).__module__}.{type(source).__qualname__}: of scikit-learn, perfcore reads "
-        + ", ".join(name.rpartition(".")[2] for name in (*READERS, *STAND_INS))
-        + next((f"; {advice}" for attribute, advice in WITHIN.items() if hasattr(source, attribute)), "")
+        f"{type(source).__module__}.{type(source).__qualname__} is not read{last if hasattr(source, 'steps') else ''}. "
+        "Of scikit-learn, perfcore reads trees, forests, boosting, linear models, naive Bayes, MLP* and ensembles; "
+        "docs/support.md lists them"
     )
 
 

@@ -84,8 +84,9 @@ def _check_empty(document: Document, name: str, predict: Callable[..., np.ndarra
     try:
         margin = predict(output_margin=True, validate_features=False)
     except xgboost.core.XGBoostError as error:
-        reason = str(error).partition("\n")[0]  # without the stack
-        raise UnsupportedModelError(f"{name}: {_NO_TREES}, and xgboost itself fails to answer: {reason}") from error
+        raise UnsupportedModelError(
+            f"{name}: {_NO_TREES}, and xgboost itself fails to answer: {_first_line(error)}"
+        ) from error
     if margin.tobytes() != _base(document, _installed()).tobytes():
         raise UnsupportedModelError(f"{name}: {_NO_TREES}, and its answer {margin.ravel()[0]!r} is not its base score")
 
@@ -102,6 +103,11 @@ def _refuse_unsettled(document: Document, version: tuple[int, int]) -> None:
             f"{document.place}: it was trained for no rounds and without a base_score; "
             f"its answer for {document.objective} depends on the version of xgboost"
         )
+
+
+def _first_line(error: Exception) -> str:
+    """What xgboost says, without its stack."""
+    return str(error).partition("\n")[0]
 
 
 def _no_cells(document: Document) -> np.ndarray:
@@ -134,7 +140,11 @@ def _document_of(booster: Any) -> Document:
     try:
         data = booster.save_raw("ubj")
     except xgboost.core.XGBoostError as error:  # parameters set after training that do not fit the trees
-        raise UnsupportedModelError(f"xgboost.Booster: xgboost itself cannot write this model: {error}") from error
+        if "0 feature is supplied" in str(error):
+            raise ConfigurationError("xgboost.Booster is not trained") from error
+        raise UnsupportedModelError(
+            f"xgboost.Booster: xgboost itself cannot write this model: {_first_line(error)}"
+        ) from error
     return parse(bytes(data), "xgboost.Booster")
 
 
@@ -152,7 +162,9 @@ def _read_legacy(path: str, iteration_range: Range) -> Model:
     try:
         booster = xgboost.Booster(model_file=path)
     except xgboost.core.XGBoostError as error:
-        raise UnsupportedModelError(f"xgboost {xgboost.__version__} does not open {path}: {error}") from error
+        raise UnsupportedModelError(
+            f"xgboost {xgboost.__version__} does not open {path}: {_first_line(error)}"
+        ) from error
     return _live_model(booster, iteration_range)
 
 

@@ -167,7 +167,17 @@ def _array(record: Any, name: str, place: str, length: int | None, kinds: str) -
 # -- parts ------------------------------------------------------------------------------------------------
 
 
+# A key of documents that are taken for XGBoost's -> what they are.
+FOREIGN = {
+    "tree_info": "this is LightGBM's dump_model(), which cannot be read back: write it by save_model('model.txt')",
+    "model_info": "this is CatBoost's JSON: write it by save_model('model.cbm')",
+}
+
+
 def _document(root: Any, place: str) -> Document:
+    if not isinstance(root, dict) or "learner" not in root:
+        known = (said for key, said in FOREIGN.items() if isinstance(root, dict) and key in root)
+        raise ModelFormatError(next(known, "JSON or UBJSON, but no XGBoost model: no key 'learner'"))
     version = integers(root, "version", "document", 3)
     if tuple(version[:2]) > NEWEST:
         raise ModelFormatError(

@@ -64,10 +64,14 @@ def nearest(methods: Iterable[Method], kind: type) -> Iterator[Method]:
                 yield method
 
 
+def require_known(names: tuple[Any, ...]) -> None:
+    for name in names:
+        if not isinstance(name, str) or name not in NAMES:
+            raise ConfigurationError(f"framework {name!r}, allowed: {', '.join(NAMES)}, each as an argument of its own")
+
+
 def framework(name: str) -> Framework:
-    """By name; `ConfigurationError` for one that perfcore does not know, or that is not installed."""
-    if name not in NAMES:
-        raise ConfigurationError(f"framework {name!r}, allowed: {', '.join(NAMES)}")
+    """One of `NAMES`; `ConfigurationError` where it is not installed."""
     if not _is_there(name):
         raise ConfigurationError(f"{name} is not installed, so it cannot be patched")
     found: Framework = import_module(f"{__package__}.{name}").FRAMEWORK
