@@ -193,7 +193,10 @@ def test_arguments_by_name_and_none_at_all(table, at_once):
 
 
 def test_warnings_are_the_frameworks(table, at_once):
+    import warnings
+
     pandas, lightgbm = pytest.importorskip("pandas"), pytest.importorskip("lightgbm")
+    import scipy.sparse
     from sklearn.ensemble import GradientBoostingRegressor
 
     X, y, z = table
@@ -204,15 +207,17 @@ def test_warnings_are_the_frameworks(table, at_once):
         (GradientBoostingRegressor(n_estimators=2).fit(frame, z), frame),
         (lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(frame, z), X),
         (lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(frame, z), frame),
+        (lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(X, z), scipy.sparse.coo_array(X)),
+        (lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(X, z).booster_, scipy.sparse.coo_matrix(X)),
     ]
-    for model, given in cases:
+    questions = [(model.predict, given) for model, given in cases]
+    questions += [(model.apply, given) for model, given in cases[:3]]
+    for ask, given in questions:
         seen = []
-        for frameworks in ((), ("sklearn", "lightgbm")):
-            with pytest.warns(UserWarning) as record, perfcore.patched(*frameworks or ("xgboost",)):
-                import warnings
-
-                warnings.warn("one, so that there is one", UserWarning, stacklevel=1)
-                model.predict(given)
+        for framework in ("xgboost", ask.__module__.partition(".")[0]):
+            with warnings.catch_warnings(record=True) as record, perfcore.patched(framework):
+                warnings.simplefilter("always")
+                getattr(ask.__self__, ask.__name__)(given)
             seen.append([str(each.message) for each in record])
         assert seen[0] == seen[1]
 

@@ -15,6 +15,7 @@ from dropin.conftest import counted, same
 
 import perfcore
 from perfcore.dropin import price
+from perfcore.dropin.record import SLOW
 
 
 def attributes():
@@ -163,6 +164,36 @@ def test_few_rows_are_answered_by_the_framework_and_many_compile(table):
         model.predict(np.tile(X, (1000, 1)))
         assert counted() == before + 1
     assert not price.repays(0.0, 1, 500, 15_000) and price.repays(1.0, 1, 500, 15_000)
+
+
+def test_calls_that_are_shorter_than_looking_for_changes_go_to_the_framework(table, monkeypatch):
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    X, _, z = table
+    model = GradientBoostingRegressor(n_estimators=5).fit(X, z)
+    expected = model.predict(X)
+    with perfcore.patched("sklearn"), monkeypatch.context() as patch:
+        patch.setattr(price, "repays", lambda *_: True)
+        for is_long, by_perfcore in ((False, 1), (False, 0), (True, 1)):  # the first call compiles
+            patch.setattr(price, "outlasts", lambda *_, is_long=is_long: is_long)
+            before = counted(), counted(SLOW)
+            assert same(model.predict(X), expected)
+            assert (counted() - before[0], counted(SLOW) - before[1]) == (by_perfcore, 1 - by_perfcore)
+    assert not price.outlasts(0.05, 0.01, 1, 100) and price.outlasts(0.05, 0.01, 10_000, 100)
+    assert not price.outlasts(0.05, None, 1, 100) and price.outlasts(2e-6, None, 1, 1)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_steps_of_a_frameworks_answer_are_not_counted(n_jobs, table):
+    from sklearn.ensemble import BaggingRegressor, IsolationForest, RandomForestClassifier
+
+    X, y, _ = table
+    for model in (RandomForestClassifier(4, n_jobs=n_jobs), IsolationForest(n_estimators=4), BaggingRegressor()):
+        model.fit(X, y)
+        before = sum(count.calls for count in perfcore.patch_report())
+        with perfcore.patched("sklearn"):
+            model.predict(X)
+        assert sum(count.calls for count in perfcore.patch_report()) - before == 1
 
 
 def test_calls_are_counted_and_each_reason_is_logged_once(table, at_once, caplog):

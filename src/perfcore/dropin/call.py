@@ -21,9 +21,10 @@ class Call(NamedTuple):
 class Passed(Exception):
     """A call that goes to the framework's own method; the message is the reason."""
 
-    def __init__(self, reason: str, *, within: bool = False):
+    def __init__(self, reason: str, *, within: bool = False, is_step: bool = False):
         super().__init__(reason)
         self.within = within  # whether what the framework's method calls in turn may be answered by perfcore
+        self.is_step = is_step  # whether it is the framework that calls, so that nobody need know
 
 
 def arguments(names: tuple[str, ...], args: tuple, kwargs: dict[str, Any], by_place: int = 1) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""When compiling pays: once the framework's answers have taken as long as compiling would.
+"""When perfcore pays: once the framework's answers have taken as long as compiling would, for calls that take longer
+than looking for changes does.
 
 A model that answers one row and is thrown away is not compiled; at worst twice the time of the better choice is spent.
 """
@@ -11,6 +12,7 @@ COMPILING_A_MODEL = 2e-3
 COMPILING_A_TREE = 2e-4
 COMPILING_A_LEAF = 2.5e-6
 A_TREE_AND_ROW = 50e-9
+A_CALL = 2e-5  # no framework answers faster
 
 at_once = False  # compile at the first call, for tests
 
@@ -20,3 +22,11 @@ def repays(spent: float, n_rows: int, n_trees: int, n_leaves: int) -> bool:
     expected = spent + n_rows * n_trees * A_TREE_AND_ROW
     compiling = COMPILING_A_MODEL + n_trees * COMPILING_A_TREE + n_leaves * COMPILING_A_LEAF
     return at_once or expected >= compiling
+
+
+def outlasts(checking: float, fastest: float | None, n_rows: int, n_trees: int) -> bool:
+    """Whether the framework would be at a call of so many rows for as long as looking for changes takes.
+
+    ``fastest`` is what it took for its fastest answer so far, which for large models was that of the fewest rows.
+    """
+    return at_once or checking <= (fastest or A_CALL) + n_rows * n_trees * A_TREE_AND_ROW

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 from .._ext.content import Digester
 from ..errors import PerfcoreError
@@ -19,6 +20,7 @@ MOST_PATIENCE = 1000
 
 FEW = "too few rows yet for compiling to pay"
 CHANGING = "the model was changed while it was compiled"
+SLOW = "looking for changes of so large a model would take longer"
 BUSY = "another thread is compiling it"
 
 
@@ -26,6 +28,7 @@ class Alone(threading.local):
     """What a thread is about: whom it has asked to answer alone, without perfcore."""
 
     depth = 0
+    within = 0  # answers of frameworks, whose steps are no calls of the user's
 
     def __init__(self) -> None:
         self.models: set[int] = set()
@@ -40,12 +43,21 @@ class Alone(threading.local):
 alone = Alone()
 
 
+class _Kept(NamedTuple):
+    predictor: Predictor
+    state: bytes  # the model's when it was made
+    digester: Digester
+    checking: float  # seconds that a look at the state takes
+    n_trees: int
+
+
 class _Slot:
     """The predictor of one variant, or why there is none yet."""
 
     def __init__(self) -> None:
-        self.kept: tuple[Predictor, bytes, Digester] | None = None  # with the model's state when it was made
+        self.kept: _Kept | None = None
         self.spent = 0.0  # seconds that the framework's own answers took
+        self.fastest: float | None = None  # of them
         self.refusal: str | None = None
         self.patience = self.wait = 0  # refused: after so many further calls the model is looked at again
 
@@ -65,7 +77,9 @@ class Record:
         if slot is None:
             slot = self._new_slot(call.variant)
         if slot.kept is not None:
-            predictor, state, digester = slot.kept
+            predictor, state, digester, checking, n_trees = slot.kept
+            if not price.outlasts(checking, slot.fastest, n_rows(call.X), n_trees):
+                raise Passed(SLOW)
             if state == digester.digest(self._framework.parts(model)):
                 return predictor
             slot = self._new_slot(call.variant)
@@ -81,6 +95,7 @@ class Record:
         slot = self._slots.get(variant)
         if slot is not None:
             slot.spent += seconds
+            slot.fastest = seconds if slot.fastest is None else min(seconds, slot.fastest)
 
     def _new_slot(self, variant: Any) -> _Slot:
         slots = dict(self._slots)
@@ -99,7 +114,10 @@ class Record:
             with alone:
                 state = digester.digest(self._framework.parts(model))
                 predictor = self._framework.compile(model, call.variant)
-                if state != digester.digest(self._framework.parts(model)):
+                start = time.perf_counter()
+                again = digester.digest(self._framework.parts(model))
+                checking = time.perf_counter() - start
+                if state != again:
                     raise Passed(CHANGING)
         except Exception as error:
             if not isinstance(error, Passed):
@@ -108,7 +126,8 @@ class Record:
             raise
         finally:
             self._lock.release()
-        slot.refusal, slot.kept = None, (predictor, state, digester)
+        slot.refusal = None
+        slot.kept = _Kept(predictor, state, digester, checking, self._framework.size(model)[0])
         return predictor
 
 

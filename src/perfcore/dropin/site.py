@@ -36,7 +36,7 @@ class Site:
             owner = record.owners[self.name] = next(kind for kind in type(model).__mro__ if self.name in vars(kind))
         if owner is not self.owner and owner.__module__.partition(".")[0] == self.framework.name:
             return self.original(model, *args, **kwargs)  # a step of another method of the framework
-        call, level, within = None, logging.INFO, False
+        call, level, within, is_step = None, logging.INFO, False, alone.within > 0
         try:
             if owner is not self.owner:
                 raise Passed(f"{owner.__qualname__} defines {self.name}")
@@ -49,7 +49,7 @@ class Site:
                 call.warn(predictor)
             answer = method(call.X) if call.n_threads is None else method(call.X, n_threads=call.n_threads)
         except Passed as passed:
-            reason, within = str(passed), passed.within
+            reason, within, is_step = str(passed), passed.within, is_step or passed.is_step
         except InputError as error:
             reason = f"a table that perfcore leaves to it ({type(call.X).__name__ if call else None})"
             report.logger.debug("%s: %s", self.name, error)
@@ -60,24 +60,26 @@ class Site:
         else:
             report.count(record.label, self.name, report.PERFCORE, n_rows(call.X))
             return answer
-        rows = n_rows(call.X if call else next(iter((*args, *kwargs.values())), None))
-        report.count(record.label, self.name, reason, rows, level)
+        if not is_step:
+            rows = n_rows(call.X if call else next(iter((*args, *kwargs.values())), None))
+            report.count(record.label, self.name, reason, rows, level)
         return self._by_framework(record, call, within, model, args, kwargs)
 
     def _by_framework(
         self, record: Record, call: Call | None, within: bool, model: Any, args: tuple, kwargs: dict[str, Any]
     ) -> Any:
-        if within:
-            return self.original(model, *args, **kwargs)
-        steps = {id(model), id(vars(model).get(self.framework.inner))} - alone.models
+        steps = set() if within else {id(model), id(vars(model).get(self.framework.inner))} - alone.models
         alone.models |= steps
+        alone.within += 1
         start = time.perf_counter()
         try:
-            return self.original(model, *args, **kwargs)
+            answer = self.original(model, *args, **kwargs)
         finally:
             alone.models -= steps
-            if call is not None:
-                record.spend(call.variant, time.perf_counter() - start)
+            alone.within -= 1
+        if call is not None and not within:
+            record.spend(call.variant, time.perf_counter() - start)
+        return answer
 
 
 def in_place_of(current: Any, answer: Callable[[Any, tuple, dict[str, Any]], Any]) -> Any:

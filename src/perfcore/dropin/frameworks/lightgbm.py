@@ -98,7 +98,7 @@ def _serving(method: str, signature: str) -> Any:
         booster = _booster(model)
         threads = n_threads(model.n_jobs) if on_estimator else None
         if len(args) == 1 and not kwargs:
-            return Call(args[0], method, None, threads, _warning(model, args[0]) if on_estimator else None)
+            return _call(model, args[0], method, None, threads)
         given = arguments(names, args, kwargs, by_place)
         refuse(given, pred_contrib=False, data_has_header=False, validate_features=False)
         asked = method
@@ -108,10 +108,15 @@ def _serving(method: str, signature: str) -> Any:
             asked = "predict_raw"
         if "num_threads" in given:
             threads = n_threads(given["num_threads"])
-        X = given[names[0]]
-        return Call(X, asked, _iterations(booster, given), threads, _warning(model, X) if on_estimator else None)
+        return _call(model, given[names[0]], asked, _iterations(booster, given), threads)
 
     return serve
+
+
+def _call(model: Any, X: Any, method: str, iterations: tuple[int, int] | None, threads: int | None) -> Call:
+    if type(X).__module__.startswith("scipy.sparse") and getattr(X, "format", None) not in ("csr", "csc"):
+        raise Passed(f"a {type(X).__name__}, of which it warns")
+    return Call(X, method, iterations, threads, _warning(model, X) if hasattr(model, "_other_params") else None)
 
 
 def _warning(model: Any, X: Any) -> Callable[[Predictor], None] | None:

@@ -86,10 +86,15 @@ def memory(part: Any) -> tuple[np.ndarray, ...] | None:
 
 def _serving(method: str) -> Any:
     def serve(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
+        if kwargs.get("check_input") is False:  # as forests ask their trees, in threads of their own
+            raise Passed("the argument check_input", is_step=True)
         X = args[0] if len(args) == 1 and not kwargs else arguments(("X",), args, kwargs)["X"]
         kind = type(X)
         if kind is not np.ndarray and kind.__module__.partition(".")[0] not in TABLES:
             raise Passed(f"a table of {kind.__module__}.{kind.__qualname__}")
+        if method == "apply" and hasattr(model, "init_"):  # gradient boosting asks its trees, which warn of names
+            if hasattr(X, "columns") or hasattr(model, "feature_names_in_"):
+                raise Passed("apply with feature names")
         return Call(X, method)
 
     return serve
