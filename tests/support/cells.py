@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,35 +13,85 @@ import perfcore
 from perfcore.errors import PerfcoreError
 from perfcore.testing import METHODS, _difference, _source_calls
 
-from .estimators import CELLS, kinds
-from .inputs import NAMED, UNNAMED, arrow, frame
+from . import categories, estimators
+from .estimators import CELLS, Kind
+from .inputs import FORMS, Form, arrow, frame
 
-EXACT, AS_NUMPY, REFUSED, NEITHER = "=", "+", "no", "–"
 FRAMEWORKS = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost", "sklearn": "scikit-learn"}
-FORMS = {**UNNAMED, **NAMED}
+EXACT, AS_NUMPY, REFUSED, NEITHER = "=", "+", "no", "–"
+
+
+class Section(NamedTuple):
+    """A table of the page: its rows are models, its columns forms."""
+
+    title: str
+    kinds: Callable[[], dict[str, Kind]]
+    forms: dict[str, Form]
+    trained_on: Callable[[bool], Any]  # a table with names of columns, or without
+    alike: Callable[[Form], list[Any]]  # the same values as a form's, as sources take them
+    framework: str = ""  # else the kinds tell theirs
+
+
+def _of_framework(title: str, framework: str) -> Section:
+    def alike(form: Form) -> list[Any]:
+        if form.has_names:
+            return [frame(), arrow()]
+        table = form.make()
+        return [table.toarray() if hasattr(table, "toarray") else np.asarray(table)]
+
+    kinds = functools.partial(estimators.kinds, framework)
+    return Section(title, kinds, FORMS, lambda named: frame() if named else CELLS, alike, framework)
+
+
+SECTIONS = {
+    **{name: _of_framework(title, name) for name, title in FRAMEWORKS.items()},
+    "texts": Section(
+        "Categories that are texts",
+        categories.kinds,
+        categories.TEXT_FORMS,
+        lambda _: categories.text_frame(),
+        lambda _: [categories.text_frame(), categories.code_array()],
+    ),
+    "codes": Section(
+        "Categories that are codes",
+        categories.kinds,
+        categories.CODE_FORMS,
+        lambda _: categories.code_array(),
+        lambda _: [categories.code_array(), categories.objects(categories.CODES)],
+    ),
+}
+
+
+def framework(section: str, estimator: str) -> str:
+    return SECTIONS[section].framework or SECTIONS[section].kinds()[estimator].framework
 
 
 @functools.cache
-def model(framework: str, estimator: str, named: bool) -> tuple[Any, perfcore.Predictor]:
+def model(section: str, estimator: str, named: bool) -> tuple[Any, perfcore.Predictor]:
+    kind, table = SECTIONS[section].kinds()[estimator], SECTIONS[section].trained_on(named)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        source = kinds(framework)[estimator].fitted(frame() if named else CELLS)
+        source = kind.fitted(table)
     return source, perfcore.compile(source)
 
 
 @functools.cache
-def methods(framework: str, estimator: str) -> list[str]:
+def methods(section: str, estimator: str) -> list[str]:
     """Of perfcore's methods those that the estimator and its predictor have."""
-    source, fast = model(framework, estimator, False)
+    source, fast = model(section, estimator, False)
     return [name for name in METHODS if name in _source_calls(source, CELLS, None) and hasattr(fast, name)]
 
 
 @functools.cache
-def mark(framework: str, estimator: str, method: str, form: str) -> str:
+def mark(section: str, estimator: str, method: str, form: str) -> str:
     """Found by asking both; `AssertionError` where both answer, and differ."""
-    source, fast = model(framework, estimator, form in NAMED)
-    answer = _asked(lambda: getattr(fast, method)(FORMS[form]()))
-    expected = _asked(lambda: _source_calls(source, FORMS[form](), None)[method]())
+    asked = SECTIONS[section].forms[form]
+    source, fast = model(section, estimator, asked.has_names)
+    table = asked.make()
+    answer = _asked(lambda: getattr(fast, method)(table))
+    expected: Any = NotImplementedError()
+    if asked.ends != framework(section, estimator):
+        expected = _asked(lambda: _source_calls(source, asked.make(), None)[method]())
     if isinstance(answer, Exception):
         if not isinstance(answer, PerfcoreError):
             raise answer
@@ -51,7 +101,8 @@ def mark(framework: str, estimator: str, method: str, form: str) -> str:
             raise AssertionError(f"{estimator}.{method} of {form}: {difference}")
         return EXACT
     # A linear model's last bits depend on the table's layout, which is that of one of these.
-    differences = [_difference(getattr(fast, method)(table), answer) for table in _alike(form)]
+    others = [_asked(lambda each=each: getattr(fast, method)(each)) for each in SECTIONS[section].alike(asked)]
+    differences = [other if isinstance(other, Exception) else _difference(other, answer) for other in others]
     if None not in differences:
         raise AssertionError(f"{estimator}.{method} of {form}: {differences}")
     return AS_NUMPY
@@ -65,11 +116,3 @@ def _asked(call: Callable[[], Any]) -> Any:
             return call()
         except Exception as error:  # noqa: BLE001
             return error
-
-
-def _alike(form: str) -> list[Any]:
-    """The same numbers as the source takes them."""
-    if form in NAMED:
-        return [frame(), arrow()]
-    table = FORMS[form]()
-    return [table.toarray() if hasattr(table, "toarray") else np.asarray(table)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,11 +33,13 @@ class Kind(NamedTuple):
 
     fit: Callable[[Any, Any], Any]  # of a table and a target
     target: str = "number"
+    framework: str = ""  # where the rows of a table are of several
 
     def fitted(self, table: Any) -> Any:
         return self.fit(table, TARGETS[self.target])
 
 
+@functools.cache
 def kinds(framework: str) -> dict[str, Kind]:
     return {"lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost, "sklearn": _sklearn}[framework]()
 
@@ -103,7 +107,10 @@ def _catboost() -> dict[str, Kind]:
 def _sklearn() -> dict[str, Kind]:
     from perfcore.readers.sklearn import READERS, STAND_INS, sklearn_class
 
-    classes = {path.rpartition(".")[2]: sklearn_class(path) for path in (*READERS, *STAND_INS)}
+    classes = {}
+    for path in (*READERS, *STAND_INS):
+        with contextlib.suppress(AttributeError):  # not every version has every class
+            classes[path.rpartition(".")[2]] = sklearn_class(path)
     return {name: _small(name, classes[name]) for name in sorted(classes)}
 
 
@@ -150,7 +157,8 @@ def _small(name: str, cls: type) -> Kind:
     target = LEARNT.get(name, "class" if is_classifier else "number")
     learns_classes = is_classifier or target == "class"
     if name != "RANSACRegressor":  # which is made of LinearRegression
-        params |= {each: value for each, value in _members(learns_classes).items() if each in taken}
+        members = _members(learns_classes)
+        params |= {each: members[each] for each in members if each in taken and taken[each].default != "deprecated"}
 
     def fit(X: Any, y: Any) -> Any:
         made = cls(**params)
@@ -174,4 +182,5 @@ def _members(learns_classes: bool) -> dict[str, Any]:
         tree, linear = DecisionTreeRegressor(max_depth=3, random_state=0), Ridge()
         boosting = GradientBoostingRegressor(n_estimators=4)
     members = [("tree", tree), ("linear", linear), ("boosting", boosting)]
-    return {"estimator": tree, "regressor": tree, "estimators": members}
+    # base_estimator: a chain's in scikit-learn 1.6.
+    return {"estimator": tree, "base_estimator": tree, "regressor": tree, "estimators": members}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,10 @@ class Stream:
         return self.table.__arrow_c_stream__(requested_schema)
 
 
-def frame(dtype: Any = np.float64) -> Any:
+def frame() -> Any:
     import pandas
 
-    return pandas.DataFrame(CELLS.astype(dtype), columns=NAMES)
+    return pandas.DataFrame(CELLS, columns=NAMES)
 
 
 def arrow() -> Any:
@@ -44,21 +44,27 @@ def sparse(kind: str) -> Any:
     return getattr(scipy.sparse, kind)(CELLS)
 
 
-# Forms without names are handed to a model that was trained on an array, the others to one trained on a frame.
-UNNAMED: dict[str, Callable[[], Any]] = {
-    "numpy float64": lambda: CELLS,
-    "numpy float32": lambda: CELLS.astype(np.float32),
-    "numpy, Fortran order": lambda: np.asfortranarray(CELLS),
-    "numpy int64": lambda: CELLS.astype(np.int64),
-    "lists": lambda: CELLS.tolist(),
-    "scipy CSR": lambda: sparse("csr_matrix"),
-    "scipy CSC": lambda: sparse("csc_matrix"),
-}
-NAMED: dict[str, Callable[[], Any]] = {
-    "pandas": frame,
-    "pandas nullable": lambda: frame().astype("Float64"),
-    "polars": polars_frame,
-    "Arrow table": arrow,
-    "Arrow batch": lambda: arrow().to_batches()[0],
-    "Arrow C stream": lambda: Stream(arrow()),
+class Form(NamedTuple):
+    """A way to hand a table in."""
+
+    make: Callable[[], Any]
+    needs: str = "numpy"  # the library whose table it is
+    has_names: bool = False  # of columns; else the model, too, is trained without
+    ends: str = ""  # the framework that now and then ends the process upon it, and is not asked
+
+
+FORMS: dict[str, Form] = {
+    "numpy float64": Form(lambda: CELLS),
+    "numpy float32": Form(lambda: CELLS.astype(np.float32)),
+    "numpy, Fortran order": Form(lambda: np.asfortranarray(CELLS)),
+    "numpy int64": Form(lambda: CELLS.astype(np.int64)),
+    "lists": Form(lambda: CELLS.tolist()),
+    "scipy CSR": Form(lambda: sparse("csr_matrix"), "scipy"),
+    "scipy CSC": Form(lambda: sparse("csc_matrix"), "scipy"),
+    "pandas": Form(frame, "pandas", True),
+    "pandas nullable": Form(lambda: frame().astype("Float64"), "pandas", True),
+    "polars": Form(polars_frame, "polars", True),
+    "Arrow table": Form(arrow, "pyarrow", True),
+    "Arrow batch": Form(lambda: arrow().to_batches()[0], "pyarrow", True),
+    "Arrow C stream": Form(lambda: Stream(arrow()), "pyarrow", True),
 }
