@@ -1,5 +1,4 @@
-"""When perfcore pays: once the framework's answers have taken as long as compiling would, for calls that take longer
-than looking for changes does.
+"""When perfcore pays: what it takes to compile, or to look for changes, against what the framework's answers take.
 
 A model that answers one row and is thrown away is not compiled; at worst twice the time of the better choice is spent.
 """
