@@ -25,6 +25,7 @@ def tables(table):
         "big-endian": table.astype(">f8"),
         "object": table[:64].astype(object),
         "list": table[:64].tolist(),
+        "float32 rows": list(table[:64].astype(np.float32)),
     }
 
 
@@ -66,7 +67,7 @@ def check(model, table, assert_same_bits, *where, sizes=(1, 2, 7, 64, 1500)):
 
 def check_rows(model, fast, rows, assert_same_bits, *where):
     for row in rows:
-        for given in (row, row.astype(np.float32), row.tolist()):
+        for given in (row, row.astype(np.float32), row.tolist(), list(row.astype(np.float32))):
             table = given[None, :] if isinstance(given, np.ndarray) else [given]
             assert_same_bits(model.predict(table)[0], fast.predict_one(given), *where)
             if hasattr(model, "predict_proba"):

@@ -177,10 +177,10 @@ class EnsembleEngine:
 
     def margins_of_row(self, row: Any) -> Asked:
         if not isinstance(self.inputs, PassedOn):
-            row = self.inputs.row(row)
-        elif not isinstance(row, np.ndarray) or row.ndim != 1 or self.inputs.feature_names is not None:
+            return Asked(self, self.inputs.row(row)[None, :], None)
+        if not isinstance(row, np.ndarray) or row.ndim != 1 or self.inputs.feature_names is not None:
             return AskedOfRow(self, row)
-        return Asked(self, row[None, :], None)
+        return Asked(self, self.inputs.table(row[None, :]), None)
 
     def description(self) -> dict[str, str]:
         described = {"members": f"{len(self.members):,}"}
@@ -238,4 +238,4 @@ class AskedOfRow(Asked):
 
     def _ask(self, place: int, method: str) -> Any:
         predictor = self.engine.predictors[place]
-        return getattr(predictor._model.answers, method)(predictor._engine.margins_of_row(self._table))
+        return getattr(predictor._model.answers, method)(predictor._margins_one(self._table))

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn import ensemble, tree
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 
 import perfcore
@@ -17,6 +17,7 @@ MODELS = {
     "forest": lambda: RandomForestClassifier(5, random_state=0),
     "hist": lambda: HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=2),
     "logistic": lambda: LogisticRegression(),
+    "vote": lambda: VotingClassifier([("a", MODELS["forest"]()), ("b", MODELS["hist"]())], voting="soft"),
 }
 
 

@@ -175,6 +175,12 @@ def test_iterations_from_the_first_are_the_sources_stages(name, fitted, assert_s
             perfcore.compile(model, iteration_range=wrong)
 
 
+def test_a_single_class_is_refused():
+    model = HistGradientBoostingClassifier(max_iter=2).fit(X, np.zeros(len(X)))
+    with pytest.raises(perfcore.UnsupportedModelError, match="single class"):
+        perfcore.compile(model)
+
+
 def test_initial_predictions_that_differ_by_row_are_refused():
     for init in (LinearRegression(), DummyClassifier(strategy="stratified")):
         is_regressor = isinstance(init, LinearRegression)

@@ -121,6 +121,24 @@ def test_cells_of_half_precision_must_be_finite_too(cell):
         fast.predict_one(table[3])
 
 
+@pytest.mark.parametrize("cell", [2**63, 2**70, -(2**64), 10**400])
+def test_whole_numbers_beyond_64_bits_are_floats_or_refused(cell, assert_same_bits):
+    model = Ridge().fit(X, TARGETS["one"])
+    fast = perfcore.compile(model)
+    table = X[:3].astype(object)
+    table[1, 2] = cell
+    if cell < 1e308:
+        assert_same_bits(model.predict(table), fast.predict(table))
+        assert_same_bits(model.predict(table[1:2])[0], fast.predict_one(table[1]))
+    else:
+        with pytest.raises(perfcore.InputError):
+            fast.predict(table)
+    if not -(2**63) <= cell < 2**64:  # the source answers lists of them with objects
+        for ask, cells in ((fast.predict, table.tolist()), (fast.predict_one, table[1].tolist())):
+            with pytest.raises(perfcore.InputError, match="object"):
+                ask(cells)
+
+
 def test_the_model_keeps_a_copy(assert_same_bits):
     model = Ridge().fit(X, TARGETS["seven"])
     expected, fast = model.predict(X), perfcore.compile(model)

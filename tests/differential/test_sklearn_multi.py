@@ -16,7 +16,9 @@ from sklearn.multioutput import (  # noqa: E402
     MultiOutputRegressor,
     RegressorChain,
 )
+from sklearn.naive_bayes import GaussianNB  # noqa: E402
 from sklearn.svm import LinearSVC  # noqa: E402
+from sklearn.tree import DecisionTreeClassifier  # noqa: E402
 
 KINDS = np.array([["a", "b", "c"][i % 3] for i in range(len(X))])
 
@@ -70,6 +72,18 @@ def test_one_versus_the_rest_is_the_sources_bits(member, assert_same_bits):
         check(OneVsRestClassifier(member).fit(X, y), assert_same_bits, y.shape)
 
 
+def test_ties_and_classes_that_all_have_no_share(assert_same_bits):
+    ties = np.zeros_like(X)
+    for each in (DecisionTreeClassifier(max_depth=1), LinearRegression(), LinearSVC(), GaussianNB()):
+        check(OneVsRestClassifier(each).fit(ties, THREE), assert_same_bits, table=ties)
+    noise = np.random.default_rng(0).integers(3, size=len(X))
+    model = OneVsRestClassifier(DecisionTreeClassifier(random_state=0)).fit(X, noise)
+    fast = check(model, assert_same_bits, table=X[::-1] * 0.7)
+    with np.errstate(invalid="ignore"):
+        shares = fast.predict_proba(X[::-1] * 0.7)
+    assert (shares != shares).any() or (shares.sum(axis=1) == 0).any(), "no row that all members refuse"
+
+
 def test_one_versus_one_is_the_sources_bits(member, assert_same_bits):
     if isinstance(member, LinearRegression):
         pytest.skip("OneVsOneClassifier asks for classes")
@@ -94,6 +108,21 @@ def test_labels_that_all_or_none_of_the_rows_have(member, assert_same_bits):
     for method in {"predict", "predict_proba", "decision_function"} & {*dir(fast)}:
         if hasattr(fast, method):
             assert_same_bits(getattr(model, method)(X), getattr(fast, method)(X), method)
+
+
+@pytest.mark.filterwarnings("ignore:Label .* is present in all", "ignore:X does not have valid feature names")
+def test_a_constant_insists_on_the_columns_of_training(assert_same_bits):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    for _, each in other_frameworks("Classifier"):
+        model = OneVsRestClassifier(each).fit(frame, np.c_[MANY[:, 0], np.ones(len(X), int)])
+        fast = perfcore.compile(model)
+        for taken in (frame, X):
+            assert_same_bits(model.predict_proba(taken), fast.predict_proba(taken), each)
+        assert_same_bits(model.predict(frame[:1])[0], fast.predict_one(frame.iloc[0]), each)
+        for predict in (model.predict, fast.predict):
+            with pytest.raises(ValueError, match="feature.names"):
+                predict(frame[list("fedcba")])
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")

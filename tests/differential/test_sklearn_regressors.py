@@ -8,6 +8,8 @@ import perfcore
 
 pytest.importorskip("sklearn")
 from sklearn import cross_decomposition, linear_model, svm  # noqa: E402
+from sklearn.ensemble import StackingRegressor  # noqa: E402
+from sklearn.multioutput import MultiOutputRegressor  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore::FutureWarning", "ignore::RuntimeWarning"
@@ -96,6 +98,33 @@ def test_partial_least_squares_centre_a_copy_of_the_table(name, assert_same_bits
     for targets in (Y[:100], Y[:100, :1], Y[:100, 0]):
         model = getattr(cross_decomposition, name)(n_components=1).fit(X[:100] + 3, targets)
         check(model, X, assert_same_bits, targets.shape, sizes=SIZES)
+
+
+TABLES_WITHOUT_A_DTYPE = {
+    "Arrow table": lambda cells: pytest.importorskip("pyarrow").table(cells),
+    "Arrow batch": lambda cells: pytest.importorskip("pyarrow").table(cells).to_batches()[0],
+    "polars": lambda cells: pytest.importorskip("polars").DataFrame(cells),
+    "tuples": lambda cells: tuple(zip(*cells.values(), strict=True)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("table", TABLES_WITHOUT_A_DTYPE)
+def test_what_bears_no_dtype_is_cast_before_all_else(table, assert_same_bits):
+    models = [
+        linear_model.GammaRegressor().fit(X.astype(np.float32), POSITIVE.astype(np.float32)),
+        cross_decomposition.PLSRegression(1).fit(X, Y[:, 0]),
+        cross_decomposition.CCA(2).fit(X, Y),
+        MultiOutputRegressor(linear_model.PoissonRegressor()).fit(X.astype(np.float32), np.abs(Y)),
+        StackingRegressor([("a", cross_decomposition.PLSRegression(1))], cv=2).fit(X, Y[:, 0]),
+    ]
+    for model in models:
+        fast = perfcore.compile(model)
+        for dtype in (np.float32, np.float64, np.int64):
+            cells = {f"x{j}": (column * 1e3).astype(dtype) for j, column in enumerate(X.T)}
+            given = TABLES_WITHOUT_A_DTYPE[table](cells)
+            with np.errstate(all="ignore"):
+                assert_same_bits(model.predict(given), fast.predict(given), model, dtype)
 
 
 def test_ransac_answers_by_its_own_feature_names(assert_same_bits):

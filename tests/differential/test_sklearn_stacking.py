@@ -137,6 +137,14 @@ def test_a_target_is_transformed_back_to_the_sources_bits(transform, assert_same
     check(TransformedTargetRegressor(booster, **options).fit(X, np.abs(SCORE) + 1e-3), assert_same_bits, "float32")
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_a_float32_target_is_transformed_back_in_the_sources_dtype(transform, assert_same_bits):
+    targets = (np.abs(TARGETS) + 1e-3).astype(np.float32)
+    for y in (targets[:, 0], targets):
+        model = TransformedTargetRegressor(Ridge(), **TRANSFORMS[transform]).fit(X.astype(np.float32), y)
+        check(model, assert_same_bits, y.ndim)
+
+
 def test_targets_that_come_out_infinite_are_refused_as_by_the_source():
     model = TransformedTargetRegressor(LinearRegression(), func=np.log, inverse_func=np.exp).fit(X, np.abs(SCORE) + 1)
     model.regressor_.coef_ *= 1e10

@@ -162,6 +162,11 @@ def test_raw_prediction_is_the_average_of_the_trees(fitted, assert_same_bits):
     assert_same_bits(model.predict(X), fast.predict_raw(X))
 
 
+def test_leaves_of_a_forest_lie_as_the_source_lays_them(fitted):
+    model, fast, _ = fitted("forest")
+    assert fast.apply(X).strides == model.apply(X).strides
+
+
 def test_a_table_of_many_blocks_is_read_whole(fitted, assert_same_bits):
     model, fast, _ = fitted("regression tree")
     table = np.tile(X, (14, 1))  # 21,000 rows

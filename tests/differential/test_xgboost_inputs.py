@@ -121,8 +121,10 @@ def test_columns_too_few_are_missing_to_a_booster_and_wrong_to_an_estimator(asse
 @pytest.mark.parametrize(
     "table",
     [X[0], X[None], [["1", "2", "3"]], np.array([["1", "2", "3"]]), X.astype(complex), X.astype(">f4"),
-     np.zeros((2, 3), "M8[s]")],
-    ids=["one dimension", "three", "texts", "text array", "complex", "byte order", "dates"],
+     np.zeros((2, 3), "M8[s]"), np.asfortranarray(X.astype(np.longdouble)), pd.DataFrame(X.astype(np.longdouble)),
+     pd.DataFrame(index=range(4)), pd.DataFrame()],
+    ids=["one dimension", "three", "texts", "text array", "complex", "byte order", "dates", "longdouble",
+         "frame of longdouble", "no columns", "nothing"],
 )  # fmt: skip
 def test_what_is_no_table_of_numbers_is_refused(table):
     for source in (fitted(), fitted().get_booster()):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import Asked
-from .sklearn import expit, softmax
+from .sklearn import check_rows, expit, softmax
 
 EPSILON = 1e-12  # _convert_to_logits
 
@@ -73,6 +73,7 @@ class Temperature:
 
 
 def _check_finite(margins: np.ndarray) -> None:
+    check_rows(margins)
     if not np.isfinite(margins).all():
         raise InputError("a member's answers to be calibrated contain NaN or infinity")
 

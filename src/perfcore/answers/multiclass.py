@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ModelFormatError
 from . import Asked
+from .sklearn import check_rows
 
 
 def binary_scores(asks: str, answer: np.ndarray) -> np.ndarray:
@@ -28,6 +29,8 @@ class OneVsRestAnswers:
     target: str  # "binary", "multiclass" or "multilabel-indicator"
     threshold: float  # above it a class that is not held against others is chosen
     methods: tuple[str, ...]
+    last_wins: bool = False  # of equal scores the last counts, as before scikit-learn 1.8
+    divides_zeros: bool = False  # probabilities that are all zero become NaN, as before scikit-learn 1.7
 
     kind = "classifier"
 
@@ -47,12 +50,13 @@ class OneVsRestAnswers:
         member = self.members[place]
         if member >= 0:
             return asked(member, method)
-        n_rows = len(asked(0, self.asks[self.members.index(0)]))
+        first = asked(0, self.asks[self.members.index(0)])
+        check_rows(first)
         constant = self.constants[~member]
         if method != "predict_proba":
-            return np.repeat(constant, n_rows)
+            return np.repeat(constant, len(first))
         proba = constant.astype(np.float64)
-        return np.repeat([np.hstack([1 - proba, proba])], n_rows, axis=0)
+        return np.repeat([np.hstack([1 - proba, proba])], len(first), axis=0)
 
     def _scores(self, asked: Asked, place: int) -> np.ndarray:
         return binary_scores(self.asks[place], self._ask(asked, place, self.asks[place]))
@@ -66,7 +70,7 @@ class OneVsRestAnswers:
         scores = self._scores(asked, n_classes - 1)
         maxima = np.full(len(scores), -np.inf)
         classes = np.zeros(len(scores), int)
-        for place in range(n_classes - 1, -1, -1):
+        for place in range(n_classes) if self.last_wins else range(n_classes - 1, -1, -1):
             scores = self._scores(asked, place)
             np.maximum(maxima, scores, out=maxima)
             classes[maxima == scores] = place
@@ -78,7 +82,7 @@ class OneVsRestAnswers:
             proba = np.concatenate(((1 - proba), proba), axis=1)
         if self.target != "multilabel-indicator":
             total = np.sum(proba, axis=1)[:, np.newaxis]
-            np.divide(proba, total, out=proba, where=total != 0)
+            np.divide(proba, total, out=proba, where=self.divides_zeros | (total != 0))
         return proba
 
     def decision_function(self, asked: Asked) -> np.ndarray:

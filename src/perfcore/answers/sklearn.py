@@ -11,6 +11,12 @@ from ..errors import InputError
 from . import Steps
 
 
+def check_rows(answers: np.ndarray) -> None:
+    """Refuse members' answers to a table without rows, where the source makes nothing of them."""
+    if not len(answers):
+        raise InputError("found 0 rows; at least one is needed")
+
+
 def expit(x: np.ndarray) -> np.ndarray:
     """scipy.special.expit of a contiguous array, in place: libm's exp or expf, one value at a time."""
     column = x.reshape(-1, 1)
@@ -111,7 +117,8 @@ class TreeAnswers(LogOfProba):
         raise AttributeError("trees have no decision_function")
 
     def leaves(self, labels: np.ndarray) -> np.ndarray:
-        return labels.astype(np.intp) if self.n_averaged is not None else labels[:, 0].astype(np.intp)
+        # BaseForest.apply transposes an array of a row a tree.
+        return labels.astype(np.intp, "F") if self.n_averaged is not None else labels[:, 0].astype(np.intp)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,10 +54,10 @@ class StackingAnswers:
         if not self.labels:
             return answer
         if self.several:
-            return np.array([np.take(labels, codes) for labels, codes in zip(self.labels, answer.T, strict=True)]).T
+            return np.array([_named(labels, codes) for labels, codes in zip(self.labels, answer.T, strict=True)]).T
         if answer.ndim > 1 and answer.shape[1] > 1:
             raise ValueError(f"classes of shape {answer.shape[1:]} a row")
-        return np.take(self.labels[0], answer.reshape(-1), axis=0)
+        return _named(self.labels[0], answer.reshape(-1))
 
     def predict_proba(self, asked: Asked) -> np.ndarray:
         answer = self._last(asked, "predict_proba")
@@ -65,3 +65,8 @@ class StackingAnswers:
 
     def decision_function(self, asked: Asked) -> np.ndarray:
         return self._last(asked, "decision_function")
+
+
+def _named(labels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """LabelEncoder.inverse_transform, whose answer to nothing is no array of labels."""
+    return np.take(labels, codes, axis=0) if len(codes) else np.array([])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import Asked
+from .sklearn import check_rows
 
 # Functions of numpy that take a number to a number: the ones that a target may be transformed back by.
 UFUNCS = frozenset(
@@ -25,8 +26,10 @@ class Function:
     checks: bool  # whether the regressor's answers must be finite
 
     def __call__(self, answers: np.ndarray) -> np.ndarray:
-        if self.checks and not np.isfinite(answers).all():
-            raise InputError("the regressor's answers contain NaN or infinity, which cannot be transformed back")
+        if self.checks:
+            check_rows(answers)
+            if not np.isfinite(answers).all():
+                raise InputError("the regressor's answers contain NaN or infinity, which cannot be transformed back")
         if self.name is None:
             return answers
         if self.name not in UFUNCS:
@@ -41,8 +44,10 @@ class Scaler:
     kind: Literal["standard", "min_max"]
     scale: np.ndarray | None
     shift: np.ndarray | None
+    casts: bool = True  # both to the answers' dtype first, as StandardScaler does since scikit-learn 1.8
 
     def __call__(self, answers: np.ndarray) -> np.ndarray:
+        check_rows(answers)
         answers = np.array(answers, answers.dtype if answers.dtype in (np.float32, np.float64) else np.float64)
         if np.isinf(answers).any():
             raise InputError("the regressor's answers contain infinity, which cannot be transformed back")
@@ -51,9 +56,9 @@ class Scaler:
             answers /= self.scale
             return answers
         if self.scale is not None:
-            answers *= self.scale.astype(answers.dtype)
+            answers *= self.scale.astype(answers.dtype) if self.casts else self.scale
         if self.shift is not None:
-            answers += self.shift.astype(answers.dtype)
+            answers += self.shift.astype(answers.dtype) if self.casts else self.shift
         return answers
 
 

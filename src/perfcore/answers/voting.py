@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import Asked
+from .sklearn import check_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class VotingAnswers:
 
     def predict_proba(self, asked: Asked) -> np.ndarray:
         probas = np.asarray([asked(i, "predict_proba") for i in range(self.n_members)])
+        check_rows(probas[0])
         return np.average(probas, axis=0, weights=self.weights)
 
     def _most_votes(self, asked: Asked) -> np.ndarray:
@@ -42,6 +44,7 @@ class VotingAnswers:
         votes = np.asarray([asked(i, "predict") for i in range(self.n_members)])
         if votes.ndim != 2:  # CatBoost's answers of several classes
             raise ValueError(f"votes of shape {votes.shape[1:]}, not one a row")
+        check_rows(votes[0])
         rows = np.arange(votes.shape[1])
         counts = np.zeros((votes.shape[1], len(self.labels)))
         for i, chosen in enumerate(votes):
@@ -63,4 +66,5 @@ class AveragingAnswers:
 
     def predict(self, asked: Asked) -> np.ndarray:
         answers = np.asarray([asked(i, "predict") for i in range(self.n_members)]).T
+        check_rows(answers)
         return np.average(answers, axis=1, weights=self.weights)

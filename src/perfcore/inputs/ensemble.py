@@ -21,9 +21,13 @@ class PassedOn:
     n_features: int
     feature_names: tuple[str, ...] | None
     allows_nan: bool  # whether all members do
+    constants_names: tuple[str, ...] | None = None  # the names that constants insist on, whatever the cells
 
     def table(self, X: Any) -> Any:
-        return readable_again(X)
+        X = readable_again(X)
+        if self.constants_names is not None:
+            check_names(self.constants_names, Frame.of(X).names if is_frame(X) else None, "_ConstantPredictor")
+        return X
 
     def row(self, row: Any) -> np.ndarray:
         return row_cells(row, self.feature_names, self.n_features, None)

@@ -84,9 +84,12 @@ class Frame(NamedTuple):
             whole |= {"int64", "uint64"}
         return types <= {"float", "double"} | whole
 
-    def numeric(self) -> np.ndarray:
-        """The whole table, in the dtype and layout of check_array(dtype="numeric")."""
-        return _pandas_array(self.table, None) if self.is_pandas else _convert(lambda: np.asarray(self.table))
+    def numeric(self, dtype: np.dtype | None = None) -> np.ndarray:
+        """The whole table, in the dtype and layout of check_array(dtype="numeric").
+
+        ``dtype``: what it is cast to at once, unless it is a pandas frame, whose dtypes scikit-learn sees.
+        """
+        return _pandas_array(self.table, None) if self.is_pandas else _convert(lambda: np.asarray(self.table, dtype))
 
     def numbers(self, column: int, start: int, stop: int) -> np.ndarray:
         """Cells of one column as float64."""

@@ -224,14 +224,19 @@ class LinearInputs:
         if is_frame(X):
             frame = Frame.of(X)
             check_names(self.feature_names, frame.names, self.estimator)
-            array = frame.numeric()
+            array = frame.numeric(self._dtype)
         else:
-            array = as_table(X, None)
+            array = as_table(X, None if hasattr(X, "dtype") else self._dtype)
             check_names(self.feature_names, None, self.estimator)
             if array.dtype.kind == "O" and hasattr(X, "dtype"):
                 array = cast(array, np.float64)
         check_shape(len(array), array.shape[1], self.n_features, self.estimator)
         return self._finite(array)
+
+    @property
+    def _dtype(self) -> np.dtype | None:
+        """What a table that bears no dtype is read as; None: what numpy makes of it."""
+        return None if self.keeps is None else np.dtype(np.float64)
 
     def _sparse(self, X: Any) -> Any:
         """Rows compressed by scipy, whose own product is taken; other forms are multiplied in other orders."""
@@ -270,10 +275,10 @@ class LinearInputs:
 
     def row(self, row: Any) -> np.ndarray:
         if self._passes_on and (type(row) is list or type(row) is np.ndarray):
-            values = np.asarray(row)
+            values = np.asarray(row, self._dtype if type(row) is list else None)
             if values.ndim == 1 and cells.is_finite_table(values[None, :], self.n_features):
                 return values
-        values = row_cells(row, self.feature_names, self.n_features, None)
+        values = row_cells(row, self.feature_names, self.n_features, self._dtype)
         if values.dtype.kind == "O" and hasattr(row, "dtype"):
             values = cast(values, np.float64)
         return self._finite(values[None, :])[0]

@@ -64,11 +64,11 @@ class XGBoostInputs:
         if is_dataframe(X):
             if self.drops_qid and "qid" in X.columns:
                 X = X.drop("qid", axis=1)
-            self._check_width(len(X.columns))
+            self._check_columns(len(X.columns))
             return len(X), self._checked(FrameReader(self).blocks(X))
         if is_columns(X):
             table = Columns.of(X)
-            self._check_width(table.width)
+            self._check_columns(table.width)
             return len(table), self._checked(arrow_blocks(self, table))
         if is_sparse(X):
             return self._sparse_blocks(X)
@@ -144,6 +144,11 @@ class XGBoostInputs:
             raise InputError(f"{error}{by_name_instead(row) if self.categories else ''}") from error
         return block[0]
 
+    def _check_columns(self, width: int) -> None:
+        if width == 0:  # XGBoost counts the rows of its columns
+            raise InputError(f"Feature shape mismatch, expected: {self.n_features}, got a data frame without columns")
+        self._check_width(width)
+
     def _check_width(self, width: int) -> None:
         if width > self.n_features or (width < self.n_features and not self.through_dmatrix):
             raise InputError(f"Feature shape mismatch, expected: {self.n_features}, got {width}")
@@ -190,4 +195,8 @@ def _check_cells(array: np.ndarray) -> None:
     if array.dtype.kind in "iuf" and not array.dtype.isnative:
         raise InputError(
             f"cells of foreign byte order ({array.dtype.str}): XGBoost would misread them; convert them first"
+        )
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8 and not array.flags.c_contiguous:
+        raise InputError(
+            f"cells of {array.dtype} that are not in C order: XGBoost would misread them; convert them first"
         )

@@ -199,7 +199,7 @@ def without(missing: float, column: Column) -> Column:
 def _numeric(series: Any, j: int) -> Column:
     """Cells of a column of numbers, by the conversion xgboost/data.py pandas_transform_data makes."""
     dtype = series.dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype.itemsize <= 8:
         return quiet(lambda start, stop: series.iloc[start:stop].to_numpy())
     if dtype.name in _NULLABLE:
         target = np.float64 if dtype.name == "Float64" else np.float32

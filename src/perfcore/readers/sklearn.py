@@ -88,7 +88,7 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     """Read a fitted estimator of one of the classes above, or of a subclass that answers as it does."""
     import sklearn
 
-    if tuple(int(part) for part in sklearn.__version__.split(".")[:2]) < OLDEST:
+    if installed() < OLDEST:
         raise UnsupportedModelError(f"scikit-learn {sklearn.__version__} is installed; 1.6 or later is needed")
     name = known_class(source)
     refuse_overrides(source, sklearn_class(name))
@@ -102,6 +102,14 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     if iteration_range is not None:
         raise ConfigurationError(f"iteration_range={iteration_range}: {name} has no boosting iterations to choose from")
     return reader.read(source, origin)
+
+
+def installed() -> tuple[int, int]:
+    """The version of scikit-learn whose answers are to be given."""
+    import sklearn
+
+    major, minor = sklearn.__version__.split(".")[:2]
+    return int(major), int(minor)
 
 
 def sklearn_class(name: str) -> type:

@@ -27,6 +27,8 @@ def read(source: Any, origin: str, iteration_range: tuple[int, int] | None) -> M
     is_histogram = hasattr(source, "_predictors")
     read_forest = _histogram_forest if is_histogram else _exact_forest
     labels = class_labels(source.classes_) if hasattr(source, "classes_") else None
+    if labels is not None and len(labels) < 2:  # of the two classes that the source then answers with, one has no name
+        raise UnsupportedModelError(f"{type(source).__name__} of a single class")
     answers = BoostingAnswers(labels, _link(source), is_histogram, source.n_trees_per_iteration_)
     return Model(read_forest(source, iteration_range), _inputs(source, is_histogram), answers, origin)
 

@@ -21,7 +21,7 @@ from ..answers.sklearn_linear import (
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import LinearInputs
 from ..model import Linear, Model
-from .sklearn import class_labels, feature_names, is_multilabel
+from .sklearn import class_labels, feature_names, installed, is_multilabel
 
 # sklearn._loss.link
 LINKS: dict[str, Literal["identity", "exp"]] = {"IdentityLink": IDENTITY, "LogLink": EXP}
@@ -88,7 +88,7 @@ def _classifier(source: Any, body: Linear) -> LinearAnswers:
     return LinearAnswers(
         labels,
         _probability(source, len(labels)),
-        spreads_zeros=_installed() >= FIRST_THAT_SPREADS_ZEROS,
+        spreads_zeros=installed() >= FIRST_THAT_SPREADS_ZEROS,
         floors_log=isinstance(source, LinearDiscriminantAnalysis),
         is_multilabel=several,
     )
@@ -108,13 +108,6 @@ def _probability(source: Any, n_classes: int) -> Probability | None:
     if strategy in ("auto", "deprecated"):
         return ONE_VS_REST if n_classes == 2 or source.solver == "liblinear" else SOFTMAX
     return PAIR if strategy == "multinomial" and n_classes == 2 else SOFTMAX
-
-
-def _installed() -> tuple[int, int]:
-    import sklearn
-
-    major, minor = sklearn.__version__.split(".")[:2]
-    return int(major), int(minor)
 
 
 def _coef(coef: Any) -> tuple[np.ndarray, int]:

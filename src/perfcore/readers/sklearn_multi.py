@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ from ..answers.multioutput import ChainAnswers, MultiOutputAnswers
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import ANYTHING, FINITE
 from ..model import Model
-from .sklearn import class_labels
+from .sklearn import class_labels, feature_names, installed
 from .sklearn_members import Members, knows_two_classes, response
+
+# sklearn/multiclass.py, OneVsRestClassifier: predict and predict_proba
+FIRST_WHERE_THE_FIRST_WINS = (1, 8)
+FIRST_THAT_SPARES_ZEROS = (1, 7)
 
 
 def read(source: Any, origin: str) -> Model:
@@ -57,11 +62,13 @@ def _one_vs_rest(source: Any, origin: str) -> Model:
         raise UnsupportedModelError("OneVsRestClassifier that was trained on sparse labels answers with sparse ones")
     members = Members(source)
     constants: list[np.ndarray] = []
+    constants_names = None
     places, asks = [], []
     for i, estimator in enumerate(source.estimators_):
         if isinstance(estimator, _ConstantPredictor):
             places.append(~len(constants))
             constants.append(np.array(estimator.y_))
+            constants_names = feature_names(estimator)
             asks.append("decision_function")
         else:
             places.append(len(members.models))
@@ -76,8 +83,11 @@ def _one_vs_rest(source: Any, origin: str) -> Model:
         target=source.label_binarizer_.y_type_,
         threshold=float(_threshold_for_binary_predict(source.estimators_[0])),
         methods=("predict", *members.methods("predict_proba", "decision_function")),
+        last_wins=installed() < FIRST_WHERE_THE_FIRST_WINS,
+        divides_zeros=installed() < FIRST_THAT_SPARES_ZEROS,
     )
-    return members.model(members.passed_on(), answers, origin)
+    inputs = replace(members.passed_on(), constants_names=constants_names)
+    return members.model(inputs, answers, origin)
 
 
 def binary_response(estimator: Any, model: Model) -> str:

@@ -10,9 +10,11 @@ from ..answers.stacking import StackingAnswers
 from ..answers.target import UFUNCS, Function, Scaler, TransformedTargetAnswers
 from ..errors import UnsupportedModelError
 from ..model import Model
-from .sklearn import class_labels
+from .sklearn import class_labels, installed
 from .sklearn_members import Members, response
 from .sklearn_voting import check_codes
+
+FIRST_THAT_CASTS_SCALES = (1, 8)  # sklearn/preprocessing/_data.py, StandardScaler.inverse_transform
 
 
 def read(source: Any, origin: str) -> Model:
@@ -63,7 +65,8 @@ def _inverse(transformer: Any) -> Function | Scaler:
         return Function(_function_name(transformer), bool(transformer.validate))
     if type(transformer) is StandardScaler:
         scale = transformer.scale_ if transformer.with_std else None
-        return Scaler("standard", _copy(scale), _copy(transformer.mean_ if transformer.with_mean else None))
+        mean = transformer.mean_ if transformer.with_mean else None
+        return Scaler("standard", _copy(scale), _copy(mean), installed() >= FIRST_THAT_CASTS_SCALES)
     if type(transformer) is MinMaxScaler:
         return Scaler("min_max", _copy(transformer.scale_), _copy(transformer.min_))
     raise UnsupportedModelError(
