@@ -64,6 +64,12 @@ def _arrow(colors: list, is_dictionary: bool = False) -> Any:
     return pyarrow.table({**NUMBERS, "color": column})
 
 
+def _sparse_codes(dtype: Any) -> Any:
+    import scipy.sparse
+
+    return scipy.sparse.csr_matrix(code_array(dtype=dtype))
+
+
 TEXT_FORMS: dict[str, Form] = {
     "pandas category": Form(text_frame, "pandas"),
     "in another order": Form(lambda: text_frame(categories=WORDS[::-1]), "pandas"),
@@ -87,6 +93,8 @@ CODE_FORMS: dict[str, Form] = {
     "numpy, with missing": Form(lambda: code_array(np.where(GAPS, np.nan, CODES))),
     "numpy objects": Form(lambda: objects(CODES)),
     "lists": Form(lambda: objects(CODES).tolist()),
+    "scipy CSR": Form(lambda: _sparse_codes(np.float64), "scipy"),
+    "scipy CSR, int64": Form(lambda: _sparse_codes(np.int64), "scipy"),
     "pandas": Form(code_frame, "pandas"),
     "pandas, with unseen": Form(lambda: code_frame(np.where(GAPS, 7, CODES)), "pandas"),
     "pandas category": Form(lambda: code_frame().astype({"color": "category"}), "pandas"),
