@@ -65,6 +65,13 @@ def test_a_mean_of_regressors_is_the_sources_bits(assert_same_bits):
             check(VotingRegressor(members, weights=weights).fit(X, SCORE), assert_same_bits)
 
 
+def test_what_is_no_row_to_a_member_is_refused_as_input():
+    fast = perfcore.compile(VotingRegressor([("a", LinearRegression())]).fit(X, SCORE))
+    for wrong in ([1, 2, [3, 4], 4, 5, 6], (1, 2, [3, 4], 4, 5, 6), ["a"] * 6, [1] * 5, None):
+        with pytest.raises(perfcore.InputError):
+            fast.predict_one(wrong)
+
+
 def test_dropped_members_have_no_vote(assert_same_bits):
     model = VotingClassifier(classifiers(), voting="soft", weights=[1, 2, 3])
     model.set_params(boosting="drop").fit(X, THREE)
