@@ -83,15 +83,20 @@ def methods(section: str, estimator: str) -> list[str]:
 
 
 @functools.cache
+def made(section: str, form: str) -> Any:
+    return SECTIONS[section].forms[form].make()
+
+
+@functools.cache
 def mark(section: str, estimator: str, method: str, form: str) -> str:
     """Found by asking both; `AssertionError` where both answer, and differ."""
     asked = SECTIONS[section].forms[form]
     source, fast = model(section, estimator, asked.has_names)
-    table = asked.make()
+    table = made(section, form)
     answer = _asked(lambda: getattr(fast, method)(table))
     expected: Any = NotImplementedError()
     if asked.ends != framework(section, estimator):
-        expected = _asked(lambda: _source_calls(source, asked.make(), None)[method]())
+        expected = _asked(lambda: _source_calls(source, table, None)[method]())
     if isinstance(answer, Exception):
         if not isinstance(answer, PerfcoreError):
             raise answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -111,6 +112,7 @@ def _of_all(framework: str, call: str) -> str:
     return marks.pop()
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Of the frameworks that are installed."""
     here = {name: [each for each in names if _version(each)] for name, names in DISTRIBUTIONS.items()}
