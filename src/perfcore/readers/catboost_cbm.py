@@ -87,7 +87,7 @@ def parse(data: bytes, place: str) -> CbmModel:
     if trees is None:
         core.buffer.fail(core.at, "a model without trees")
     parts = core.texts(3)
-    _refuse_texts_and_embeddings(trees, parts, place)
+    _refuse_texts_and_embeddings(trees, place)
     dimension, scale = trees.number(0, "i", 0), trees.number(14, "d", 1.0)
     if not 1 <= dimension <= MOST_OUTPUTS or not math.isfinite(scale):
         trees.buffer.fail(trees.at, f"{dimension} outputs, scaled by {scale}")
@@ -119,13 +119,13 @@ def _parts(data: bytes, place: str) -> tuple[Table, Buffer]:
     return Buffer(data[at:end], place, at).root(), Buffer(data[end:], place, end)
 
 
-def _refuse_texts_and_embeddings(trees: Table, parts: list[str], place: str) -> None:
+def _refuse_texts_and_embeddings(trees: Table, place: str) -> None:
     kinds = {12: "text", 13: "estimated", 18: "embedding"}
     found = [kind for slot, kind in kinds.items() if trees.vector(slot, "<u4").size]
     if found:
         raise UnsupportedModelError(
             f"{place}: {' and '.join(found)} features; of CatBoost models, perfcore reads those of numeric and "
-            f"categorical features{' (parts: ' + ', '.join(parts) + ')' if parts else ''}"
+            "categorical features"
         )
 
 

@@ -86,7 +86,7 @@ def _function_name(transformer: Any) -> str | None:
     name = getattr(function, "__name__", "")
     if name not in UFUNCS or getattr(np, name) is not function or transformer.inv_kw_args:
         raise UnsupportedModelError(
-            f"TransformedTargetRegressor with inverse_func={function!r}; "
+            f"TransformedTargetRegressor with inverse_func={name or type(function).__name__}; "
             f"read are numpy's {', '.join(sorted(UFUNCS))}, without inv_kw_args"
         )
     return name
