@@ -310,6 +310,24 @@ def test_numbers_with_attributes_and_the_order_of_bytes(table, at_once):
         assert same(patched, model.predict(X))
 
 
+def test_functions_of_scikit_learn_that_are_replaced_are_called(table, at_once, monkeypatch):
+    from sklearn.ensemble import IsolationForest, _iforest
+
+    X, _, _ = table
+    model = IsolationForest(n_estimators=10, random_state=0).fit(X)
+    chunks = []
+    with perfcore.patched("sklearn"):
+        for _ in range(2):
+            model.predict(X)
+        answered = counted()
+        with monkeypatch.context() as replaced:
+            replaced.setattr(_iforest, "get_chunk_n_rows", lambda *args, **kwargs: chunks.append(1) or 50)
+            model.predict(X)
+        assert chunks and counted() == answered
+        model.predict(X)
+        assert counted() > answered
+
+
 def test_threads_compile_a_large_model_once(table, at_once):
     from concurrent.futures import ThreadPoolExecutor
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from types import ModuleType
+from operator import is_
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class ScikitLearn:
         for method in METHODS:
             owner = next((base for base in kind.__mro__ if method in vars(base)), None)
             if owner is not None and owner.__module__.startswith("sklearn."):
-                yield Method(owner, method, _serving(method))
+                yield Method(owner, method, _serving(owner, method))
 
     def changers(self, module: ModuleType) -> Iterator[tuple[type, str]]:
         return iter(())
@@ -84,8 +85,21 @@ def memory(part: Any) -> tuple[np.ndarray, ...] | None:
     return state["nodes"], state["values"]
 
 
-def _serving(method: str) -> Any:
+def _steps(owner: type) -> dict[str, FunctionType]:
+    """The functions of its module that the methods of a class name."""
+    methods = (each for each in vars(owner).values() if isinstance(each, FunctionType))
+    names = {name for each in methods for name in getattr(each, "__wrapped__", each).__code__.co_names}
+    functions = vars(import_module(owner.__module__)).items()
+    return {name: each for name, each in functions if name in names and isinstance(each, FunctionType)}
+
+
+def _serving(owner: type, method: str) -> Any:
+    space, steps = vars(import_module(owner.__module__)), _steps(owner)
+    names, functions = tuple(steps), tuple(steps.values())
+
     def serve(model: Any, args: tuple, kwargs: dict[str, Any]) -> Call:
+        if not all(map(is_, map(space.get, names), functions)):
+            raise Passed(f"a function of {owner.__module__} has been replaced")
         if kwargs.get("check_input") is False:  # as forests ask their trees, in threads of their own
             raise Passed("the argument check_input", is_step=True)
         X = args[0] if len(args) == 1 and not kwargs else arguments(("X",), args, kwargs)["X"]
