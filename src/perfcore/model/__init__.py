@@ -125,4 +125,5 @@ def _freeze(part: Any) -> None:
         _freeze(list(part.values()))
     elif isinstance(part, list | tuple):
         for each in part:
-            _freeze(each)
+            if not isinstance(each, str | bool | None):  # names and marks of columns, which may be many
+                _freeze(each)
