@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -169,10 +170,11 @@ def _opened(path: str, *version: int) -> Predictor:
 
 
 def _selected(batch: Any, names: list[str]) -> Any:
-    missing = [name for name in names if name not in batch.schema.names]
+    times = Counter(batch.schema.names)
+    missing = [name for name in names if not times[name]]
     if missing:
-        raise InputError(f"the batch has no columns {missing}, only {batch.schema.names}")
-    twice = [name for name in names if batch.schema.names.count(name) > 1]
+        raise InputError(f"the batch has no columns {missing}, only {list(times)}")
+    twice = [name for name in names if times[name] > 1]
     if twice:
         raise InputError(f"the batch has several columns of the names {twice}")
     return batch.select(names)

@@ -1,6 +1,7 @@
 """What is handed in for a table and is none: its type is named, and where it goes instead."""
 
 import io
+from collections import deque
 
 import pytest
 from tables import INSTALLED, NAMES, X, model
@@ -20,7 +21,7 @@ def things(folder):
     yield from [(str(path), file), (path, file), (io.BytesIO(path.read_bytes()), file)]
     yield from [(parquet.ParquetFile(path), stream), (dataset.dataset(path), stream), ((row for row in X), stream)]
     yield {"c0": [1.0]}, "; a row by name goes to predict_one, columns by name as a data frame"
-    yield from ((each, "") for each in (b"c0", None, 3, {1.0}, object()))
+    yield from ((each, "") for each in (b"c0", None, 3, {1.0}, object(), deque([[1.0, 2.0], [1.0]])))
 
 
 @pytest.mark.parametrize("name", INSTALLED)

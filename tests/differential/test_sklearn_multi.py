@@ -125,6 +125,14 @@ def test_a_constant_insists_on_the_columns_of_training(assert_same_bits):
                 predict(frame[list("fedcba")])
 
 
+def test_a_constant_without_names_warns_of_them_as_the_source_does():
+    pd = pytest.importorskip("pandas")
+    model = OneVsRestClassifier(LogisticRegression()).fit(X, np.c_[MANY[:, 0], np.ones(len(X), int)])
+    for predict in (model.predict, perfcore.compile(model).predict):
+        with pytest.warns(UserWarning, match="X has feature names, but _ConstantPredictor was fitted without"):
+            predict(pd.DataFrame(X, columns=list("abcdef")))
+
+
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_tables_are_checked_as_by_the_source(assert_same_bits):
     pd = pytest.importorskip("pandas")

@@ -113,6 +113,17 @@ def test_frameworks_may_be_imported_after_patching_and_are_not_imported_by_it():
     assert shown.strip() == "1"
 
 
+def test_a_module_that_may_not_be_imported_is_left_out():
+    in_a_process("""
+        import sys
+        import perfcore
+        sys.modules["sklearn.neural_network._multilayer_perceptron"] = None
+        perfcore.patch("sklearn")
+        from sklearn.tree import DecisionTreeClassifier
+        assert DecisionTreeClassifier.predict.__wrapped__
+    """)
+
+
 def test_what_another_thread_is_importing_is_patched_too():
     in_a_process("""
         import importlib, sys, threading
@@ -179,16 +190,24 @@ def test_calls_that_are_shorter_than_looking_for_changes_go_to_the_framework(tab
             before = counted(), counted(SLOW)
             assert same(model.predict(X), expected)
             assert (counted() - before[0], counted(SLOW) - before[1]) == (by_perfcore, 1 - by_perfcore)
-    assert not price.outlasts(0.05, 0.01, 1, 100) and price.outlasts(0.05, 0.01, 10_000, 100)
+    assert not price.outlasts(0.05, (0.01, 1), 1, 100) and price.outlasts(0.05, (0.01, 1), 10_000, 100)
     assert not price.outlasts(0.05, None, 1, 100) and price.outlasts(2e-6, None, 1, 1)
+    of_many_rows = (0.4, 200_000)
+    assert price.outlasts(0.01, of_many_rows, 200_000, 1) and not price.outlasts(0.01, of_many_rows, 1, 1)
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_the_steps_of_a_frameworks_answer_are_not_counted(n_jobs, table):
-    from sklearn.ensemble import BaggingRegressor, IsolationForest, RandomForestClassifier
+def test_the_steps_of_a_frameworks_answer_are_not_counted(n_jobs, table, at_once):
+    from sklearn.ensemble import BaggingRegressor, IsolationForest, RandomForestClassifier, VotingRegressor
+    from sklearn.linear_model import LinearRegression
+
+    class Own(LinearRegression):
+        def predict(self, X):
+            return super().predict(X) + 1
 
     X, y, _ = table
-    for model in (RandomForestClassifier(4, n_jobs=n_jobs), IsolationForest(n_estimators=4), BaggingRegressor()):
+    mixed = VotingRegressor([("read", LinearRegression()), ("not read", Own())])
+    for model in (RandomForestClassifier(4, n_jobs=n_jobs), IsolationForest(n_estimators=4), BaggingRegressor(), mixed):
         model.fit(X, y)
         before = sum(count.calls for count in perfcore.patch_report())
         with perfcore.patched("sklearn"):

@@ -4,6 +4,7 @@ import copy
 import gc
 import pickle
 import weakref
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -311,21 +312,25 @@ def test_numbers_with_attributes_and_the_order_of_bytes(table, at_once):
 
 
 def test_functions_of_scikit_learn_that_are_replaced_are_called(table, at_once, monkeypatch):
-    from sklearn.ensemble import IsolationForest, _iforest
+    from sklearn.ensemble import IsolationForest, RandomForestClassifier, _forest, _iforest
 
-    X, _, _ = table
-    model = IsolationForest(n_estimators=10, random_state=0).fit(X)
-    chunks = []
-    with perfcore.patched("sklearn"):
-        for _ in range(2):
+    X, y, _ = table
+    for model, module, name in (
+        (IsolationForest(n_estimators=10, random_state=0), _iforest, "get_chunk_n_rows"),
+        (RandomForestClassifier(4, random_state=0), _forest, "_accumulate_prediction"),  # named in a generator
+    ):
+        model.fit(X, y)
+        stand_in = Mock(wraps=getattr(module, name))
+        with perfcore.patched("sklearn"):
+            for _ in range(2):
+                model.predict(X)
+            answered = counted()
+            with monkeypatch.context() as replaced:
+                replaced.setattr(module, name, stand_in)
+                model.predict(X)
+            assert stand_in.called and counted() == answered
             model.predict(X)
-        answered = counted()
-        with monkeypatch.context() as replaced:
-            replaced.setattr(_iforest, "get_chunk_n_rows", lambda *args, **kwargs: chunks.append(1) or 50)
-            model.predict(X)
-        assert chunks and counted() == answered
-        model.predict(X)
-        assert counted() > answered
+            assert counted() > answered
 
 
 def test_threads_compile_a_large_model_once(table, at_once):

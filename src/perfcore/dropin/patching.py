@@ -173,10 +173,13 @@ class _Hook(MetaPathFinder):
 
         Not with the lock held, which that thread needs for what it goes on to import.
         """
-        for module in [sys.modules[name] for name in tuple(self._waiting) if name in sys.modules]:
+        for name in tuple(self._waiting):
+            module = sys.modules.get(name)
+            if module is None:
+                continue
             with suppress(Exception):  # that thread's, which gets it too
-                import_module(module.__name__)
-            if not is_being_imported(module):
+                import_module(name)
+            if sys.modules.get(name) is module and not is_being_imported(module):
                 self.told(module)
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

@@ -23,9 +23,12 @@ def repays(spent: float, n_rows: int, n_trees: int, n_leaves: int) -> bool:
     return at_once or expected >= compiling
 
 
-def outlasts(checking: float, fastest: float | None, n_rows: int, n_trees: int) -> bool:
+def outlasts(checking: float, fastest: tuple[float, int] | None, n_rows: int, n_trees: int) -> bool:
     """Whether the framework would be at a call of so many rows for as long as looking for changes takes.
 
-    ``fastest`` is what it took for its fastest answer so far, which for large models was that of the fewest rows.
+    ``fastest``: seconds and rows of its fastest answer so far. Of fewer rows it is taken to need the less, until it has
+    shown what it needs.
     """
-    return at_once or checking <= (fastest or A_CALL) + n_rows * n_trees * A_TREE_AND_ROW
+    seconds, of_rows = fastest or (0.0, 1)
+    expected = A_CALL + seconds * min(1.0, n_rows / max(of_rows, 1))
+    return at_once or checking <= expected + max(0, n_rows - of_rows) * n_trees * A_TREE_AND_ROW

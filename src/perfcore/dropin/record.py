@@ -57,7 +57,7 @@ class _Slot:
     def __init__(self) -> None:
         self.kept: _Kept | None = None
         self.spent = 0.0  # seconds that the framework's own answers took
-        self.fastest: float | None = None  # of them
+        self.fastest: tuple[float, int] | None = None  # of them, and of how many rows
         self.refusal: str | None = None
         self.patience = self.wait = 0  # refused: after so many further calls the model is looked at again
 
@@ -91,11 +91,12 @@ class Record:
             raise Passed(FEW)
         return self._compiled(model, call, slot)
 
-    def spend(self, variant: Any, seconds: float) -> None:
-        slot = self._slots.get(variant)
+    def spend(self, call: Call, seconds: float) -> None:
+        slot = self._slots.get(call.variant)
         if slot is not None:
             slot.spent += seconds
-            slot.fastest = seconds if slot.fastest is None else min(seconds, slot.fastest)
+            took = seconds, n_rows(call.X)
+            slot.fastest = took if slot.fastest is None else min(took, slot.fastest)
 
     def _new_slot(self, variant: Any) -> _Slot:
         slots = dict(self._slots)

@@ -11,7 +11,7 @@ import runpy
 import sys
 import types
 from collections.abc import Callable
-from importlib.machinery import SourcelessFileLoader
+from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -68,13 +68,12 @@ def _file(name: str) -> Callable[[dict[str, Any]], None]:
         source = file.read()
 
     def begin(namespace: dict[str, Any]) -> None:
-        namespace["__file__"] = path
+        namespace |= {"__file__": path, "__cached__": None}
         if not sys.flags.safe_path:
             sys.path[0] = os.path.dirname(os.path.realpath(path))
-        if path.endswith(".pyc"):
-            code = SourcelessFileLoader("__main__", path).get_code("__main__")
-        else:
-            code = compile(source, path, "exec", dont_inherit=True)
+        is_compiled = path.endswith(".pyc")
+        loader = namespace["__loader__"] = (SourcelessFileLoader if is_compiled else SourceFileLoader)("__main__", path)
+        code = loader.get_code("__main__") if is_compiled else compile(source, path, "exec", dont_inherit=True)
         exec(code, namespace)  # type: ignore[arg-type]
 
     return begin

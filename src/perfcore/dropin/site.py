@@ -58,9 +58,10 @@ class Site:
         except Exception as error:  # whatever goes wrong here must not go wrong in the user's program
             reason, level = f"perfcore failed: {type(error).__name__}: {error}", logging.WARNING
         else:
-            report.count(record.label, self.name, report.PERFCORE, n_rows(call.X))
+            if not is_step:
+                report.count(record.label, self.name, report.PERFCORE, n_rows(call.X))
             return answer
-        if not is_step:
+        if not is_step or level == logging.WARNING:
             rows = n_rows(call.X if call else next(iter((*args, *kwargs.values())), None))
             report.count(record.label, self.name, reason, rows, level)
         return self._by_framework(record, call, within, model, args, kwargs)
@@ -78,7 +79,7 @@ class Site:
             alone.models -= steps
             alone.within -= 1
         if call is not None and not within:
-            record.spend(call.variant, time.perf_counter() - start)
+            record.spend(call, time.perf_counter() - start)
         return answer
 
 

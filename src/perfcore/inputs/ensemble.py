@@ -21,11 +21,12 @@ class PassedOn:
     n_features: int
     feature_names: tuple[str, ...] | None
     allows_nan: bool  # whether all members do
-    constants_names: tuple[str, ...] | None = None  # the names that constants insist on, whatever the cells
+    has_constants: bool = False  # among the members, which look at the names alone
+    constants_names: tuple[str, ...] | None = None
 
     def table(self, X: Any) -> Any:
         X = readable_again(X)
-        if self.constants_names is not None:
+        if self.has_constants:
             check_names(self.constants_names, Frame.of(X).names if is_frame(X) else None, "_ConstantPredictor")
         return X
 

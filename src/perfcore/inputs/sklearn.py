@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -25,15 +25,22 @@ def as_table(X: Any, dtype: Any) -> np.ndarray:
         raise InputError("np.matrix is not supported; pass np.asarray(X)")
     if is_sparse(X):
         raise InputError("a sparse table is not supported; pass X.toarray()")
-    if not isinstance(X, np.ndarray | list | tuple) and np.ndim(X) == 0:
-        raise no_table(X, ())
-    array = np.asarray(X) if isinstance(X, np.ndarray) else cast(X, dtype)
+    array = np.asarray(X) if isinstance(X, np.ndarray) else _as_array(X, dtype)
     rows = X if isinstance(X, list | tuple) else ()
     if array.dtype.kind == "c" or any(isinstance(row, np.ndarray) and row.dtype.kind == "c" for row in rows):
         raise InputError("complex data is not supported")
     if array.ndim != 2:
         raise no_table(X, array.shape)
     return array
+
+
+def _as_array(X: Any, dtype: Any) -> np.ndarray:
+    try:
+        return cast(X, dtype)
+    except InputError:
+        if isinstance(X, list | tuple) or hasattr(X, "__len__") and not isinstance(X, str | bytes | Mapping):
+            raise
+        raise no_table(X, ()) from None
 
 
 def check_names(names: tuple[str, ...] | None, table: tuple[str, ...] | None, estimator: str) -> None:

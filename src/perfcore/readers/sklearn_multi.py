@@ -86,7 +86,7 @@ def _one_vs_rest(source: Any, origin: str) -> Model:
         last_wins=installed() < FIRST_WHERE_THE_FIRST_WINS,
         divides_zeros=installed() < FIRST_THAT_SPARES_ZEROS,
     )
-    inputs = replace(members.passed_on(), constants_names=constants_names)
+    inputs = replace(members.passed_on(), has_constants=bool(constants), constants_names=constants_names)
     return members.model(inputs, answers, origin)
 
 

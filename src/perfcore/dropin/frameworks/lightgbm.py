@@ -65,7 +65,7 @@ class LightGBM:
 
     def parts(self, model: Any) -> Any:
         booster, own = model, None
-        if hasattr(model, "_other_params"):
+        if _is_estimator(model):
             booster, own = model._Booster, [each for name, each in vars(model).items() if name not in NO_PART]
         if booster is None:
             return own
@@ -82,8 +82,12 @@ class LightGBM:
         return compile(model, iteration_range=variant)
 
 
+def _is_estimator(model: Any) -> bool:
+    return hasattr(model, "_other_params")
+
+
 def _booster(model: Any) -> Any:
-    booster = model._Booster if hasattr(model, "_other_params") else model
+    booster = model._Booster if _is_estimator(model) else model
     if booster is None:
         raise Passed("it is not fitted")
     return booster
@@ -116,7 +120,7 @@ def _serving(method: str, signature: str) -> Any:
 def _call(model: Any, X: Any, method: str, iterations: tuple[int, int] | None, threads: int | None) -> Call:
     if type(X).__module__.startswith("scipy.sparse") and getattr(X, "format", None) not in ("csr", "csc"):
         raise Passed(f"a {type(X).__name__}, of which it warns")
-    return Call(X, method, iterations, threads, _warning(model, X) if hasattr(model, "_other_params") else None)
+    return Call(X, method, iterations, threads, _warning(model, X) if _is_estimator(model) else None)
 
 
 def _warning(model: Any, X: Any) -> Callable[[Predictor], None] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from inspect import unwrap
 from operator import is_
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -87,10 +88,15 @@ def memory(part: Any) -> tuple[np.ndarray, ...] | None:
 
 def _steps(owner: type) -> dict[str, FunctionType]:
     """The functions of its module that the methods of a class name."""
-    methods = (each for each in vars(owner).values() if isinstance(each, FunctionType))
-    names = {name for each in methods for name in getattr(each, "__wrapped__", each).__code__.co_names}
+    methods = (getattr(each, "fn", each) for each in vars(owner).values())
+    names = {name for each in methods if isinstance(each, FunctionType) for name in _names(unwrap(each).__code__)}
     functions = vars(import_module(owner.__module__)).items()
     return {name: each for name, each in functions if name in names and isinstance(each, FunctionType)}
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _serving(owner: type, method: str) -> Any:
