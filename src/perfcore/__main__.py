@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", metavar="PAGE", default="perfcore_demo.html", help="the page (default: %(default)s)")
     demo.set_defaults(command=_demo)
     inspect = commands.add_parser("inspect", help="say what a model file becomes: trees, leaves, kernel, bytes")
-    inspect.add_argument("model", help="a .pcore file, a LightGBM text or an XGBoost JSON or UBJSON file")
+    inspect.add_argument("model", help="a .pcore, .cbm or LightGBM text file, or an XGBoost JSON or UBJSON file")
     inspect.set_defaults(command=_inspect)
     run = commands.add_parser(
         "run",

@@ -17,6 +17,7 @@ from ..model import Forest, Model, Tree
 from ..model.forest import CATEGORICAL, NAN_LEFT, ZERO_MISSING
 from .lightgbm_text import EMPTY, TextModel, TextTree, parse
 from .overrides import framework_class, refuse_overrides
+from .sklearn import class_labels
 
 # meta.h kZeroThreshold, a float: cells no larger are read as 0 (c_api.cpp RowPairFunctionFromDenseMatric).
 ZERO_BOUND = float(np.float32(1e-35))
@@ -122,7 +123,7 @@ def _estimator(source: Any, booster: _Parts, lightgbm: Any) -> _Parts:
         answers = replace(
             answers,
             kind="classifier",
-            classes=np.array(source.classes_),
+            classes=class_labels(source.classes_),
             methods=(*(m for m in ("predict", "predict_proba", "decision_function") if hasattr(source, m)), "apply"),
             proba=_proba(source, answers.n_outputs, lightgbm),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError, UnsupportedModelError
+from ..errors import ConfigurationError, PerfcoreError, UnsupportedModelError
 from ..model import Model
 from . import read_member
 from .overrides import refuse_overrides
@@ -97,11 +97,15 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
         return read_member(_stand_in(source, STAND_INS[name]), iteration_range)
     reader = import_module(f"{__package__}.{READERS[name]}")
     origin = f"{name} (scikit-learn {sklearn.__version__})"
-    if READERS[name] == "sklearn_boosting":
-        return reader.read(source, origin, iteration_range)
-    if iteration_range is not None:
+    is_boosting = READERS[name] == "sklearn_boosting"
+    if iteration_range is not None and not is_boosting:
         raise ConfigurationError(f"iteration_range={iteration_range}: {name} has no boosting iterations to choose from")
-    return reader.read(source, origin)
+    try:
+        return reader.read(source, origin, iteration_range) if is_boosting else reader.read(source, origin)
+    except PerfcoreError:
+        raise
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:  # as of an estimator that was edited
+        raise UnsupportedModelError(f"{origin}: its attributes do not fit one another: {error}") from error
 
 
 def installed() -> tuple[int, int]:
@@ -165,6 +169,13 @@ def class_labels(classes: np.ndarray) -> np.ndarray:
         classes[:] = [str(each) if isinstance(each, str) else each for each in classes.tolist()]
     classes.flags.writeable = False
     return classes
+
+
+def class_labels_as_in(source: Any, known: np.ndarray, where: str) -> np.ndarray:
+    """The ``classes_`` of an estimator, which answers with those that it ``known`` elsewhere: they must be the same."""
+    if not np.array_equal(source.classes_, known):
+        raise UnsupportedModelError(f"{type(source).__name__} whose classes_ were edited: those of {where} differ")
+    return class_labels(known)
 
 
 def is_multilabel(source: Any) -> bool:

@@ -22,6 +22,8 @@ def read(source: Any, origin: str) -> Model:
 
 def _bagging(source: Any, origin: str) -> Model:
     count = source.n_estimators
+    if count > len(source.estimators_):  # it divides by what it was told
+        raise UnsupportedModelError(f"n_estimators={count} of a {type(source).__name__} of {len(source.estimators_)}")
     members = Members.of(source, source.estimators_[:count])
     features = tuple(np.arange(source.n_features_in_)[columns] for columns in source.estimators_features_[:count])
     methods = members.methods("predict", "decision_function")
@@ -48,7 +50,15 @@ def _boosting(source: Any, origin: str) -> Model:
     weights = np.array(source.estimator_weights_)
     if not hasattr(source, "classes_"):
         return members.model(inputs, BoostedMedianAnswers(weights[: len(members.models)]), origin)
+    labels = boosted_labels(source)
+    return members.model(inputs, BoostedVoteAnswers(labels, len(members.models), weights), origin)
+
+
+def boosted_labels(source: Any) -> np.ndarray:
+    """The classes of an AdaBoostClassifier, whose members vote for them by name."""
     labels = class_labels(source.classes_)
     if len(labels) < 2:
         raise UnsupportedModelError("AdaBoostClassifier of one class: its decision_function has the dtype of the table")
-    return members.model(inputs, BoostedVoteAnswers(labels, len(members.models), weights), origin)
+    if not all(np.isin(member.classes_, source.classes_).all() for member in source.estimators_):
+        raise UnsupportedModelError("AdaBoostClassifier whose classes_ were edited: its members vote for others")
+    return labels

@@ -9,7 +9,7 @@ import numpy as np
 from ..answers.calibration import Calibrated, CalibratedAnswers, Isotonic, Sigmoid, Temperature
 from ..errors import UnsupportedModelError
 from ..model import Model
-from .sklearn import class_labels
+from .sklearn import class_labels, class_labels_as_in
 from .sklearn_members import Members, knows_two_classes, response
 
 FIRST_THAT_WEIGHS_ENDS = (1, 18)  # scipy/interpolate/_interpolate.py, interp1d._call_linear
@@ -17,6 +17,8 @@ FIRST_THAT_WEIGHS_ENDS = (1, 18)  # scipy/interpolate/_interpolate.py, interp1d.
 
 def read(source: Any, origin: str) -> Model:
     labels = class_labels(source.classes_)
+    for each in source.calibrated_classifiers_:
+        class_labels_as_in(source, each.classes, "its calibrated_classifiers_")
     if len(labels) < 2:
         raise UnsupportedModelError("CalibratedClassifierCV of one class")
     members = Members(source)

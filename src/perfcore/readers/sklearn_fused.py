@@ -127,9 +127,7 @@ def _class_shares(values: np.ndarray, codes: np.ndarray, n_classes: int) -> np.n
 
 def _boosted_votes(source: Any, origin: str) -> Model:
     """_weight_boosting.py, AdaBoostClassifier.decision_function."""
-    labels = class_labels(source.classes_)
-    if len(labels) == 1:
-        raise UnsupportedModelError("AdaBoostClassifier of one class: its decision_function has the dtype of the table")
+    labels = sklearn_bagging.boosted_labels(source)
     weights, total = source.estimator_weights_, float(source.estimator_weights_.sum())
     if not (np.isfinite(weights).all() and np.isfinite(total) and total > 0):
         raise UnsupportedModelError(f"estimator_weights_ whose sum is {total}, allowed: a finite number above 0")

@@ -12,7 +12,7 @@ from ..answers.multioutput import ChainAnswers, MultiOutputAnswers
 from ..errors import UnsupportedModelError
 from ..inputs.sklearn import ANYTHING, FINITE
 from ..model import Model
-from .sklearn import class_labels, feature_names, installed
+from .sklearn import class_labels, class_labels_as_in, feature_names, installed
 from .sklearn_members import Members, knows_two_classes, response
 
 # sklearn/multiclass.py, OneVsRestClassifier: predict and predict_proba
@@ -76,7 +76,7 @@ def _one_vs_rest(source: Any, origin: str) -> Model:
     if not members.models:
         raise UnsupportedModelError("OneVsRestClassifier of constants alone")
     answers = OneVsRestAnswers(
-        labels=class_labels(source.classes_),
+        labels=class_labels_as_in(source, source.label_binarizer_.classes_, "its label_binarizer_"),
         members=tuple(places),
         constants=tuple(constants),
         asks=tuple(asks),

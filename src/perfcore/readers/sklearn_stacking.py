@@ -10,7 +10,7 @@ from ..answers.stacking import StackingAnswers
 from ..answers.target import UFUNCS, Function, Scaler, TransformedTargetAnswers
 from ..errors import UnsupportedModelError
 from ..model import Model
-from .sklearn import class_labels, installed
+from .sklearn import class_labels, class_labels_as_in, installed
 from .sklearn_members import Members, response
 from .sklearn_voting import check_codes
 
@@ -33,6 +33,8 @@ def read(source: Any, origin: str) -> Model:
     last = members.add(source.final_estimator_, "final_estimator_")
     classes = getattr(source, "classes_", None)
     several = isinstance(classes, list)
+    if classes is not None and not several:
+        class_labels_as_in(source, source._label_encoder.classes_, "its _label_encoder")
     labels = () if classes is None else tuple(map(class_labels, classes if several else [classes]))
     if labels and not several:
         check_codes(last, len(labels[0]), type(source).__name__)
