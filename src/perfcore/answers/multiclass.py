@@ -15,7 +15,13 @@ def binary_scores(asks: str, answer: np.ndarray) -> np.ndarray:
     """_predict_binary."""
     if asks == "predict":
         return answer
-    return np.ravel(answer) if asks == "decision_function" else answer[:, 1]
+    return np.ravel(answer) if asks == "decision_function" else of_second_class(answer)
+
+
+def of_second_class(proba: np.ndarray) -> np.ndarray:
+    if proba.shape[1] == 0:  # XGBoost 3.4's of a table without rows
+        check_rows(proba)
+    return proba[:, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +83,9 @@ class OneVsRestAnswers:
         return self.labels[classes]
 
     def predict_proba(self, asked: Asked) -> np.ndarray:
-        proba = np.array([self._ask(asked, place, "predict_proba")[:, 1] for place in range(len(self.members))]).T
+        proba = np.array(
+            [of_second_class(self._ask(asked, place, "predict_proba")) for place in range(len(self.members))]
+        ).T
         if len(self.members) == 1:
             proba = np.concatenate(((1 - proba), proba), axis=1)
         if self.target != "multilabel-indicator":

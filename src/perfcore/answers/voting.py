@@ -42,9 +42,9 @@ class VotingAnswers:
     def _most_votes(self, asked: Asked) -> np.ndarray:
         """np.argmax(np.bincount(row, weights)) of each row; as bincount, by adding member after member."""
         votes = np.asarray([asked(i, "predict") for i in range(self.n_members)])
+        check_rows(votes[0])
         if votes.ndim != 2:  # CatBoost's answers of several classes
             raise ValueError(f"votes of shape {votes.shape[1:]}, not one a row")
-        check_rows(votes[0])
         rows = np.arange(votes.shape[1])
         counts = np.zeros((votes.shape[1], len(self.labels)))
         for i, chosen in enumerate(votes):
