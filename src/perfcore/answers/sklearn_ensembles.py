@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class IsolationAnswers:
         return is_inlier
 
 
-class Votes(LogOfProba):
+class Votes(LogOfProba, ABC):
     """AdaBoostClassifier, however it comes to its ``decision_function``."""
 
     labels: np.ndarray
@@ -62,8 +63,9 @@ class Votes(LogOfProba):
     def classes(self) -> np.ndarray:
         return self.labels
 
+    @abstractmethod
     def decision_function(self, margins: Any) -> np.ndarray:
-        raise NotImplementedError
+        """(n_rows,) of two classes, else (n_rows, n_classes)."""
 
     def predict(self, margins: Any) -> np.ndarray:
         decision = self.decision_function(margins)
