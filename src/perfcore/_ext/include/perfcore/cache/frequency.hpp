@@ -1,0 +1,128 @@
+// What is remembered of keys that are not there: how often they came (a sketch), and that they left lately (a ghost).
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "keys.hpp"
+
+namespace perfcore::cache {
+
+// A count-min sketch of 4-bit counters, 16 for each entry of the cache, halved after ten additions for each. A key has
+// four of them, in one line of the processor's cache; an addition raises the least of them alone (Estan and Varghese's
+// conservative update). Those that race may be lost: the counts are estimates.
+class Sketch {
+public:
+    explicit Sketch(int64_t capacity)
+        : n_lines_(uint64_t(std::max<int64_t>(capacity, 8) + 7) / 8), period_(10 * 8 * n_lines_),
+          lines_(new Line[n_lines_]()) {}
+
+    void add(uint64_t hash) {
+        const int least = count(hash);
+        if (least == 15) return;
+        Line& line = line_of(hash);
+        for (int i = 0; i < 4; i++) {
+            auto& word = line.words[word_of(hash, i)];
+            const int shift = shift_of(hash, i);
+            const uint64_t value = word.load(std::memory_order_relaxed);
+            if (int(value >> shift & 15) == least)
+                word.store(value + (uint64_t(1) << shift), std::memory_order_relaxed);
+        }
+        if (added_.fetch_add(1, std::memory_order_relaxed) + 1 == period_) halve();
+    }
+
+    int count(uint64_t hash) const {
+        int least = 15;
+        for (int i = 0; i < 4; i++) {
+            const uint64_t value = line_of(hash).words[word_of(hash, i)].load(std::memory_order_relaxed);
+            least = std::min(least, int(value >> shift_of(hash, i) & 15));
+        }
+        return least;
+    }
+
+    uint64_t nbytes() const { return n_lines_ * sizeof(Line); }
+
+private:
+    struct alignas(64) Line {
+        std::atomic<uint64_t> words[8];
+    };
+
+    // Five bits of the hash for each of the four: two words of 16 counters are one's own.
+    Line& line_of(uint64_t hash) const { return lines_[high_product(hash, n_lines_)]; }
+    static int word_of(uint64_t hash, int i) { return 2 * i + int(hash >> (5 * i + 4) & 1); }
+    static int shift_of(uint64_t hash, int i) { return 4 * int(hash >> (5 * i) & 15); }
+
+    void halve() {
+        for (uint64_t i = 0; i < n_lines_; i++)
+            for (auto& word : lines_[i].words) {
+                const uint64_t value = word.load(std::memory_order_relaxed);
+                word.store(value >> 1 & 0x7777777777777777ULL, std::memory_order_relaxed);
+            }
+        added_.store(period_ / 2, std::memory_order_relaxed);
+    }
+
+    const uint64_t n_lines_, period_;
+    const std::unique_ptr<Line[]> lines_;
+    std::atomic<uint64_t> added_{0};
+};
+
+// The last ``n`` keys that left, by 31 bits of their hash, in buckets of eight, and in the order in which they left.
+// Threads that race may lose one of them: it is a hint.
+class Ghost {
+public:
+    explicit Ghost(int64_t n)
+        : n_(std::max<int64_t>(n, 1)), n_order_(uint64_t(2 * n_)), n_buckets_(uint64_t(n_ / 4 + 1)),
+          cells_(new std::atomic<uint64_t>[n_buckets_ * 8]()), order_(new std::atomic<uint64_t>[n_order_]()) {}
+
+    void add(uint64_t hash) {
+        const uint64_t at = added_.fetch_add(1, std::memory_order_relaxed);
+        std::atomic<uint64_t>* cell = bucket_of(hash);
+        for (int i = 1; i < 8 && cell->load(std::memory_order_relaxed) != 0; i++) {
+            std::atomic<uint64_t>* other = bucket_of(hash) + i;
+            const uint64_t its = other->load(std::memory_order_relaxed);
+            if (its == 0 || uint32_t(at) - uint32_t(its) > uint32_t(at) - uint32_t(cell->load())) cell = other;
+        }
+        if (cell->exchange(its_cell(hash, at), std::memory_order_relaxed) == 0)
+            n_held_.fetch_add(1, std::memory_order_relaxed);
+        order_[at % n_order_].store(hash, std::memory_order_relaxed);
+        while (n_held_.load(std::memory_order_relaxed) > n_ || added_.load() - left_.load() >= n_order_) {
+            const uint64_t oldest = left_.fetch_add(1, std::memory_order_relaxed);
+            if (oldest > at) return;
+            const uint64_t its = order_[oldest % n_order_].load(std::memory_order_relaxed);
+            forget(its, [&](uint64_t found) { return found == its_cell(its, oldest); });
+        }
+    }
+
+    // Whether a key is among them; it is no longer, then.
+    bool remove(uint64_t hash) {
+        return forget(hash, [&](uint64_t found) { return found >> 32 == its_cell(hash, 0) >> 32; });
+    }
+
+    uint64_t nbytes() const { return (n_buckets_ * 8 + n_order_) * 8; }
+
+private:
+    static uint64_t its_cell(uint64_t hash, uint64_t at) { return (hash | 1) << 32 | uint32_t(at); }
+    std::atomic<uint64_t>* bucket_of(uint64_t hash) const { return &cells_[8 * high_product(hash, n_buckets_)]; }
+
+    template <class Is>
+    bool forget(uint64_t hash, Is is) {
+        std::atomic<uint64_t>* bucket = bucket_of(hash);
+        for (int i = 0; i < 8; i++) {
+            uint64_t found = bucket[i].load(std::memory_order_relaxed);
+            if (found == 0 || !is(found) || !bucket[i].compare_exchange_strong(found, 0)) continue;
+            n_held_.fetch_sub(1, std::memory_order_relaxed);
+            return true;
+        }
+        return false;
+    }
+
+    const int64_t n_;
+    const uint64_t n_order_, n_buckets_;
+    const std::unique_ptr<std::atomic<uint64_t>[]> cells_, order_;
+    std::atomic<uint64_t> added_{0}, left_{0};
+    std::atomic<int64_t> n_held_{0};
+};
+
+}  // namespace perfcore::cache

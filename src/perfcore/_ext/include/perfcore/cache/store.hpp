@@ -1,0 +1,712 @@
+// The entries of a cache: get, put and evict without locks.
+//
+//     get   open a section, find the key's node, copy its row, close        one section for up to CHUNK keys
+//     put   take a free row and fill it; swing the key's node to it, or link a new node once there is room for one more
+//     evict take the coldest entry that the policy finds: exchange its node's row for NONE, unlink it, retire both
+//
+// ``size`` counts what is visible and never exceeds ``capacity``: a place is counted before a node is linked, and one
+// that is evicted hands its place on. What was retired comes back two epochs later (epochs.hpp), which is what the
+// ``slack`` of rows and nodes is for. A put that finds no free row, because a reader stands still or too much is
+// pinned, is rejected and counted; it does not wait. The exact LRU alone works under a mutex.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "epochs.hpp"
+#include "frequency.hpp"
+#include "keys.hpp"
+#include "lists.hpp"
+#include "rows.hpp"
+#include "table.hpp"
+
+namespace perfcore::cache {
+
+enum class Policy : int { CLOCK, S3FIFO, LFU, LRU_EXACT };
+enum class Put : uint8_t { INSERTED, UPDATED, OLDER, REJECTED };
+
+struct Settings {
+    int64_t capacity = 1, row_bytes = 0;
+    Policy policy = Policy::CLOCK;
+    bool has_dates = false;
+    int64_t idle = NEVER;  // nanoseconds after which an entry that nobody asked for has expired
+    int64_t max_pinned = 0;
+    uint64_t seed = 0;
+    int hash_bits = 64;  // fewer, so that tests meet collisions
+};
+
+// What left to make room, for those who asked to be told.
+struct Log {
+    std::vector<int64_t> integers, ends;  // keys; of strings, where each ends in ``text``
+    std::string text;
+    std::vector<char> rows;
+    std::vector<uint8_t> expired;
+};
+
+constexpr int64_t CHUNK = 256;  // keys a section: so long at most does a batch keep others' rows from coming back
+constexpr int MOST_PINNED = 30;  // pinned entries that an eviction passes before it gives up
+constexpr int MOST_PASSED = 4096;  // entries that an eviction passes, because they are hot, before it takes any
+constexpr int HOTTEST = 3;
+
+inline int64_t slack_of(int64_t capacity) { return capacity / 128 + 8; }
+
+template <class Keys>
+class Store {
+public:
+    using Ref = typename Keys::Ref;
+
+    // ``mapped``: rows that are there already, fewer than the capacity; `name` tells their keys.
+    Store(const Settings& settings, Epochs& epochs, std::shared_ptr<std::atomic<int64_t>> n_pinned,
+          const Mapped& mapped = {})
+        : is(settings), epochs_(epochs), n_rows_(settings.capacity + slack_of(settings.capacity)),
+          rows_(n_rows_, settings.row_bytes, settings.has_dates, n_pinned, mapped),
+          table_(uint32_t(n_rows_ + n_rows_ / 2), uint32_t(n_rows_)), main_(uint32_t(n_rows_)),
+          small_(has_small() ? uint32_t(n_rows_) : 1), n_small_most_(small_share()) {
+        if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - n_small_most_);
+        if (is.policy == Policy::LFU) sketch_ = std::make_unique<Sketch>(settings.capacity);
+        if (is.policy == Policy::LRU_EXACT) order_ = std::make_unique<Order>(uint32_t(n_rows_));
+        for (uint32_t id = uint32_t(n_rows_); id-- > 0;) {
+            if (id >= mapped.n) free_rows_.push(id, id, row_link());
+            free_nodes_.push(id, id, node_link());
+        }
+    }
+
+    // Before the first call of any other: the keys of the mapped rows, and what is known of them, or null. Of a key that
+    // comes twice the first counts.
+    void name(const Keys& keys, int64_t n, const int64_t* dates) {
+        for (int64_t i = 0; i < n; i++) {
+            const uint32_t id = free_nodes_.pop(node_link()), row = uint32_t(i);
+            const uint64_t hash = hash_of(keys[i]);
+            Node& node = table_[id];
+            node.key.store(Keys::kept(keys[i], hash));
+            node.row.store(row);
+            node.heat.store(0);
+            node.queue.store(MAIN);
+            if (is.has_dates) {
+                rows_.dates(row).version = dates[3 * i], rows_.dates(row).until = dates[3 * i + 1];
+                rows_.dates(row).touched.store(dates[3 * i + 2]);
+            }
+            if (table_.insert(id, keys[i], hash) == NONE) {
+                enqueue(id);
+                size_.fetch_add(1);
+                continue;
+            }
+            Keys::forget(node.key.load());
+            node.row.store(NONE);
+            node.state.store(FREE);
+            free_nodes_.push(id, id, node_link());
+            free_rows_.push(row, row, row_link());
+        }
+    }
+
+    ~Store() {
+        for (uint32_t id = 0; id < table_.n_nodes; id++)
+            if (table_[id].state.load() != FREE) Keys::forget(table_[id].key.load());
+    }
+
+    // All of these: in an open section, of ``record``; of CHUNK keys at most.
+
+    void get(Record& record, const Keys& keys, int64_t begin, int64_t end, char* out, const char* fill, uint8_t* hit,
+             int64_t now) {
+        auto lock = exclusive();
+        get_chunk(record, keys, begin, end, out, fill, hit, now);
+    }
+
+    void contains(const Keys& keys, int64_t begin, int64_t end, uint8_t* hit, int64_t now) const {
+        for (int64_t i = begin; i < end; i++) {
+            const uint64_t hash = hash_of(keys[i]);
+            uint32_t row, id = table_.find(first_of(hash), keys[i], hash, row);
+            hit[i] = id != NONE && !is_over(row, now);
+        }
+    }
+
+    // The row of a key, pinned, in its slab; null where it is not there. ``is_full``: too many rows are pinned.
+    std::shared_ptr<Slab> pin(Record& record, Ref key, int64_t now, int64_t& place, bool& is_full) {
+        auto lock = exclusive();
+        const uint64_t hash = hash_of(key);
+        uint32_t row, id = table_.find(first_of(hash), key, hash, row);
+        is_full = false;
+        if (id == NONE || is_over(row, now)) {
+            record.add(id == NONE ? MISSES : EXPIRED);
+            if (id != NONE) record.add(MISSES);
+            return nullptr;
+        }
+        record.add(HITS);
+        touch(id, row, hash, now);
+        place = row & Rows::MASK;
+        // Whatever happens to the entry, its row cannot come back while the section is open: the pin holds it then.
+        if (rows_.about(row).pins.fetch_add(1, std::memory_order_acq_rel) == 0 &&
+            rows_.n_pinned->fetch_add(1) >= is.max_pinned) {
+            rows_.slab(row)->unpin(place);
+            is_full = true;
+            return nullptr;
+        }
+        return rows_.slab(row);
+    }
+
+    int64_t put(Record& record, const Keys& keys, int64_t begin, int64_t end, const char* in, const int64_t* versions,
+                const int64_t* untils, int64_t now, Log* log) {
+        auto lock = exclusive();
+        int64_t n_rejected = 0;
+        for (int64_t i = begin; i < end; i++) {
+            const Put done = put_one(record, keys[i], in + i * is.row_bytes, versions == nullptr ? INT64_MIN : versions[i],
+                                     untils == nullptr ? NEVER : untils[i], now, log);
+            constexpr Count COUNTED[] = {INSERTS, UPDATES, OLDER, REJECTED};
+            record.add(COUNTED[int(done)]);
+            n_rejected += done == Put::REJECTED;
+        }
+        return n_rejected;
+    }
+
+    // How many of the keys were there; ``was`` may be null.
+    int64_t remove(Record& record, const Keys& keys, int64_t begin, int64_t end, uint8_t* was) {
+        auto lock = exclusive();
+        int64_t n_removed = 0;
+        for (int64_t i = begin; i < end; i++) {
+            const uint64_t hash = hash_of(keys[i]);
+            uint32_t row, id = table_.find(first_of(hash), keys[i], hash, row);
+            const bool is_there = id != NONE && take(id, row);
+            if (is_there) {
+                drop(id, row, hash);
+                size_.fetch_sub(1, std::memory_order_release);
+            }
+            if (was != nullptr) was[i] = is_there;
+            n_removed += is_there;
+        }
+        record.add(DELETED, uint64_t(n_removed));
+        return n_removed;
+    }
+
+    // Entries of the nodes from ``begin`` on, as many as fit into ``most``; returns where to go on.
+    template <class Each>
+    uint32_t visit(uint32_t begin, uint32_t end, int64_t now, Each each) const {
+        for (uint32_t id = begin; id < end; id++) {
+            const Node& node = table_[id];
+            if (node.state.load(std::memory_order_acquire) != LINKED) continue;
+            const uint32_t row = node.row.load(std::memory_order_acquire);
+            if (row == NONE || is_over(row, now)) continue;
+            each(node.key.load(std::memory_order_relaxed), rows_[row], is.has_dates ? &rows_.dates(row) : nullptr);
+        }
+        return end;
+    }
+
+    // While no writer is inside: the entries of another store, in the order of its queues, the newest that fit.
+    void adopt(Record& record, Store& other, int64_t now) {
+        auto lock = other.exclusive();
+        while (other.size() > is.capacity && other.evict(record, now, nullptr)) {
+            other.size_.fetch_sub(1);
+            record.add(EVICTED_SHRINK);
+        }
+        std::vector<uint32_t> ids;
+        for (uint32_t id = other.order_ ? other.order_->last() : NONE; id != NONE; id = other.order_->before(id))
+            ids.push_back(id);
+        for (Ring* ring : {&other.main_, &other.small_})
+            for (uint32_t id : ring->in_order()) ids.push_back(id);
+        for (uint32_t from : ids) {
+            const Node& old = other.table_[from];
+            const uint32_t row = old.row.load();
+            if (row == NONE) continue;
+            if (size() == is.capacity) {
+                record.add(EVICTED_SHRINK);
+                continue;
+            }
+            const uint32_t fresh = free_rows_.pop(row_link()), made = free_nodes_.pop(node_link());
+            std::memcpy(rows_[fresh], other.rows_[row], size_t(is.row_bytes));
+            if (is.has_dates && other.is.has_dates) rows_.dates(fresh).copy(other.rows_.dates(row));
+            else if (is.has_dates) rows_.dates(fresh).touched.store(now, std::memory_order_relaxed);
+            Node& node = table_[made];
+            const uint64_t hash = other.hash_of(old);
+            node.key.store(Keys::copied(old.key.load()));
+            node.row.store(fresh);
+            node.heat.store(old.heat.load());
+            node.queue.store(has_small() ? old.queue.load() : uint8_t(MAIN));
+            if (node.queue.load() == SMALL) n_small_.fetch_add(1);
+            table_.link(made, hash);
+            enqueue(made);
+            size_.fetch_add(1);
+        }
+        has_evicted_.store(other.has_evicted_.load());
+    }
+
+    void before_fork() {
+        if (order_) order_->mutex.lock();
+    }
+    void after_fork() {
+        if (order_) order_->mutex.unlock();
+    }
+
+    int64_t size() const { return size_.load(std::memory_order_acquire); }
+    uint32_t n_nodes() const { return table_.n_nodes; }
+    uint64_t nbytes() const {
+        return table_.nbytes() + main_.nbytes() + small_.nbytes() + uint64_t(n_rows_) * (uint64_t(is.row_bytes) +
+               sizeof(About) + (is.has_dates ? sizeof(Dates) : 0)) + (sketch_ ? sketch_->nbytes() : 0) +
+               (ghost_ ? ghost_->nbytes() : 0) + (order_ ? uint64_t(n_rows_) * 8 : 0);
+    }
+
+    // While nobody is inside: what does not hold of the whole, or null. For tests.
+    const char* check() {
+        std::vector<int> rows(size_t(n_rows_), 0), nodes(size_t(n_rows_), 0);
+        int64_t n_alive = 0, n_small = 0;
+        for (uint32_t i = 0; i < table_.n_heads; i++)
+            for (uint32_t link = table_.head_at(i); link != Table<Keys>::NIL; link = table_[link >> 1].next.load()) {
+                if (link & 1) return "a chain leads on from a node that is being unlinked";
+                const Node& node = table_[link >> 1];
+                const uint32_t row = node.row.load();
+                if (row == NONE) return "a chain holds a dead node";
+                rows[row]++;
+                n_alive++;
+                n_small += node.queue.load() == SMALL;
+            }
+        if (n_alive != size()) return "size is not the number of entries";
+        if (has_small() && n_small != n_small_.load()) return "the small queue's size is not the number of its entries";
+        for (Stack* stack : {&free_rows_, &retired_rows_[0], &retired_rows_[1], &retired_rows_[2]})
+            for (uint32_t id = stack->top(); id != NONE; id = rows_.link(id).load()) rows[id]++;
+        for (Stack* stack : {&free_nodes_, &retired_nodes_[0], &retired_nodes_[1], &retired_nodes_[2]})
+            for (uint32_t id = stack->top(); id != NONE; id = table_[id].link.load()) nodes[id]++;
+        for (uint32_t id = order_ ? order_->last() : NONE; id != NONE; id = order_->before(id)) nodes[id]++;
+        for (Ring* ring : {&main_, &small_})
+            for (uint32_t id : ring->in_order()) nodes[id]++;
+        for (int n : rows)
+            if (n != 1) return n ? "a row is in two places" : "a row is lost";
+        for (int n : nodes)
+            if (n != 1) return n ? "a node is in two places" : "a node is lost";
+        return nullptr;
+    }
+
+    const Settings is;
+
+private:
+    // -- what the parts are called ---------------------------------------------------------------------------------
+
+    auto row_link() {
+        return [this](uint32_t id) -> std::atomic<uint32_t>& { return rows_.link(id); };
+    }
+    auto node_link() {
+        return [this](uint32_t id) -> std::atomic<uint32_t>& { return table_[id].link; };
+    }
+    uint64_t hash_of(Ref key) const { return trimmed(Keys::hash(key, is.seed)); }
+    uint64_t hash_of(const Node& node) const { return trimmed(Keys::hash_of(node.key.load(), is.seed)); }
+    uint64_t trimmed(uint64_t hash) const { return is.hash_bits == 64 ? hash : hash & ~(~uint64_t(0) >> is.hash_bits); }
+    uint32_t first_of(uint64_t hash) const { return table_.head(hash).load(std::memory_order_acquire); }
+    bool has_small() const { return is.policy == Policy::S3FIFO || is.policy == Policy::LFU; }
+    int64_t small_share() const {
+        return !has_small() ? 0 : std::max<int64_t>(1, is.capacity / (is.policy == Policy::S3FIFO ? 10 : 5));
+    }
+    std::unique_lock<std::mutex> exclusive() {
+        return order_ ? std::unique_lock<std::mutex>(order_->mutex) : std::unique_lock<std::mutex>();
+    }
+
+    bool is_over(uint32_t row, int64_t now) const {
+        if (!is.has_dates) return false;
+        const Dates& dates = rows_.dates(row);
+        return dates.until <= now || (is.idle != NEVER && dates.touched.load(std::memory_order_relaxed) <= now - is.idle);
+    }
+
+    // -- get -------------------------------------------------------------------------------------------------------
+
+    // In steps, each over all keys, so that the memory that one step asks for is there when the next reads it.
+    void get_chunk(Record& record, const Keys& keys, int64_t begin, int64_t end, char* out, const char* fill,
+                   uint8_t* hit, int64_t now) {
+        const int64_t n = end - begin;
+        uint64_t hashes[CHUNK];
+        uint32_t links[CHUNK], found[CHUNK];
+        for (int64_t i = 0; i < n; i++) {
+            hashes[i] = hash_of(keys[begin + i]);
+            prefetch(&table_.head(hashes[i]));
+        }
+        for (int64_t i = 0; i < n; i++) {
+            links[i] = first_of(hashes[i]);
+            if (links[i] != Table<Keys>::NIL) prefetch(&table_[links[i] >> 1]);
+        }
+        uint64_t n_hits = 0, n_expired = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const uint32_t id = table_.find(links[i], keys[begin + i], hashes[i], found[i]);
+            if (id == NONE) {
+                found[i] = NONE;
+                if (sketch_) sketch_->add(hashes[i]);
+                continue;
+            }
+            if (is_over(found[i], now)) {
+                found[i] = NONE;
+                n_expired++;
+                continue;
+            }
+            prefetch(rows_[found[i]]);
+            touch(id, found[i], hashes[i], now);
+            n_hits++;
+        }
+        const size_t size = size_t(is.row_bytes);
+        for (int64_t i = 0; i < n; i++) {
+            hit[begin + i] = found[i] != NONE;
+            char* to = out + (begin + i) * is.row_bytes;
+            if (found[i] != NONE) std::memcpy(to, rows_[found[i]], size);
+            else if (fill != nullptr) std::memcpy(to, fill, size);
+        }
+        record.add(HITS, n_hits);
+        record.add(MISSES, uint64_t(n) - n_hits);
+        if (n_expired) record.add(EXPIRED, n_expired);
+    }
+
+    static void prefetch(const void* at) {
+#if defined(__GNUC__)
+        __builtin_prefetch(at);
+#else
+        (void)at;
+#endif
+    }
+
+    // Written only where it changes, so that a hot key's line stays in every core's cache.
+    void touch(uint32_t id, uint32_t row, uint64_t hash, int64_t now) {
+        if (order_) {
+            order_->to_front(id);
+        } else {
+            Node& node = table_[id];
+            const uint8_t heat = node.heat.load(std::memory_order_relaxed);
+            if (heat < HOTTEST) node.heat.store(uint8_t(heat + 1), std::memory_order_relaxed);
+            if (sketch_) sketch_->add(hash);
+        }
+        if (is.idle != NEVER) {
+            auto& touched = rows_.dates(row).touched;
+            if (now - touched.load(std::memory_order_relaxed) > is.idle / 16)
+                touched.store(now, std::memory_order_relaxed);
+        }
+    }
+
+    // -- put -------------------------------------------------------------------------------------------------------
+
+    Put put_one(Record& record, Ref key, const char* in, int64_t version, int64_t until, int64_t now, Log* log) {
+        const uint32_t fresh = free_row(record);
+        if (fresh == NONE) return Put::REJECTED;
+        std::memcpy(rows_[fresh], in, size_t(is.row_bytes));
+        if (is.has_dates) {
+            Dates& dates = rows_.dates(fresh);
+            dates.version = version, dates.until = until;
+            dates.touched.store(now, std::memory_order_relaxed);
+        }
+        const uint64_t hash = hash_of(key);
+        uint32_t row, id = table_.find(first_of(hash), key, hash, row), made = NONE;
+        Put done;
+        for (;;) {
+            if (id != NONE) {  // there: swing its node from its row to this one
+                if (is.has_dates && rows_.dates(row).version > version) {
+                    done = Put::OLDER;
+                    break;
+                }
+                if (table_[id].row.compare_exchange_strong(row, fresh, std::memory_order_acq_rel)) {
+                    retire_row(row);
+                    touch(id, fresh, hash, now);
+                    done = Put::UPDATED;
+                    break;
+                }
+                if (row != NONE) continue;  // another thread's row came first: look at its version
+            } else if (made == NONE) {  // not there: a place and a node for it
+                const Queue queue = queue_for(hash);
+                if (!find_room(record, now, log)) {
+                    done = Put::REJECTED;
+                    break;
+                }
+                made = free_node(record);
+                if (made == NONE) {
+                    size_.fetch_sub(1, std::memory_order_release);
+                    done = Put::REJECTED;
+                    break;
+                }
+                Node& node = table_[made];
+                node.key.store(Keys::kept(key, hash), std::memory_order_relaxed);
+                node.row.store(fresh, std::memory_order_relaxed);
+                node.heat.store(0, std::memory_order_relaxed);
+                node.queue.store(queue, std::memory_order_relaxed);
+                if (queue == SMALL) n_small_.fetch_add(1, std::memory_order_relaxed);
+            } else if ((id = table_.insert(made, key, hash)) == NONE) {
+                enqueue(made);
+                return Put::INSERTED;
+            }
+            id = table_.find(first_of(hash), key, hash, row);
+        }
+        free_rows_done(done, fresh);
+        if (made != NONE) {
+            Keys::forget(table_[made].key.load(std::memory_order_relaxed));
+            leave_small(table_[made]);
+            table_[made].row.store(NONE, std::memory_order_relaxed);
+            table_[made].state.store(FREE, std::memory_order_relaxed);
+            free_nodes_.push(made, made, node_link());
+            size_.fetch_sub(1, std::memory_order_release);
+        }
+        return done;
+    }
+
+    void free_rows_done(Put done, uint32_t fresh) {
+        if (done != Put::UPDATED) free_rows_.push(fresh, fresh, row_link());
+    }
+
+    // As long as nothing had to leave, what is beyond the small queue's share goes to the main one; later, what left
+    // the small one not long ago.
+    Queue queue_for(uint64_t hash) {
+        if (!has_small()) return MAIN;
+        if (!has_evicted_.load(std::memory_order_relaxed)) return n_small_.load() >= n_small_most_ ? MAIN : SMALL;
+        return ghost_ && ghost_->remove(hash) ? MAIN : SMALL;
+    }
+
+    void enqueue(uint32_t id) {
+        if (order_) return order_->add(id);
+        (table_[id].queue.load(std::memory_order_relaxed) == MAIN ? main_ : small_).push(id);
+    }
+
+    // Counted once, whoever comes first: one that deletes the entry, or one that promotes it.
+    void leave_small(Node& node) {
+        if (node.queue.exchange(MAIN, std::memory_order_relaxed) == SMALL)
+            n_small_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+    // A place among those that are visible; by evicting where there is none left.
+    bool find_room(Record& record, int64_t now, Log* log) {
+        int64_t size = size_.load(std::memory_order_relaxed);
+        while (size < is.capacity)
+            if (size_.compare_exchange_weak(size, size + 1, std::memory_order_acq_rel)) return true;
+        return evict(record, now, log);
+    }
+
+    uint32_t free_row(Record& record) {
+        for (int tries = 0; tries < 4; tries++) {
+            const uint32_t id = free_rows_.pop(row_link());
+            if (id != NONE) return id;
+            reclaim(record);
+        }
+        return NONE;
+    }
+
+    uint32_t free_node(Record& record) {
+        for (int64_t tries = 0; tries < n_rows_; tries++) {
+            const uint32_t id = free_nodes_.pop(node_link());
+            if (id != NONE) return id;
+            if (tries % 64 == 0) reclaim(record);
+            else sift();
+        }
+        return NONE;
+    }
+
+    // Nodes of deleted entries wait in their queue for their turn: look for one.
+    void sift() {
+        if (order_) return;
+        for (Ring* ring : {&main_, &small_}) {
+            const uint32_t id = ring->pop();
+            if (id == NONE) continue;
+            if (table_[id].row.load(std::memory_order_acquire) != NONE || !recycle(id)) ring->push(id);
+        }
+    }
+
+    // -- evict -----------------------------------------------------------------------------------------------------
+
+    bool take(uint32_t id, uint32_t row) {
+        return table_[id].row.compare_exchange_strong(row, NONE, std::memory_order_acq_rel);
+    }
+
+    // What was taken: out of its chain; its row to be used anew. Its node lies in its queue until its turn.
+    void drop(uint32_t id, uint32_t row, uint64_t hash) {
+        leave_small(table_[id]);
+        table_.unlink(id, hash);
+        retire_row(row);
+        if (order_) {
+            order_->remove(id);
+            retire_node(id);
+        }
+    }
+
+    // A dead node that was popped from its queue; false while whoever took it is still unlinking it.
+    bool recycle(uint32_t id) {
+        if (table_[id].state.load(std::memory_order_acquire) != UNLINKED) return false;
+        retire_node(id);
+        return true;
+    }
+
+    bool evict(Record& record, int64_t now, Log* log) {
+        if (order_) return evict_oldest(record, now, log);
+        if (!has_evicted_.load(std::memory_order_relaxed)) has_evicted_.store(true, std::memory_order_relaxed);
+        int n_pinned = 0;
+        for (int64_t tries = 0; tries < 2 * MOST_PASSED && n_pinned < MOST_PINNED; tries++) {
+            const bool from_small = has_small() && n_small_.load(std::memory_order_relaxed) >= n_small_most_;
+            Ring& ring = from_small ? small_ : main_;
+            uint32_t id = ring.pop();
+            if (id == NONE && has_small()) id = (from_small ? main_ : small_).pop();
+            if (id == NONE) return false;
+            Node& node = table_[id];
+            const bool is_small = node.queue.load(std::memory_order_relaxed) == SMALL;
+            Ring& home = is_small ? small_ : main_;
+            const uint32_t row = node.row.load(std::memory_order_acquire);
+            if (row == NONE) {
+                if (!recycle(id)) home.push(id);
+                continue;
+            }
+            if (rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+                record.add(SKIPPED_PINNED);
+                n_pinned++;
+                home.push(id);
+                continue;
+            }
+            const bool is_expired = is_over(row, now);
+            if (!is_expired && tries < MOST_PASSED && stays(id, node, is_small)) continue;
+            const uint64_t hash = hash_of(node);
+            if (!take(id, row)) {
+                home.push(id);
+                continue;
+            }
+            if (log != nullptr) write(*log, node, row, is_expired);
+            drop(id, row, hash);
+            if (ghost_ && is_small && !is_expired) ghost_->add(hash);
+            recycle(id);
+            record.add(is_expired ? EVICTED_EXPIRED : EVICTED_CAPACITY);
+            return true;
+        }
+        return false;
+    }
+
+    void write(Log& log, const Node& node, uint32_t row, bool is_expired) {
+        Keys::write(node.key.load(std::memory_order_relaxed), log);
+        log.rows.insert(log.rows.end(), rows_[row], rows_[row] + is.row_bytes);
+        log.expired.push_back(is_expired);
+    }
+
+    // Whether the policy keeps an entry whose turn it is; it is in a queue again, then.
+    bool stays(uint32_t id, Node& node, bool is_small) {
+        const uint8_t heat = node.heat.load(std::memory_order_relaxed);
+        if (!is_small) {  // a CLOCK: once more round for each time it was asked for
+            if (heat == 0) return false;
+            node.heat.store(uint8_t(heat - 1), std::memory_order_relaxed);
+            main_.push(id);
+            return true;
+        }
+        if (is.policy == Policy::S3FIFO) {
+            if (heat < 2) return false;
+            node.heat.store(0, std::memory_order_relaxed);
+            promote(id, node);
+            return true;
+        }
+        if (heat != 0) {
+            node.heat.store(uint8_t(heat - 1), std::memory_order_relaxed);
+            small_.push(id);
+            return true;
+        }
+        if (!beats_the_coldest(node)) return false;
+        promote(id, node);
+        return true;
+    }
+
+    void promote(uint32_t id, Node& node) {
+        leave_small(node);
+        main_.push(id);
+    }
+
+    // W-TinyLFU: whether a candidate is asked for more often than what the main queue would evict.
+    bool beats_the_coldest(const Node& candidate) {
+        for (int passed = 0;; passed++) {
+            uint64_t at;
+            const uint32_t id = main_.peek(at);
+            if (id == NONE || passed == MOST_PASSED) return true;
+            Node& node = table_[id];
+            const uint8_t heat = node.heat.load(std::memory_order_relaxed);
+            const bool is_alive = node.row.load(std::memory_order_acquire) != NONE;
+            if (is_alive && (heat == 0 || passed > 0)) {
+                const bool is_more = sketch_->count(hash_of(candidate)) > sketch_->count(hash_of(node));
+                if (heat == 0 || !is_more) return is_more;
+            }
+            if (!main_.remove(at, id)) continue;
+            if (is_alive) node.heat.store(uint8_t(heat - 1), std::memory_order_relaxed);
+            if (is_alive || !recycle(id)) main_.push(id);
+        }
+    }
+
+    bool evict_oldest(Record& record, int64_t now, Log* log) {
+        int n_pinned = 0;
+        for (uint32_t id = order_->last(); id != NONE && n_pinned < MOST_PINNED; id = order_->before(id)) {
+            const uint32_t row = table_[id].row.load(std::memory_order_acquire);
+            if (rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+                record.add(SKIPPED_PINNED);
+                n_pinned++;
+                continue;
+            }
+            const uint64_t hash = hash_of(table_[id]);
+            const bool is_expired = is_over(row, now);
+            if (!take(id, row)) continue;
+            if (log != nullptr) write(*log, table_[id], row, is_expired);
+            drop(id, row, hash);
+            record.add(is_expired ? EVICTED_EXPIRED : EVICTED_CAPACITY);
+            return true;
+        }
+        return false;
+    }
+
+    // -- what was retired ------------------------------------------------------------------------------------------
+
+    void retire_row(uint32_t id) { retired_rows_[epochs_.now() % 3].push(id, id, row_link()); }
+    void retire_node(uint32_t id) { retired_nodes_[epochs_.now() % 3].push(id, id, node_link()); }
+
+    // Brings back what was retired two epochs ago, where the epoch can advance. No link may be held.
+    void reclaim(Record& record) {
+        epochs_.renew(&record);
+        if (!epochs_.advance(&record)) return;
+        const uint64_t old = epochs_.now() + 1;  // modulo 3: the epoch before the last
+        for (uint32_t id = retired_rows_[old % 3].detach(), next; id != NONE; id = next) {
+            next = rows_.link(id).load(std::memory_order_relaxed);
+            if (rows_.about(id).pins.load(std::memory_order_acquire) != 0) retire_row(id);
+            else free_rows_.push(id, id, row_link());
+        }
+        for (uint32_t id = retired_nodes_[old % 3].detach(), next; id != NONE; id = next) {
+            next = table_[id].link.load(std::memory_order_relaxed);
+            Keys::forget(table_[id].key.load(std::memory_order_relaxed));
+            table_[id].state.store(FREE, std::memory_order_relaxed);
+            free_nodes_.push(id, id, node_link());
+        }
+    }
+
+    // -- the exact LRU: a list through the nodes, under a mutex -------------------------------------------------------
+
+    struct Order {
+        explicit Order(uint32_t n) : end_(n), links_(new uint32_t[2 * (size_t(n) + 1)]) {
+            newer(n) = older(n) = n;
+        }
+        void add(uint32_t id) {  // to the front
+            const uint32_t first = older(end_);
+            older(id) = first, newer(id) = end_;
+            newer(first) = id, older(end_) = id;
+        }
+        void remove(uint32_t id) {
+            newer(older(id)) = newer(id);
+            older(newer(id)) = older(id);
+        }
+        void to_front(uint32_t id) {
+            remove(id);
+            add(id);
+        }
+        uint32_t last() { return before(end_); }
+        uint32_t before(uint32_t id) { return newer(id) == end_ ? NONE : newer(id); }
+
+        std::mutex mutex;
+
+    private:
+        uint32_t& newer(uint32_t id) { return links_[2 * size_t(id)]; }
+        uint32_t& older(uint32_t id) { return links_[2 * size_t(id) + 1]; }
+        const uint32_t end_;
+        const std::unique_ptr<uint32_t[]> links_;
+    };
+
+    Epochs& epochs_;
+    const int64_t n_rows_;
+    Rows rows_;
+    Table<Keys> table_;
+    Ring main_, small_;
+    const int64_t n_small_most_;
+    std::unique_ptr<Ghost> ghost_;
+    std::unique_ptr<Sketch> sketch_;
+    std::unique_ptr<Order> order_;
+    Stack free_rows_, free_nodes_, retired_rows_[3], retired_nodes_[3];
+    alignas(64) std::atomic<int64_t> size_{0};
+    alignas(64) std::atomic<int64_t> n_small_{0};
+    std::atomic<bool> has_evicted_{false};
+};
+
+}  // namespace perfcore::cache
