@@ -39,6 +39,7 @@ setup(
                 ),
             ),
             extension("direct"),
+            extension("cache"),
             extension("cells"),
             extension("categories"),
             extension("content"),

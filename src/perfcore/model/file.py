@@ -14,13 +14,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import mmap
 import os
-import secrets
 import stat
 import struct
 from collections.abc import Iterator
@@ -29,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelFormatError
+from ..files import replace_file
 from . import Model
 from .codec import ALIGNMENT, Decoder, Encoder
 
@@ -40,34 +38,8 @@ _HEADER_AT = 64
 
 
 def write_model(model: Model, path: str | os.PathLike) -> None:
-    """Write a file aside, flush it to the disk and rename it: the path holds the old file or the whole new one."""
-    given, path = path, os.path.realpath(_path(path))
-    folder, name = os.path.split(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "no such folder to save into", os.fspath(given))
-    replaced = os.stat(path) if os.path.exists(path) else None
-    if replaced is not None and not stat.S_ISREG(replaced.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", os.fspath(given))
-    aside = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(aside, "xb") as file:
-            for piece in _pieces(model):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        if replaced is not None:
-            os.chmod(aside, stat.S_IMODE(replaced.st_mode))
-        os.replace(aside, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(aside)
-        raise
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)  # makes the rename itself last
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Put a file in the place of the one that may be there, at once and whole."""
+    replace_file(_path(path), _pieces(model))
 
 
 def read_model(path: str | os.PathLike) -> Model:
