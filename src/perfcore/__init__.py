@@ -1,8 +1,12 @@
 """perfcore: the model you already trained, the same bits, many times faster."""
 
+from typing import TYPE_CHECKING, Any
+
 from .batch_function import batch_function
 from .dropin import patch, patch_report, patched, unpatch
 from .errors import (
+    CacheError,
+    CacheFormatError,
     ConfigurationError,
     InputError,
     MismatchError,
@@ -13,10 +17,16 @@ from .errors import (
 from .predictor import Predictor, compile, load
 from .testing import verify
 
+if TYPE_CHECKING:
+    from .cache import FeatureCache
+
 __version__ = "0.1.0"
 
 __all__ = [
+    "CacheError",
+    "CacheFormatError",
     "ConfigurationError",
+    "FeatureCache",
     "InputError",
     "MismatchError",
     "ModelFormatError",
@@ -33,3 +43,11 @@ __all__ = [
     "unpatch",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FeatureCache":  # loads pyarrow, which who only predicts need not wait for
+        from .cache import FeatureCache
+
+        return FeatureCache
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,8 +6,10 @@
     └─ PerfcoreError
        ├─ UnsupportedModelError   the model cannot be answered exactly       (also NotImplementedError)
        ├─ ModelFormatError        a model file is damaged, cut or too new    (also ValueError)
+       ├─ CacheFormatError        a cache's file is damaged or of another one (also ValueError)
        ├─ InputError              a table the source would refuse, too       (also ValueError)
        ├─ MismatchError           verify() found unequal bits                (also AssertionError)
+       ├─ CacheError              a cache that is closed, or holds too much  (also RuntimeError)
        └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
 """
 
@@ -26,6 +28,10 @@ class ModelFormatError(PerfcoreError, ValueError):
     """A model file that is damaged, cut short, or newer than this version reads."""
 
 
+class CacheFormatError(PerfcoreError, ValueError):
+    """A cache's file that is damaged, cut short, of another protocol, or of other rows than were asked for."""
+
+
 class InputError(PerfcoreError, ValueError):
     """A table or row of the wrong shape, width, names, types or values."""
 
@@ -38,6 +44,10 @@ class MismatchError(PerfcoreError, AssertionError):
     source: Any = None
     answer: Any = None
     tree: int | None = None
+
+
+class CacheError(PerfcoreError, RuntimeError):
+    """A cache that cannot do it now: it is closed, read-only, or views hold too many of its rows."""
 
 
 class ConfigurationError(PerfcoreError, ValueError):

@@ -122,7 +122,10 @@ def test_flags_keep_arithmetic_exact(repository):
 
 def test_public_names_are_exactly_these():
     assert sorted(perfcore.__all__) == [
+        "CacheError",
+        "CacheFormatError",
         "ConfigurationError",
+        "FeatureCache",
         "InputError",
         "MismatchError",
         "ModelFormatError",

@@ -1,0 +1,117 @@
+"""Keys of a cache: integers, text or bytes; one kind a cache, exactly as they are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+
+Kind = Literal["integers", "text", "bytes"]
+ALLOWED = "allowed are integers, text or bytes, in a numpy or Arrow array, a list or a Series"
+
+
+class Keys(NamedTuple):
+    """Of one kind, as `perfcore._ext.cache.RowCache` takes them."""
+
+    kind: Kind
+    native: Any  # int64 (n,), or int64 offsets (n + 1,) and bytes
+    n: int
+
+    def listed(self) -> list:
+        """As Python's own int, str or bytes."""
+        if self.kind == "integers":
+            return self.native.tolist()
+        offsets, data = self.native[0].tolist(), self.native[1].tobytes()
+        cut = [data[begin:end] for begin, end in zip(offsets, offsets[1:], strict=False)]
+        return cut if self.kind == "bytes" else [key.decode("utf-8", "surrogatepass") for key in cut]
+
+
+def as_keys(keys: Any) -> Keys:
+    """Read keys of any of the forms `ALLOWED`, in their order, with those that come twice.
+
+    Raises
+    ------
+    InputError
+        Where there is something else among them, or several kinds.
+    """
+    if hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__"):
+        return _of_arrow(keys)
+    if hasattr(keys, "to_numpy"):  # a pandas Series or Index
+        keys = keys.to_numpy()
+    if isinstance(keys, range):
+        keys = np.arange(keys.start, keys.stop, keys.step)
+    if not isinstance(keys, np.ndarray | list | tuple):
+        raise InputError(f"keys come as {type(keys).__qualname__}: {ALLOWED}")
+    if isinstance(keys, np.ndarray):
+        if keys.ndim != 1:
+            raise InputError(f"keys of shape {keys.shape}: {ALLOWED}")
+        if keys.dtype.kind in "iu":
+            return _integers(keys)
+        if keys.dtype.kind not in "OUS":
+            raise InputError(f"keys of dtype {keys.dtype}: {ALLOWED}")
+        kind = keys.dtype.kind
+        keys = keys.tolist()
+        if kind == "S":  # numpy cuts zero bytes off its ends
+            return _cut(keys, "bytes")
+    return _of_list(keys)
+
+
+def one_key(key: Any) -> Keys:
+    """A single key, as a batch of one."""
+    return _of_list([key])
+
+
+def _of_list(keys: list | tuple) -> Keys:
+    kinds = {type(key) for key in keys}
+    if not kinds or all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
+        try:
+            return _integers(np.array(keys, np.int64) if kinds != {np.uint64} else np.array(keys))
+        except OverflowError:
+            raise InputError(f"integer keys lie in {-(2**63)}..{2**63 - 1}; one is beyond") from None
+    if all(issubclass(kind, str) for kind in kinds):
+        return _cut([key.encode("utf-8", "surrogatepass") for key in keys], "text")
+    if all(issubclass(kind, bytes) for kind in kinds):
+        return _cut(keys, "bytes")
+    odd = sorted({kind.__qualname__ for kind in kinds})
+    raise InputError(f"keys of the types {', '.join(odd)}: {ALLOWED}, one kind a cache")
+
+
+def _integers(keys: np.ndarray) -> Keys:
+    if keys.dtype.kind == "u" and keys.dtype.itemsize == 8 and len(keys) and keys.max() > np.iinfo(np.int64).max:
+        raise InputError(f"integer keys lie in {-(2**63)}..{2**63 - 1}; {keys.max()} is beyond")
+    return Keys("integers", np.ascontiguousarray(keys, np.int64), len(keys))
+
+
+def _cut(keys: Any, kind: Kind) -> Keys:
+    offsets = np.zeros(len(keys) + 1, np.int64)
+    np.cumsum([len(key) for key in keys], out=offsets[1:])
+    return Keys(kind, (offsets, np.frombuffer(b"".join(keys), np.uint8)), len(keys))
+
+
+def _of_arrow(keys: Any) -> Keys:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    array = pa.chunked_array(keys) if hasattr(keys, "__arrow_c_stream__") else pa.array(keys)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+        array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if array.null_count:
+        raise InputError(f"{array.null_count} keys are null: {ALLOWED}")
+    if pa.types.is_integer(array.type):
+        return _integers(array.to_numpy(zero_copy_only=False))
+    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or array.type == pa.string_view()
+    if not is_text and not pa.types.is_binary(array.type) and not pa.types.is_large_binary(array.type):
+        raise InputError(f"keys of the Arrow type {array.type}: {ALLOWED}")
+    array = pc.cast(array, pa.large_string() if is_text else pa.large_binary())
+    _, offsets, data = array.buffers()
+    ends = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return Keys(
+        "text" if is_text else "bytes",
+        (ends, np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)),
+        len(array),
+    )

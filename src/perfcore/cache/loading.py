@@ -1,0 +1,112 @@
+"""Loading what a cache has not: one call of a loader for keys that many ask for at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from ..errors import CacheError
+
+
+class Flight:
+    """A loader's call that is under way: for which keys, and by which thread or task."""
+
+    def __init__(self, owner: Hashable, keys: list):
+        self.owner, self.keys = owner, keys
+        self.rows: Future[dict] = Future()  # of its keys
+
+
+class Flights:
+    """Who loads which keys. No loader is called, and nobody waits, while the lock is held."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[Hashable, Flight] = {}
+        self._waits: dict[Hashable, Flight] = {}  # of owners
+        self._lock = threading.Lock()
+
+    def load(self, keys: Sequence, loader: Callable[[list], dict]) -> dict:
+        """Rows of keys, no two of them alike: of those that nobody else is loading by the loader.
+
+        Raises what the loader raised, here and wherever else its keys are waited for; `CacheError` where a loader waits
+        for what it is to load itself.
+        """
+        me = threading.get_ident()
+        mine, others = self._board(me, keys)
+        rows: dict = {}
+        if mine is not None:
+            with _Landing(self, mine):
+                mine.rows.set_result(loader(mine.keys))
+            rows |= mine.rows.result()
+        for flight, wanted in others.items():
+            self._wait_for(me, flight)
+            try:
+                loaded = flight.rows.result()
+            finally:
+                self._waits.pop(me, None)
+            rows |= {key: loaded[key] for key in wanted}
+        return rows
+
+    async def load_async(self, keys: Sequence, loader: Callable[[list], Awaitable[dict]]) -> dict:
+        """`load`, awaiting loaders and flights."""
+        me = asyncio.current_task()
+        mine, others = self._board(me, keys)
+        rows: dict = {}
+        if mine is not None:
+            with _Landing(self, mine):
+                mine.rows.set_result(await loader(mine.keys))
+            rows |= mine.rows.result()
+        for flight, wanted in others.items():
+            self._wait_for(me, flight)
+            try:
+                loaded = await asyncio.wrap_future(flight.rows)
+            finally:
+                self._waits.pop(me, None)
+            rows |= {key: loaded[key] for key in wanted}
+        return rows
+
+    def _board(self, me: Hashable, keys: Sequence) -> tuple[Flight | None, dict[Flight, list]]:
+        """A flight of one's own for what nobody is loading yet, and those of others with what is wanted of them."""
+        others: dict[Flight, list] = {}
+        with self._lock:
+            flight = Flight(me, [key for key in keys if key not in self._by_key])
+            for key in keys:
+                if key in self._by_key:
+                    others.setdefault(self._by_key[key], []).append(key)
+            self._by_key |= dict.fromkeys(flight.keys, flight)
+        return flight if flight.keys else None, others
+
+    def _wait_for(self, me: Hashable, flight: Flight) -> None:
+        with self._lock:
+            met: Flight | None = flight
+            while met is not None and not met.rows.done():
+                if met.owner == me:
+                    raise CacheError(f"a loader waits for keys that it is to load itself: {flight.keys[:8]}")
+                met = self._waits.get(met.owner)
+            self._waits[me] = flight
+
+    def land(self, flight: Flight) -> None:
+        with self._lock:
+            for key in flight.keys:
+                del self._by_key[key]
+
+    def after_fork(self) -> None:
+        self.__init__()  # type: ignore[misc]  # the threads that were loading are gone
+
+
+class _Landing:
+    """However a loader's call ends, its keys can be loaded again, and those who wait are told."""
+
+    def __init__(self, flights: Flights, flight: Flight):
+        self.flights, self.flight = flights, flight
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        self.flights.land(self.flight)
+        if error is not None:
+            told = error if isinstance(error, Exception) else CacheError(f"the loader was interrupted: {error!r}")
+            self.flight.rows.set_exception(told)

@@ -1,0 +1,92 @@
+"""Keys of every form are the keys that they show."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcore import FeatureCache, InputError
+from perfcore.cache.keys import as_keys
+
+pa = pytest.importorskip("pyarrow")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [1, -2, 3],
+        (1, -2, 3),
+        np.array([1, -2, 3], np.int8),
+        np.array([1, -2, 3], ">i4"),
+        np.array([9, 1, 9, -2, 9, 3])[1::2],
+        np.array([1, -2, 3], object),
+        [np.int32(1), -2, np.int64(3)],
+        pa.array([1, -2, 3]),
+        pa.array([0, 1, -2, 3], pa.int16())[1:],
+        pa.chunked_array([[1], [-2, 3]]),
+        pa.array([1, -2, 3]).dictionary_encode(),
+    ],
+    ids=lambda keys: type(keys).__name__,
+)
+def test_integers(keys):
+    found = as_keys(keys)
+    assert (found.kind, found.listed(), found.n) == ("integers", [1, -2, 3], 3)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["a", "", "äöü"],
+        np.array(["a", "", "äöü"]),
+        np.array(["a", "", "äöü"], object),
+        pa.array(["a", "", "äöü"]),
+        pa.array(["x", "a", "", "äöü"], pa.large_string())[1:],
+        pa.array(["a", "", "äöü"], pa.string_view()),
+        pa.chunked_array([["a"], ["", "äöü"]]),
+    ],
+    ids=lambda keys: type(keys).__name__,
+)
+def test_text(keys):
+    found = as_keys(keys)
+    assert (found.kind, found.listed(), found.n) == ("text", ["a", "", "äöü"], 3)
+
+
+def test_of_other_libraries():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    assert as_keys(pd.Series([1, 2])).listed() == as_keys(pl.Series([1, 2])).listed() == [1, 2]
+    assert as_keys(pd.Series(["a", "b"])).listed() == as_keys(pl.Series(["a", "b"])).listed() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ([1.0], "types float"),
+        ([None], "types NoneType"),
+        ([1, b"a"], "types bytes, int"),
+        ({1: 2}, "keys come as dict"),
+        (3, "keys come as int"),
+        (np.array([True]), "dtype bool"),
+        (np.array([2**63], np.uint64), "is beyond"),
+        (pa.array([1, None]), "1 keys are null"),
+        (pa.array([1.5]), "Arrow type double"),
+    ],
+)
+def test_what_is_no_key(keys, message):
+    with pytest.raises(InputError, match=message):
+        as_keys(keys)
+
+
+@given(st.lists(st.binary(max_size=40), unique=True, max_size=60))
+def test_bytes_that_differ_are_different_keys(keys):
+    cache = FeatureCache(100, 1, "int32")
+    cache.put_many(keys, np.arange(len(keys), dtype=np.int32)[:, None])
+    found, hit = cache.get_many(keys)
+    assert hit.all() and found[:, 0].tolist() == list(range(len(keys)))
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), unique=True, max_size=60))
+def test_integers_that_differ_are_different_keys(keys):
+    cache = FeatureCache(100, 1, "int32")
+    cache.put_many(keys, np.arange(len(keys), dtype=np.int32)[:, None])
+    found, hit = cache.get_many(keys)
+    assert hit.all() and found[:, 0].tolist() == list(range(len(keys)))

@@ -1,0 +1,148 @@
+"""A loader is called once for what many ask for at once."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from perfcore import CacheError, FeatureCache, InputError
+
+
+def table(keys):
+    return np.asarray(keys, np.float32)[:, None] + np.arange(4, dtype=np.float32)
+
+
+@pytest.fixture
+def cache():
+    return FeatureCache(100, 4)
+
+
+def at_once(n, work):
+    """What n threads return that begin together; exceptions as they are."""
+    results, barrier = [None] * n, threading.Barrier(n)
+
+    def run(i):
+        barrier.wait()
+        try:
+            results[i] = work(i)
+        except Exception as error:
+            results[i] = error
+
+    threads = [threading.Thread(target=run, args=[i]) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads)
+    return results
+
+
+def test_what_is_there_is_not_loaded_and_the_rest_in_one_call(cache):
+    calls = []
+
+    def load(keys):
+        calls.append(keys.tolist())
+        return table(keys)
+
+    cache.put_many([1, 2], table([1, 2]))
+    keys = [5, 1, 7, 5, 2]
+    assert (cache.get_or_load_many(keys, load) == table(keys)).all()
+    assert (cache.get_or_load_many(keys, load) == table(keys)).all()
+    assert calls == [[5, 7]]
+
+
+def test_threads_that_ask_at_once_share_one_call(cache):
+    calls, lock = [], threading.Lock()
+
+    def load(keys):
+        with lock:
+            calls.extend(keys.tolist())
+        return table(keys)
+
+    for attempt in range(20):
+        keys = list(range(10 * attempt, 10 * attempt + 5))
+        for rows in at_once(32, lambda i, keys=keys: cache.get_or_load_many(keys[i % 3 :], load)):
+            assert (rows == table(keys)[-len(rows) :]).all()
+    assert len(calls) == len(set(calls)) == 100
+
+
+def test_text_keys_come_as_a_list():
+    cache = FeatureCache(10, 4)
+    assert (cache.get_or_load_many(["a", "bb"], lambda keys: table([len(key) for key in keys])) == table([1, 2])).all()
+
+
+def test_what_a_loader_raises_reaches_all_who_wait_and_poisons_nothing(cache):
+    begun, calls = threading.Event(), []
+
+    def fail(keys):
+        calls.append(keys)
+        begun.wait(0.2)
+        raise RuntimeError("no connection")
+
+    results = at_once(8, lambda i: cache.get_or_load_many([1, 2], fail))
+    assert all(isinstance(each, RuntimeError) for each in results) and len(calls) <= 8
+    assert (cache.get_or_load_many([1, 2], table) == table([1, 2])).all()
+
+
+def test_a_loader_that_returns_too_few_rows_is_told(cache):
+    with pytest.raises(InputError, match="the loader was asked for 2 keys: rows of shape"):
+        cache.get_or_load_many([1, 2], lambda keys: table(keys[:1]))
+    assert len(cache) == 0
+
+
+def test_a_loader_that_waits_for_itself_is_told(cache):
+    def again(keys):
+        return cache.get_or_load_many(keys, table)
+
+    with pytest.raises(CacheError, match="waits for keys that it is to load itself"):
+        cache.get_or_load_many([1], again)
+
+    def other(keys):
+        return cache.get_or_load_many(keys + 1, table) - 1
+
+    assert (cache.get_or_load_many([10], other) == table([10])).all()
+
+
+def test_loaders_that_wait_for_one_another_are_told(cache):
+    both = threading.Barrier(2)
+
+    def work(i):
+        def load(keys):
+            both.wait()
+            return cache.get_or_load_many([1 - i], table) if (keys == i).all() else table(keys)
+
+        return cache.get_or_load_many([i], load)
+
+    results = at_once(2, work)
+    assert any(isinstance(each, CacheError) for each in results)
+
+
+def test_more_keys_than_fit_are_handed_out_all_the_same():
+    cache = FeatureCache(2, 4)
+    assert (cache.get_or_load_many(range(50), table) == table(range(50))).all()
+
+
+def test_tasks_share_one_call(cache):
+    calls = []
+
+    async def load(keys):
+        calls.append(keys.tolist())
+        await asyncio.sleep(0.05)
+        return table(keys)
+
+    async def fail(keys):
+        await asyncio.sleep(0.01)
+        raise RuntimeError("no connection")
+
+    async def main():
+        first = await asyncio.gather(*(cache.get_or_load_many_async([1, 2], load) for _ in range(20)))
+        failed = await asyncio.gather(
+            *(cache.get_or_load_many_async([8], fail) for _ in range(3)), return_exceptions=True
+        )
+        return first, failed, await cache.get_or_load_many_async([8], load)
+
+    first, failed, last = asyncio.run(main())
+    assert all((rows == table([1, 2])).all() for rows in first)
+    assert all(isinstance(each, RuntimeError) for each in failed) and (last == table([8])).all()
+    assert calls == [[1, 2], [8]]

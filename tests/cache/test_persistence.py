@@ -1,0 +1,175 @@
+"""A saved cache is there again; a file that is not one is never taken for one."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import perfcore
+from perfcore import CacheError, CacheFormatError, FeatureCache
+
+pa = pytest.importorskip("pyarrow")
+
+KEYS = np.arange(40_000) * 7 - 1000
+ROWS = np.random.default_rng(0).random((len(KEYS), 4), np.float32)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cache") / "rows.arrow"
+    cache = FeatureCache(50_000, 4, policy="s3fifo")
+    cache.put_many(KEYS, ROWS)
+    cache.save(path)
+    return path
+
+
+def test_it_is_there_again_and_can_be_written_without_changing_the_file(saved):
+    before = saved.read_bytes()
+    cache = FeatureCache.open(saved)
+    assert (len(cache), cache.capacity, cache.policy) == (40_000, 50_000, "s3fifo")
+    found, hit = cache.get_many(KEYS)
+    assert hit.all() and (found == ROWS).all()
+    cache.put_many(KEYS[:30_000], ROWS[:30_000] + 1)
+    cache.put_many(KEYS + 10**6, ROWS)
+    assert len(cache) == 50_000 and saved.read_bytes() == before
+    found, hit = FeatureCache.open(saved).get_many(KEYS)
+    assert hit.all() and (found == ROWS).all()
+
+
+def test_any_arrow_library_reads_it(saved):
+    with pa.ipc.open_file(saved) as reader:
+        table = reader.read_all()
+    rows = dict(zip(table["key"].to_pylist(), table["row"].to_pylist(), strict=True))
+    assert len(rows) == 40_000 and rows[int(KEYS[5])] == ROWS[5].tolist()
+
+
+def test_to_be_read_alone(saved):
+    cache = FeatureCache.open(saved, "r")
+    assert (cache.get_many(KEYS)[0] == ROWS).all()
+    for write in (lambda: cache.put_many([1], ROWS[:1]), lambda: cache.delete_many([1]), cache.clear):
+        with pytest.raises(CacheError, match="to be read alone"):
+            write()
+
+
+def test_views_outlive_the_file(tmp_path, saved):
+    path = tmp_path / "rows.arrow"
+    path.write_bytes(saved.read_bytes())
+    cache = FeatureCache.open(path)
+    view = cache.view(int(KEYS[7]))
+    os.unlink(path)
+    cache.close()
+    assert (view == ROWS[7]).all()
+
+
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        (["a", "", "ä" * 50], {"width": 2, "dtype": "float64"}),
+        ([b"a", b"\0", b""], {"width": 3, "dtype": "bool"}),
+        ([1, 2, 3], {"schema": np.dtype([("a", "f8"), ("b", "i2")])}),
+        ([1, 2, 3], {"width": 1, "dtype": "float16", "ttl": 50}),
+    ],
+)
+def test_every_kind_of_key_and_row(keys, options, tmp_path):
+    cache = FeatureCache(10, **options)
+    rows, _ = cache.get_many(keys, fill=1)
+    cache.put_many(keys, rows)
+    cache.save(tmp_path / "file")
+    found, hit = FeatureCache.open(tmp_path / "file").get_many(keys)
+    assert hit.all() and found.tobytes() == rows.tobytes()
+
+
+def test_ages_go_on_while_it_is_shut(tmp_path):
+    cache = FeatureCache(10, 4, ttl=100)
+    now = cache._now()
+    cache._now = lambda: now
+    cache.put_many([1], ROWS[:1])
+    cache._now = lambda: now + 60 * 10**9
+    cache.put_many([2], ROWS[:1], version=7)
+    cache.save(tmp_path / "file")
+    again = FeatureCache.open(tmp_path / "file", ttl=100)
+    begin = again._now()
+    assert again.contains_many([1, 2]).all()
+    again._now = lambda: begin + 50 * 10**9
+    assert again.contains_many([1, 2]).tolist() == [False, True]
+    again.put_many([2], ROWS[1:2], version=6)
+    assert again.stats()["older"] == 1
+
+
+def test_a_smaller_capacity_keeps_so_many(saved):
+    cache = FeatureCache.open(saved, capacity=100)
+    assert len(cache) == 100
+
+
+def test_a_cache_without_rows(tmp_path):
+    FeatureCache(5, 4).save(tmp_path / "file")
+    cache = FeatureCache.open(tmp_path / "file")
+    assert len(cache) == 0
+    cache.put_many(["a"], ROWS[:1])
+    assert "a" in cache
+
+
+def test_a_file_cut_or_changed_anywhere_starts_empty_or_raises(tmp_path):
+    cache = FeatureCache(5, 2)
+    cache.put_many(["a", "b"], ROWS[:2, :2])
+    path = tmp_path / "file"
+    cache.save(path)
+    data = path.read_bytes()
+    for at in range(0, len(data), 7):
+        for changed in (data[:at], data[:at] + bytes([data[at] ^ 0x21]) + data[at + 1 :]):
+            path.write_bytes(changed)
+            try:
+                again = FeatureCache.open(path, strict=True)
+            except CacheFormatError:
+                with pytest.warns(UserWarning, match="starts empty"):
+                    again = FeatureCache.open(path, capacity=5, width=2)
+                assert len(again) == 0
+            else:  # a byte that nothing reads
+                found, hit = again.get_many(["a", "b"])
+                assert hit.all() and (found == ROWS[:2, :2]).all()
+
+
+def test_what_is_another_cache_or_no_file_at_all(saved, tmp_path):
+    with pytest.raises(CacheFormatError, match="asked for"):
+        FeatureCache.open(saved, width=5, strict=True)
+    with pytest.raises(FileNotFoundError):
+        FeatureCache.open(tmp_path / "none", capacity=5, width=4, strict=True)
+    with pytest.warns(UserWarning, match="starts empty"):
+        assert len(FeatureCache.open(tmp_path / "none", capacity=5, width=4)) == 0
+    pa.ipc.new_file(tmp_path / "other", pa.schema([("key", pa.int64())])).close()
+    with pytest.raises(CacheFormatError, match="not of a cache"):
+        FeatureCache.open(tmp_path / "other")
+    with pytest.raises(perfcore.ConfigurationError, match="mode='w'"):
+        FeatureCache.open(saved, "w")
+
+
+def test_what_cannot_be_saved_leaves_the_file_as_it_was(saved, tmp_path):
+    cache = FeatureCache.open(saved)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        cache.save(tmp_path / "none" / "rows.arrow")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts pages as Linux does")
+def test_processes_share_the_pages_of_a_file(saved):
+    script = """
+import re, sys
+from perfcore import FeatureCache
+cache = FeatureCache.open(sys.argv[1], "r")
+cache.get_many(range(-1000, 270_000, 7))
+print("ready", flush=True)
+sys.stdin.readline()
+parts = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", open("/proc/self/smaps").read())
+mine = [part for part in parts if sys.argv[1] in part.partition("\\n")[0]]
+for what in ("Pss", "Rss"):
+    print(sum(int(re.search(what + r": +(\\d+)", part)[1]) for part in mine), end=" ")
+"""
+    command = [sys.executable, "-c", script, str(saved)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
+    sizes = [process.communicate("\n")[0].split() for process in processes]
+    assert all(int(resident) > 400 for _, resident in sizes)
+    assert int(sizes[0][0]) < int(sizes[0][1]) / 2

@@ -1,0 +1,54 @@
+"""Hit ratios on real traces: what each policy is to reach, and never more than is possible."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from perfcore import FeatureCache
+
+# trace, capacity; in %: the best possible, exact LRU, CLOCK (all three of shared/traces/README.md) and libCacheSim's
+# S3FIFO (0.3.5, its defaults), W-TinyLFU of a window of 20 % (README).
+TABLE = [
+    ("cache2k/web12", 1400, 80.1, 68.7, 70.8, 72.27, 72.5),
+    ("mooncake/conversation", 9000, 36.6, 19.4, 20.1, 18.41, 15.1),
+    ("corda/vaultservice", 1024, 33.3, 33.3, 33.3, 33.33, 33.3),
+    ("lirs/loop", 512, 50.5, 0.0, 0.0, 45.51, 40.5),
+    ("lirs/gli", 1000, None, 11.21, None, None, None),
+    ("lirs/gli", 2000, None, 57.41, None, None, None),
+]
+
+
+@pytest.fixture
+def load(shared):
+    path = shared / "traces" / "load_traces.py"
+    if not path.exists():
+        pytest.skip("../shared/traces is not there")
+    spec = importlib.util.spec_from_file_location("load_traces", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.load
+
+
+def hit_ratio(trace, capacity, policy):
+    cache, row = FeatureCache(capacity, 1, "int64", policy=policy), np.empty(1, np.int64)
+    hits, its = 0, np.empty((1, 1), np.int64)
+    for key in trace.astype(np.int64).tolist():
+        if cache.get(key, row) is None:
+            its[0] = key
+            cache.put_many(its[0], its)
+        else:
+            hits += row[0] == key
+    assert len(cache) <= capacity
+    return 100 * hits / len(trace)
+
+
+@pytest.mark.parametrize(("name", "capacity", "best", "lru", "clock", "s3fifo", "lfu"), TABLE)
+def test_policies_reach_what_they_are_to(name, capacity, best, lru, clock, s3fifo, lfu, load):
+    trace = load(name)
+    found = {policy: hit_ratio(trace, capacity, policy) for policy in ("lru_exact", "clock", "s3fifo", "lfu")}
+    assert abs(found["lru_exact"] - lru) < 0.06
+    assert clock is None or abs(found["clock"] - clock) < 0.06
+    assert s3fifo is None or abs(found["s3fifo"] - s3fifo) < 0.3
+    assert lfu is None or found["lfu"] > lfu - 1
+    assert best is None or max(found.values()) < best + 0.06
