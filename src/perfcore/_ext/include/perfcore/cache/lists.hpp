@@ -62,10 +62,13 @@ public:
         }
     }
 
-    uint32_t pop() {
+    uint64_t end() const { return tail_.load(std::memory_order_acquire); }
+
+    // The first; NONE where there is none, or where it lies beyond a place that `end` told.
+    uint32_t pop(uint64_t before = UINT64_MAX) {
         for (;;) {
             uint64_t at = head_.load(std::memory_order_acquire);
-            if (at >= tail_.load(std::memory_order_acquire)) return NONE;
+            if (at >= before || at >= tail_.load(std::memory_order_acquire)) return NONE;
             if (!head_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel)) continue;
             if (const uint32_t id = cell(at).exchange(0, std::memory_order_acq_rel)) return id - 1;
         }

@@ -481,23 +481,22 @@ private:
     }
 
     uint32_t free_node(Record& record) {
-        for (int64_t tries = 0; tries < n_rows_; tries++) {
+        for (int tries = 0; tries < 8; tries++) {
             const uint32_t id = free_nodes_.pop(node_link());
             if (id != NONE) return id;
-            if (tries % 64 == 0) reclaim(record);
-            else sift();
+            if (tries == 2) sift();
+            reclaim(record);
         }
         return NONE;
     }
 
-    // Nodes of deleted entries wait in their queue for their turn: look for one.
+    // Nodes of deleted entries wait in their queues for their turn: takes them out, and leaves the others in their order
+    // by going round once.
     void sift() {
-        if (order_) return;
-        for (Ring* ring : {&main_, &small_}) {
-            const uint32_t id = ring->pop();
-            if (id == NONE) continue;
-            if (table_[id].row.load(std::memory_order_acquire) != NONE || !recycle(id)) ring->push(id);
-        }
+        for (Ring* ring : {&main_, &small_})
+            for (uint64_t end = ring->end(), id; (id = ring->pop(end)) != NONE;)
+                if (table_[uint32_t(id)].row.load(std::memory_order_acquire) != NONE || !recycle(uint32_t(id)))
+                    ring->push(uint32_t(id));
     }
 
     // -- evict -----------------------------------------------------------------------------------------------------
