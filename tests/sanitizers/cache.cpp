@@ -82,11 +82,20 @@ void work(Cache& cache, int seed, int n_keys, int rounds, bool has_versions, boo
             }
             log = Log();
         } else if (what < 14) {
-            if (may_resize && random() % 40 == 0) cache.resize(1 + int64_t(random() % size_t(n_keys)), random() % 8, false, round);
+            if (may_resize && random() % 40 == 0) cache.resize(1 + int64_t(random() % size_t(n_keys)), -1, random() % 8, false, round);
             cache.remove(made.get(), n, nullptr);
         } else if (what < 15) {
             std::vector<uint8_t> hit(n);
             cache.contains(made.get(), n, hit.data(), round);
+            if (random() % 8) continue;
+            cache.entries(round, log, nullptr);
+            std::map<int64_t, int> seen;
+            for (size_t i = 0; i < log.rows.size() / sizeof(Row); i++) {
+                Row row;
+                std::memcpy(&row, log.rows.data() + i * sizeof(Row), sizeof(row));
+                HOLDS(row.is_whole() && seen[row.cells[0]]++ == 0);
+            }
+            log = Log();
         } else {
             std::vector<std::pair<std::shared_ptr<Slab>, int64_t>> pins;
             std::vector<Row> seen;

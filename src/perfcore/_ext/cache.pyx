@@ -51,17 +51,17 @@ cdef extern from "perfcore/cache/cache.hpp" namespace "perfcore::cache" nogil:
         pass
 
     cdef cppclass Cache:
-        void get(const KeyBatch& keys, int64_t n, char* out, const char* fill, uint8_t* hit, int64_t now)
-        void contains(const KeyBatch& keys, int64_t n, uint8_t* hit, int64_t now)
-        shared_ptr[Slab] pin(const KeyBatch& key, int64_t now, int64_t& place, cbool& is_full)
+        void get(const KeyBatch& keys, int64_t n, char* out, const char* fill, uint8_t* hit, int64_t now) except +
+        void contains(const KeyBatch& keys, int64_t n, uint8_t* hit, int64_t now) except +
+        shared_ptr[Slab] pin(const KeyBatch& key, int64_t now, int64_t& place, cbool& is_full) except +
         int64_t put(const KeyBatch& keys, int64_t n, const char* rows, const int64_t* versions,
                     const int64_t* untils, int64_t now, Log* log) except +
-        int64_t remove(const KeyBatch& keys, int64_t n, uint8_t* was)
-        void resize(int64_t capacity, cbool keeps, cbool has_dates, int64_t now) except +
+        int64_t remove(const KeyBatch& keys, int64_t n, uint8_t* was) except +
+        void resize(int64_t capacity, int64_t max_pinned, cbool keeps, cbool has_dates, int64_t now) except +
         void entries(int64_t now, Log& log, vector[int64_t]* dates) except +
-        int64_t size()
-        int64_t capacity()
-        uint64_t nbytes()
+        int64_t size() except +
+        int64_t capacity() except +
+        uint64_t nbytes() except +
         int64_t n_pinned()
         uint64_t total(Count which)
         void before_fork() except +
@@ -82,7 +82,6 @@ COUNTS = (
     "hits", "misses", "expired", "inserts", "updates", "older", "rejected", "evicted_capacity", "evicted_expired",
     "evicted_shrink", "deleted", "skipped_pinned",
 )
-cdef int64_t FEW = 16  # keys: below, dropping the GIL costs more than it gives
 
 
 cdef class Row:
@@ -106,7 +105,7 @@ cdef class RowCache:
     """
 
     cdef unique_ptr[Cache] cache
-    cdef int64_t row_bytes
+    cdef int64_t row_bytes, few
     cdef bint is_text
 
     def __cinit__(
@@ -137,6 +136,8 @@ cdef class RowCache:
         settings.seed = seed
         self.row_bytes = row_bytes
         self.is_text = is_text
+        # Below that many keys, dropping the GIL costs more than it gives; but nobody waits for a mutex who has it.
+        self.few = 0 if policy == "lru_exact" else 16
         if mapped is not None:
             file, at, is_writeable, keys, its_dates = mapped
             n = self._keys(keys, &batch)
@@ -176,7 +177,7 @@ cdef class RowCache:
         cdef uint8_t* found = <uint8_t*>cnp.PyArray_DATA(hit)
         if fill is not None:
             blank = cnp.PyArray_BYTES(fill)
-        if n < FEW:
+        if n < self.few:
             self.cache.get().get(batch, n, to, blank, found, now)
         else:
             with nogil:
@@ -195,8 +196,13 @@ cdef class RowCache:
               or cnp.PyArray_NBYTES(out) != self.row_bytes
               or (<object>out).shape != shape):
             raise TypeError
+        cdef char* to = cnp.PyArray_BYTES(out)
         batch.integers = &key
-        self.cache.get().get(batch, 1, cnp.PyArray_BYTES(out), NULL, &hit, now)
+        if self.few:
+            self.cache.get().get(batch, 1, to, NULL, &hit, now)
+        else:
+            with nogil:
+                self.cache.get().get(batch, 1, to, NULL, &hit, now)
         return out if hit else None
 
     def contains(self, keys, cnp.ndarray hit not None, int64_t now=0):
@@ -241,13 +247,20 @@ cdef class RowCache:
         cdef Row row = Row.__new__(Row)
         self._keys(keys, &batch)
         row.row_bytes = self.row_bytes
-        row.slab = self.cache.get().pin(batch, now, row.place, is_full)
+        if self.few:
+            row.slab = self.cache.get().pin(batch, now, row.place, is_full)
+        else:
+            with nogil:
+                row.slab = self.cache.get().pin(batch, now, row.place, is_full)
         return row if row.slab.get() != NULL else False if is_full else None
 
-    def resize(self, int64_t capacity, int64_t now=0, *, bint keeps=True, bint has_dates=False):
-        """Another number of rows; ``keeps``: those that are there; ``has_dates``: room for versions and ages, too."""
+    def resize(self, int64_t capacity, int64_t max_pinned, int64_t now=0, *, bint keeps=True, bint has_dates=False):
+        """Another number of rows; ``keeps``: those that are there; ``has_dates``: room for versions and ages, too.
+
+        A ``capacity`` of 0 and a ``max_pinned`` of -1 leave them as they are.
+        """
         with nogil:
-            self.cache.get().resize(capacity, keeps, has_dates, now)
+            self.cache.get().resize(capacity, max_pinned, keeps, has_dates, now)
 
     def entries(self, int64_t now=0):
         """(keys, rows as bytes, dates): what is there; keys as they are handed in, dates (n, 3) of int64."""

@@ -216,7 +216,7 @@ class FeatureCache:
         now = self._now()
         native = self._of(batch)
         if version is not None and not self._is_dated:
-            native.resize(self._capacity, now, has_dates=True)
+            native.resize(0, -1, now, has_dates=True)
             self._is_dated = True
         n_rejected, evicted = native.put(
             batch.native, table, versions, self._untils(batch.n, now), now, self._on_evict is not None
@@ -241,13 +241,13 @@ class FeatureCache:
         """Remove everything; writers wait meanwhile, readers do not."""
         self._require_writeable()
         if self._kind:
-            self._open().resize(self._capacity, self._now(), keeps=False)
+            self._open().resize(0, -1, self._now(), keeps=False)
 
     def resize(self, capacity: int) -> None:
         """Allow another number of rows; the policy says which of them stay. Writers wait meanwhile, readers do not."""
         capacity = self._rows_for(capacity, None)
         if self._kind:
-            self._open().resize(capacity, self._now())
+            self._open().resize(capacity, max(1, self._max_pinned * capacity // self._capacity), self._now())
         self._capacity = capacity
 
     # -- loading ---------------------------------------------------------------------------------------

@@ -22,20 +22,19 @@ public:
     virtual int64_t put(const KeyBatch& keys, int64_t n, const char* rows, const int64_t* versions,
                         const int64_t* untils, int64_t now, Log* log) = 0;
     virtual int64_t remove(const KeyBatch& keys, int64_t n, uint8_t* was) = 0;
-    virtual void resize(int64_t capacity, bool keeps, bool has_dates, int64_t now) = 0;
+    virtual void resize(int64_t capacity, int64_t max_pinned, bool keeps, bool has_dates, int64_t now) = 0;
     virtual void entries(int64_t now, Log& log, std::vector<int64_t>* dates) = 0;
     virtual int64_t size() = 0;
     virtual int64_t capacity() = 0;
     virtual uint64_t nbytes() = 0;
     virtual const char* check() = 0;
 
-    int64_t n_pinned() const { return n_pinned_->load(); }
+    int64_t n_pinned() const { return pinned_->n.load(); }
     uint64_t total(Count which) const { return epochs_.total(which); }
     // Around a fork: writers are kept out, so that the child finds nothing half done; readers it has none.
     virtual void before_fork() {
         resizing_.lock();
-        gate_.store(true, std::memory_order_seq_cst);
-        while (epochs_.is_writing()) std::this_thread::yield();
+        shut();
     }
     virtual void after_fork(bool is_child) {
         if (is_child) epochs_.forget_sections();
@@ -54,6 +53,39 @@ protected:
         Record* const record;
     };
 
+    // How long a call goes on trying for rows that others, who are inside a section, keep from coming back. Once that was
+    // in vain nobody does so again until an epoch has passed.
+    class Patience {
+    public:
+        bool is_left(Cache& cache) {
+            const uint64_t epoch = cache.epochs_.now();
+            if (cache.in_vain_.load(std::memory_order_relaxed) == epoch) return false;
+            const auto now = std::chrono::steady_clock::now();
+            if (tries_++ == 0) until_ = now + std::chrono::milliseconds(20);
+            if (tries_ < 8 || now < until_) return true;
+            cache.in_vain_.store(epoch, std::memory_order_relaxed);
+            return false;
+        }
+
+    private:
+        int tries_ = 0;
+        std::chrono::steady_clock::time_point until_;
+    };
+
+    // The gate, as long as this lives; those who write have left once it is made.
+    struct Shut {
+        explicit Shut(Cache& cache) : cache(cache) { cache.shut(); }
+        ~Shut() { cache.gate_.store(false, std::memory_order_seq_cst); }
+        Shut(const Shut&) = delete;
+        Shut& operator=(const Shut&) = delete;
+        Cache& cache;
+    };
+
+    void shut() {
+        gate_.store(true, std::memory_order_seq_cst);
+        while (epochs_.is_writing()) std::this_thread::yield();
+    }
+
     Record* open(uint64_t flags) {
         Record* record = epochs_.open(flags);
         while (flags != 0 && gate_.load(std::memory_order_seq_cst)) {
@@ -66,16 +98,17 @@ protected:
 
     Epochs epochs_;
     std::atomic<bool> gate_{false};
+    std::atomic<uint64_t> in_vain_{0};
     std::mutex resizing_;
-    const std::shared_ptr<std::atomic<int64_t>> n_pinned_ = std::make_shared<std::atomic<int64_t>>(0);
+    const std::shared_ptr<Pinned> pinned_ = std::make_shared<Pinned>();
 };
 
 template <class Keys>
 class CacheOf final : public Cache {
 public:
-    explicit CacheOf(const Settings& settings) : store_(new Store<Keys>(settings, epochs_, n_pinned_)) {}
+    explicit CacheOf(const Settings& settings) : store_(new Store<Keys>(settings, epochs_, pinned_)) {}
     CacheOf(const Settings& settings, const Mapped& mapped, const KeyBatch& keys, const int64_t* dates)
-        : store_(new Store<Keys>(settings, epochs_, n_pinned_, mapped)) {
+        : store_(new Store<Keys>(settings, epochs_, pinned_, mapped)) {
         store().name(Keys(keys), mapped.n, dates);
     }
     ~CacheOf() override { delete store_.load(); }
@@ -104,10 +137,22 @@ public:
     int64_t put(const KeyBatch& keys, int64_t n, const char* rows, const int64_t* versions, const int64_t* untils,
                 int64_t now, Log* log) override {
         const Keys refs(keys);
+        Patience patience;
         int64_t n_rejected = 0;
-        for (int64_t at = 0; at < n; at += CHUNK) {
-            const Section section(*this, Epochs::WRITES);
-            n_rejected += store().put(*section.record, refs, at, std::min(n, at + CHUNK), rows, versions, untils, now, log);
+        for (int64_t at = 0; at < n;) {
+            const int64_t end = std::min(n, at + CHUNK);
+            {
+                const Section section(*this, Epochs::WRITES);
+                at = store().put(*section.record, refs, at, end, rows, versions, untils, now, log, n_rejected);
+                if (at == end) continue;
+                store().relieve(*section.record, now, log);
+                if (!patience.is_left(*this)) {
+                    section.record->add(REJECTED);
+                    n_rejected++, at++;
+                    continue;
+                }
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
         return n_rejected;
     }
@@ -122,21 +167,22 @@ public:
         return n_removed;
     }
 
-    void resize(int64_t capacity, bool keeps, bool has_dates, int64_t now) override {
+    // ``capacity`` 0 and ``max_pinned`` -1: as they are.
+    void resize(int64_t capacity, int64_t max_pinned, bool keeps, bool has_dates, int64_t now) override {
         const std::lock_guard<std::mutex> alone(resizing_);
         Settings settings = store().is;
-        settings.max_pinned = std::max<int64_t>(1, settings.max_pinned * capacity / settings.capacity);
-        settings.capacity = capacity;
+        if (capacity != 0) settings.capacity = capacity;
+        if (max_pinned != -1) settings.max_pinned = max_pinned;
         settings.has_dates |= has_dates;
-        std::unique_ptr<Store<Keys>> next(new Store<Keys>(settings, epochs_, n_pinned_));
-        gate_.store(true, std::memory_order_seq_cst);
-        while (epochs_.is_writing()) std::this_thread::yield();
-        if (keeps) {
-            const Section section(*this, 0);
-            next->adopt(*section.record, store(), now);
+        std::unique_ptr<Store<Keys>> next(new Store<Keys>(settings, epochs_, pinned_)), old;
+        {
+            const Shut shut(*this);
+            if (keeps) {
+                const Section section(*this, 0);
+                next->adopt(*section.record, store(), now);
+            }
+            old.reset(store_.exchange(next.release(), std::memory_order_seq_cst));
         }
-        const std::unique_ptr<Store<Keys>> old(store_.exchange(next.release(), std::memory_order_seq_cst));
-        gate_.store(false, std::memory_order_seq_cst);
         for (const uint64_t last = epochs_.now() + 2; epochs_.now() < last; std::this_thread::yield()) {
             const Section section(*this, 0);
             epochs_.advance(section.record);
@@ -146,9 +192,9 @@ public:
     // Keys, rows and dates (version, until and touched of each) of what is there; one section after another.
     void entries(int64_t now, Log& log, std::vector<int64_t>* dates) override {
         const std::lock_guard<std::mutex> alone(resizing_);
-        for (uint32_t at = 0; at < store().n_nodes(); at += uint32_t(CHUNK)) {
+        for (uint32_t at = 0; at < store().n_chains(); at += uint32_t(CHUNK)) {
             const Section section(*this, 0);
-            store().visit(at, std::min(store().n_nodes(), at + uint32_t(CHUNK)), now,
+            store().visit(at, std::min(store().n_chains(), at + uint32_t(CHUNK)), now,
                           [&](uint64_t key, const char* row, const Dates* its) {
                 Keys::write(key, log);
                 log.rows.insert(log.rows.end(), row, row + store().is.row_bytes);

@@ -48,17 +48,26 @@ private:
 
 // First in, first out, for up to ``size`` numbers of which each is in it once at most.
 //
-// A place is taken by counting up and filled after, so that a place may be found empty whose filler has been stopped in
-// between. Who comes to take from it goes on to the next; the number gets there later, and is met a round later.
+// Places are counted up, at the tail to add and at the head to take; place p lies in cell p % size, in round p / size:
+//
+//     cell         what it holds                                    an adder of round r
+//     a number                                                      goes on to the next place
+//     r or less    nothing; takers of earlier rounds have been here puts its number here
+//     r + 1        nothing; a taker of round r has been here        goes on to the next place
+//
+// Who takes leaves r + 1 in its cell whether it found a number there or an adder had not got so far, so that a number is
+// never put where the head has passed.
 class Ring {
 public:
     explicit Ring(uint32_t size) : size_(size), cells_(new std::atomic<uint32_t>[size]()) {}
 
     void push(uint32_t id) {
         for (;;) {
-            uint32_t empty = 0;
             const uint64_t at = tail_.fetch_add(1, std::memory_order_acq_rel);
-            if (cell(at).compare_exchange_strong(empty, id + 1, std::memory_order_acq_rel)) return;
+            uint32_t there = cell(at).load(std::memory_order_acquire);
+            if (is_before(there, round(at + size_)) &&
+                cell(at).compare_exchange_strong(there, id | NUMBER, std::memory_order_acq_rel))
+                return;
         }
     }
 
@@ -69,23 +78,27 @@ public:
         for (;;) {
             uint64_t at = head_.load(std::memory_order_acquire);
             if (at >= before || at >= tail_.load(std::memory_order_acquire)) return NONE;
-            if (!head_.compare_exchange_weak(at, at + 1, std::memory_order_acq_rel)) continue;
-            if (const uint32_t id = cell(at).exchange(0, std::memory_order_acq_rel)) return id - 1;
+            const uint32_t id = take(at);
+            if (id != NONE) return id;
         }
     }
 
-    // What pop() would give, and where it lies.
-    uint32_t peek(uint64_t& at) const {
-        const uint64_t tail = tail_.load(std::memory_order_acquire);
-        for (at = head_.load(std::memory_order_acquire); at < tail; at++)
-            if (const uint32_t id = cell(at).load(std::memory_order_acquire)) return id - 1;
-        return NONE;
+    // What pop() would give, and where it lies. The head is moved past places that are empty.
+    uint32_t peek(uint64_t& at) {
+        for (;;) {
+            at = head_.load(std::memory_order_acquire);
+            if (at >= tail_.load(std::memory_order_acquire)) return NONE;
+            const uint32_t there = cell(at).load(std::memory_order_acquire);
+            if (there & NUMBER) return there & ~NUMBER;
+            const uint32_t late = take(at);
+            if (late != NONE) push(late);
+        }
     }
 
     // Takes what peek() found out of its place, wherever the head is by now.
     bool remove(uint64_t at, uint32_t id) {
-        uint32_t expected = id + 1;
-        return cell(at).compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+        uint32_t expected = id | NUMBER;
+        return cell(at).compare_exchange_strong(expected, round(at + size_), std::memory_order_acq_rel);
     }
 
     // While nobody takes or adds.
@@ -93,17 +106,34 @@ public:
         std::vector<uint32_t> ids;
         const uint64_t head = head_.load();
         for (uint64_t i = 0; i < size_; i++)
-            if (const uint32_t id = cell(head + i).load()) ids.push_back(id - 1);
+            if (const uint32_t there = cell(head + i).load(); there & NUMBER) ids.push_back(there & ~NUMBER);
         return ids;
     }
 
     uint64_t nbytes() const { return uint64_t(size_) * sizeof(std::atomic<uint32_t>); }
 
 private:
+    static constexpr uint32_t NUMBER = 1u << 31;
+
     std::atomic<uint32_t>& cell(uint64_t at) const { return cells_[at % size_]; }
+    uint32_t round(uint64_t at) const { return uint32_t(at / size_) & ~NUMBER; }
+
+    // Whether a cell is empty, and was last taken from before a round.
+    static bool is_before(uint32_t there, uint32_t round) {
+        return !(there & NUMBER) && int32_t((there - round) << 1) < 0;
+    }
+
+    uint32_t take(uint64_t at) {
+        uint64_t head = at;
+        if (!head_.compare_exchange_strong(head, at + 1, std::memory_order_acq_rel)) return NONE;
+        uint32_t there = cell(at).load(std::memory_order_acquire);
+        while (there & NUMBER || is_before(there, round(at + size_)))
+            if (cell(at).compare_exchange_weak(there, round(at + size_), std::memory_order_acq_rel)) break;
+        return there & NUMBER ? there & ~NUMBER : NONE;
+    }
 
     const uint32_t size_;
-    const std::unique_ptr<std::atomic<uint32_t>[]> cells_;  // a number plus one; 0: empty
+    const std::unique_ptr<std::atomic<uint32_t>[]> cells_;
     alignas(64) std::atomic<uint64_t> head_{0};
     alignas(64) std::atomic<uint64_t> tail_{0};
 };

@@ -6,8 +6,8 @@
 //
 // ``size`` counts what is visible and never exceeds ``capacity``: a place is counted before a node is linked, and one
 // that is evicted hands its place on. What was retired comes back two epochs later (epochs.hpp), which is what the
-// ``slack`` of rows and nodes is for. A put that finds no free row, because a reader stands still or too much is
-// pinned, is rejected and counted; it does not wait. The exact LRU alone works under a mutex.
+// ``slack`` of rows and nodes is for. Rows that views hold when their entries go count against the slack, and entries
+// are given up for them. The exact LRU alone works under a mutex.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@
 namespace perfcore::cache {
 
 enum class Policy : int { CLOCK, S3FIFO, LFU, LRU_EXACT };
-enum class Put : uint8_t { INSERTED, UPDATED, OLDER, REJECTED };
+enum class Put : uint8_t { INSERTED, UPDATED, OLDER, REJECTED, NO_ROW };
 
 struct Settings {
     int64_t capacity = 1, row_bytes = 0;
@@ -46,6 +46,14 @@ struct Log {
     std::string text;
     std::vector<char> rows;
     std::vector<uint8_t> expired;
+
+    void forget_last(int64_t row_bytes) {
+        rows.resize(rows.size() - size_t(row_bytes));
+        expired.pop_back();
+        if (!integers.empty()) return integers.pop_back();
+        ends.pop_back();
+        text.resize(ends.empty() ? 0 : size_t(ends.back()));
+    }
 };
 
 constexpr int64_t CHUNK = 256;  // keys a section: so long at most does a batch keep others' rows from coming back
@@ -53,7 +61,10 @@ constexpr int MOST_PINNED = 30;  // pinned entries that an eviction passes befor
 constexpr int MOST_PASSED = 4096;  // entries that an eviction passes, because they are hot, before it takes any
 constexpr int HOTTEST = 3;
 
-inline int64_t slack_of(int64_t capacity) { return capacity / 128 + 8; }
+// 3 % at most, and 8: enough for some batches of others while one batch is read.
+inline int64_t slack_of(int64_t capacity) {
+    return std::max(capacity / 128, std::min(capacity * 3 / 100, 4 * CHUNK)) + 8;
+}
 
 template <class Keys>
 class Store {
@@ -61,10 +72,9 @@ public:
     using Ref = typename Keys::Ref;
 
     // ``mapped``: rows that are there already, fewer than the capacity; `name` tells their keys.
-    Store(const Settings& settings, Epochs& epochs, std::shared_ptr<std::atomic<int64_t>> n_pinned,
-          const Mapped& mapped = {})
+    Store(const Settings& settings, Epochs& epochs, std::shared_ptr<Pinned> pinned, const Mapped& mapped = {})
         : is(settings), epochs_(epochs), n_rows_(settings.capacity + slack_of(settings.capacity)),
-          rows_(n_rows_, settings.row_bytes, settings.has_dates, n_pinned, mapped),
+          rows_(n_rows_, settings.row_bytes, settings.has_dates, pinned, mapped),
           table_(uint32_t(n_rows_ + n_rows_ / 2), uint32_t(n_rows_)), main_(uint32_t(n_rows_)),
           small_(has_small() ? uint32_t(n_rows_) : 1), n_small_most_(small_share()) {
         if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - n_small_most_);
@@ -140,27 +150,31 @@ public:
         touch(id, row, hash, now);
         place = row & Rows::MASK;
         // Whatever happens to the entry, its row cannot come back while the section is open: the pin holds it then.
-        if (rows_.about(row).pins.fetch_add(1, std::memory_order_acq_rel) == 0 &&
-            rows_.n_pinned->fetch_add(1) >= is.max_pinned) {
-            rows_.slab(row)->unpin(place);
-            is_full = true;
-            return nullptr;
-        }
-        return rows_.slab(row);
+        is_full = !rows_.slab(row)->pin(place, is.max_pinned);
+        return is_full ? nullptr : rows_.slab(row);
     }
 
+    // Returns the first that found no free row or node, or the end. ``n_rejected`` counts those whose entry no other made
+    // room for.
     int64_t put(Record& record, const Keys& keys, int64_t begin, int64_t end, const char* in, const int64_t* versions,
-                const int64_t* untils, int64_t now, Log* log) {
+                const int64_t* untils, int64_t now, Log* log, int64_t& n_rejected) {
         auto lock = exclusive();
-        int64_t n_rejected = 0;
         for (int64_t i = begin; i < end; i++) {
             const Put done = put_one(record, keys[i], in + i * is.row_bytes, versions == nullptr ? INT64_MIN : versions[i],
                                      untils == nullptr ? NEVER : untils[i], now, log);
+            if (done == Put::NO_ROW) return i;
             constexpr Count COUNTED[] = {INSERTS, UPDATES, OLDER, REJECTED};
             record.add(COUNTED[int(done)]);
             n_rejected += done == Put::REJECTED;
         }
-        return n_rejected;
+        return end;
+    }
+
+    // Gives up entries in place of rows that are gone but held by views, as many as help for a while.
+    void relieve(Record& record, int64_t now, Log* log) {
+        auto lock = exclusive();
+        const int64_t n = std::min(rows_.pinned->n_left.load(), slack_of(is.capacity) / 2);
+        for (int64_t i = 0; i < n && evict(record, now, log); i++) size_.fetch_sub(1, std::memory_order_release);
     }
 
     // How many of the keys were there; ``was`` may be null.
@@ -182,23 +196,23 @@ public:
         return n_removed;
     }
 
-    // Entries of the nodes from ``begin`` on, as many as fit into ``most``; returns where to go on.
+    // Entries of the chains from ``begin`` on, up to ``end``. None comes twice: a chain grows at its head alone.
     template <class Each>
-    uint32_t visit(uint32_t begin, uint32_t end, int64_t now, Each each) const {
-        for (uint32_t id = begin; id < end; id++) {
-            const Node& node = table_[id];
-            if (node.state.load(std::memory_order_acquire) != LINKED) continue;
-            const uint32_t row = node.row.load(std::memory_order_acquire);
-            if (row == NONE || is_over(row, now)) continue;
-            each(node.key.load(std::memory_order_relaxed), rows_[row], is.has_dates ? &rows_.dates(row) : nullptr);
-        }
-        return end;
+    void visit(uint32_t begin, uint32_t end, int64_t now, Each each) const {
+        for (uint32_t i = begin; i < end; i++)
+            for (uint32_t link = table_.head_at(i); link != Table<Keys>::NIL;) {
+                const Node& node = table_[link >> 1];
+                const uint32_t row = node.row.load(std::memory_order_acquire);
+                if (row != NONE && !is_over(row, now))
+                    each(node.key.load(std::memory_order_relaxed), rows_[row], is.has_dates ? &rows_.dates(row) : nullptr);
+                link = node.next.load(std::memory_order_acquire) & ~1u;
+            }
     }
 
     // While no writer is inside: the entries of another store, in the order of its queues, the newest that fit.
     void adopt(Record& record, Store& other, int64_t now) {
         auto lock = other.exclusive();
-        while (other.size() > is.capacity && other.evict(record, now, nullptr)) {
+        while (other.size() > is.capacity && other.evict(record, now, nullptr, true)) {
             other.size_.fetch_sub(1);
             record.add(EVICTED_SHRINK);
         }
@@ -211,10 +225,6 @@ public:
             const Node& old = other.table_[from];
             const uint32_t row = old.row.load();
             if (row == NONE) continue;
-            if (size() == is.capacity) {
-                record.add(EVICTED_SHRINK);
-                continue;
-            }
             const uint32_t fresh = free_rows_.pop(row_link()), made = free_nodes_.pop(node_link());
             std::memcpy(rows_[fresh], other.rows_[row], size_t(is.row_bytes));
             if (is.has_dates && other.is.has_dates) rows_.dates(fresh).copy(other.rows_.dates(row));
@@ -241,7 +251,7 @@ public:
     }
 
     int64_t size() const { return size_.load(std::memory_order_acquire); }
-    uint32_t n_nodes() const { return table_.n_nodes; }
+    uint32_t n_chains() const { return table_.n_heads; }
     uint64_t nbytes() const {
         return table_.nbytes() + main_.nbytes() + small_.nbytes() + uint64_t(n_rows_) * (uint64_t(is.row_bytes) +
                sizeof(About) + (is.has_dates ? sizeof(Dates) : 0)) + (sketch_ ? sketch_->nbytes() : 0) +
@@ -264,6 +274,12 @@ public:
             }
         if (n_alive != size()) return "size is not the number of entries";
         if (has_small() && n_small != n_small_.load()) return "the small queue's size is not the number of its entries";
+        for (uint32_t id = 0; id < uint32_t(n_rows_); id++) {
+            if (rows_.about(id).pins.load() & LEFT) rows[id]++;
+            if ((id & Rows::MASK) != 0) continue;
+            Slab& slab = *rows_.slab(id);
+            for (uint32_t at = slab.unpinned.top(); at != NONE; at = slab.about[at].link.load()) rows[id + at]++;
+        }
         for (Stack* stack : {&free_rows_, &retired_rows_[0], &retired_rows_[1], &retired_rows_[2]})
             for (uint32_t id = stack->top(); id != NONE; id = rows_.link(id).load()) rows[id]++;
         for (Stack* stack : {&free_nodes_, &retired_nodes_[0], &retired_nodes_[1], &retired_nodes_[2]})
@@ -381,67 +397,72 @@ private:
 
     Put put_one(Record& record, Ref key, const char* in, int64_t version, int64_t until, int64_t now, Log* log) {
         const uint32_t fresh = free_row(record);
-        if (fresh == NONE) return Put::REJECTED;
+        if (fresh == NONE) return Put::NO_ROW;
         std::memcpy(rows_[fresh], in, size_t(is.row_bytes));
         if (is.has_dates) {
             Dates& dates = rows_.dates(fresh);
             dates.version = version, dates.until = until;
             dates.touched.store(now, std::memory_order_relaxed);
         }
+        uint32_t made = NONE;
+        try {
+            const Put done = publish(record, key, fresh, made, version, now, log);
+            give_back(done, fresh, made);
+            return done;
+        } catch (...) {  // no memory for a key or for the log
+            give_back(Put::REJECTED, fresh, made);
+            throw;
+        }
+    }
+
+    // Shows a row that is written under its key; ``made`` is the node that was taken for it, if one was.
+    Put publish(Record& record, Ref key, uint32_t fresh, uint32_t& made, int64_t version, int64_t now, Log* log) {
         const uint64_t hash = hash_of(key);
-        uint32_t row, id = table_.find(first_of(hash), key, hash, row), made = NONE;
-        Put done;
+        uint32_t row, id = table_.find(first_of(hash), key, hash, row);
         for (;;) {
             if (id != NONE) {  // there: swing its node from its row to this one
-                if (is.has_dates && rows_.dates(row).version > version) {
-                    done = Put::OLDER;
-                    break;
-                }
-                if (table_[id].row.compare_exchange_strong(row, fresh, std::memory_order_acq_rel)) {
+                if (is.has_dates && rows_.dates(row).version > version && !is_over(row, now)) return Put::OLDER;
+                if (table_[id].row.compare_exchange_strong(row, fresh, std::memory_order_seq_cst)) {
                     retire_row(row);
                     touch(id, fresh, hash, now);
-                    done = Put::UPDATED;
-                    break;
+                    return Put::UPDATED;
                 }
                 if (row != NONE) continue;  // another thread's row came first: look at its version
             } else if (made == NONE) {  // not there: a place and a node for it
                 const Queue queue = queue_for(hash);
-                if (!find_room(record, now, log)) {
-                    done = Put::REJECTED;
-                    break;
-                }
+                if (!find_room(record, now, log)) return Put::REJECTED;
                 made = free_node(record);
                 if (made == NONE) {
                     size_.fetch_sub(1, std::memory_order_release);
-                    done = Put::REJECTED;
-                    break;
+                    return Put::NO_ROW;
                 }
                 Node& node = table_[made];
-                node.key.store(Keys::kept(key, hash), std::memory_order_relaxed);
                 node.row.store(fresh, std::memory_order_relaxed);
                 node.heat.store(0, std::memory_order_relaxed);
                 node.queue.store(queue, std::memory_order_relaxed);
                 if (queue == SMALL) n_small_.fetch_add(1, std::memory_order_relaxed);
+                node.key.store(0, std::memory_order_relaxed);
+                node.key.store(Keys::kept(key, hash), std::memory_order_relaxed);
             } else if ((id = table_.insert(made, key, hash)) == NONE) {
                 enqueue(made);
                 return Put::INSERTED;
             }
             id = table_.find(first_of(hash), key, hash, row);
         }
-        free_rows_done(done, fresh);
-        if (made != NONE) {
-            Keys::forget(table_[made].key.load(std::memory_order_relaxed));
-            leave_small(table_[made]);
-            table_[made].row.store(NONE, std::memory_order_relaxed);
-            table_[made].state.store(FREE, std::memory_order_relaxed);
-            free_nodes_.push(made, made, node_link());
-            size_.fetch_sub(1, std::memory_order_release);
-        }
-        return done;
     }
 
-    void free_rows_done(Put done, uint32_t fresh) {
+    // What was taken for a put and is not shown: the row, and the node with its place.
+    void give_back(Put done, uint32_t fresh, uint32_t made) {
+        if (done == Put::INSERTED) return;
         if (done != Put::UPDATED) free_rows_.push(fresh, fresh, row_link());
+        if (made == NONE) return;
+        Node& node = table_[made];
+        Keys::forget(node.key.load(std::memory_order_relaxed));
+        leave_small(node);
+        node.row.store(NONE, std::memory_order_relaxed);
+        node.state.store(FREE, std::memory_order_relaxed);
+        free_nodes_.push(made, made, node_link());
+        size_.fetch_sub(1, std::memory_order_release);
     }
 
     // As long as nothing had to leave, what is beyond the small queue's share goes to the main one; later, what left
@@ -502,7 +523,7 @@ private:
     // -- evict -----------------------------------------------------------------------------------------------------
 
     bool take(uint32_t id, uint32_t row) {
-        return table_[id].row.compare_exchange_strong(row, NONE, std::memory_order_acq_rel);
+        return table_[id].row.compare_exchange_strong(row, NONE, std::memory_order_seq_cst);
     }
 
     // What was taken: out of its chain; its row to be used anew. Its node lies in its queue until its turn.
@@ -523,8 +544,9 @@ private:
         return true;
     }
 
-    bool evict(Record& record, int64_t now, Log* log) {
-        if (order_) return evict_oldest(record, now, log);
+    // Takes one entry out and leaves its place, counted in `size_`, to the caller; false where it finds none.
+    bool evict(Record& record, int64_t now, Log* log, bool takes_pinned = false) {
+        if (order_) return evict_oldest(record, now, log, takes_pinned);
         if (!has_evicted_.load(std::memory_order_relaxed)) has_evicted_.store(true, std::memory_order_relaxed);
         int n_pinned = 0;
         for (int64_t tries = 0; tries < 2 * MOST_PASSED && n_pinned < MOST_PINNED; tries++) {
@@ -541,7 +563,7 @@ private:
                 if (!recycle(id)) home.push(id);
                 continue;
             }
-            if (rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+            if (!takes_pinned && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
                 record.add(SKIPPED_PINNED);
                 n_pinned++;
                 home.push(id);
@@ -550,11 +572,15 @@ private:
             const bool is_expired = is_over(row, now);
             if (!is_expired && tries < MOST_PASSED && stays(id, node, is_small)) continue;
             const uint64_t hash = hash_of(node);
-            if (!take(id, row)) {
+            try {
+                if (!take(id, row, is_expired, log)) {
+                    home.push(id);
+                    continue;
+                }
+            } catch (...) {
                 home.push(id);
-                continue;
+                throw;
             }
-            if (log != nullptr) write(*log, node, row, is_expired);
             drop(id, row, hash);
             if (ghost_ && is_small && !is_expired) ghost_->add(hash);
             recycle(id);
@@ -564,10 +590,15 @@ private:
         return false;
     }
 
-    void write(Log& log, const Node& node, uint32_t row, bool is_expired) {
-        Keys::write(node.key.load(std::memory_order_relaxed), log);
-        log.rows.insert(log.rows.end(), rows_[row], rows_[row] + is.row_bytes);
-        log.expired.push_back(is_expired);
+    // Written down before it is taken: where there is no memory for that, the entry stays.
+    bool take(uint32_t id, uint32_t row, bool is_expired, Log* log) {
+        if (log == nullptr) return take(id, row);
+        Keys::write(table_[id].key.load(std::memory_order_relaxed), *log);
+        log->rows.insert(log->rows.end(), rows_[row], rows_[row] + is.row_bytes);
+        log->expired.push_back(is_expired);
+        if (take(id, row)) return true;
+        log->forget_last(is.row_bytes);
+        return false;
     }
 
     // Whether the policy keeps an entry whose turn it is; it is in a queue again, then.
@@ -619,19 +650,19 @@ private:
         }
     }
 
-    bool evict_oldest(Record& record, int64_t now, Log* log) {
-        int n_pinned = 0;
-        for (uint32_t id = order_->last(); id != NONE && n_pinned < MOST_PINNED; id = order_->before(id)) {
+    bool evict_oldest(Record& record, int64_t now, Log* log, bool takes_pinned) {
+        for (int n_pinned = 0; n_pinned < MOST_PINNED; n_pinned++) {
+            const uint32_t id = order_->last();
+            if (id == NONE) return false;
             const uint32_t row = table_[id].row.load(std::memory_order_acquire);
-            if (rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+            if (!takes_pinned && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
                 record.add(SKIPPED_PINNED);
-                n_pinned++;
+                order_->to_front(id);  // a view is a use that lasts
                 continue;
             }
             const uint64_t hash = hash_of(table_[id]);
             const bool is_expired = is_over(row, now);
-            if (!take(id, row)) continue;
-            if (log != nullptr) write(*log, table_[id], row, is_expired);
+            take(id, row, is_expired, log);
             drop(id, row, hash);
             record.add(is_expired ? EVICTED_EXPIRED : EVICTED_CAPACITY);
             return true;
@@ -651,9 +682,9 @@ private:
         const uint64_t old = epochs_.now() + 1;  // modulo 3: the epoch before the last
         for (uint32_t id = retired_rows_[old % 3].detach(), next; id != NONE; id = next) {
             next = rows_.link(id).load(std::memory_order_relaxed);
-            if (rows_.about(id).pins.load(std::memory_order_acquire) != 0) retire_row(id);
-            else free_rows_.push(id, id, row_link());
+            if (rows_.slab(id)->leave(id & Rows::MASK)) free_rows_.push(id, id, row_link());
         }
+        rows_.unpinned([&](uint32_t id) { free_rows_.push(id, id, row_link()); });
         for (uint32_t id = retired_nodes_[old % 3].detach(), next; id != NONE; id = next) {
             next = table_[id].link.load(std::memory_order_relaxed);
             Keys::forget(table_[id].key.load(std::memory_order_relaxed));

@@ -49,7 +49,7 @@ public:
     }
 
     Node& operator[](uint32_t id) const { return nodes_[id]; }
-    uint32_t head_at(uint32_t i) const { return heads_[i].load(); }
+    uint32_t head_at(uint32_t i) const { return heads_[i].load(std::memory_order_acquire); }
     std::atomic<uint32_t>& head(uint64_t hash) const { return heads_[high_product(hash, n_heads)]; }
 
     // The node of a key that is alive, and its row; NONE.
@@ -69,7 +69,7 @@ public:
     uint32_t insert(uint32_t id, Ref key, uint64_t hash) {
         std::atomic<uint32_t>& place = head(hash);
         uint32_t first = place.load(std::memory_order_acquire), row;
-        nodes_[id].state.store(LINKED, std::memory_order_relaxed);
+        nodes_[id].state.store(LINKED, std::memory_order_relaxed);  // it has a key from here on
         do {
             const uint32_t other = find(first, key, hash, row);
             if (other != NONE) return other;
