@@ -343,6 +343,18 @@ BAD = {
     "out": (lambda c: c.get_many([1], np.empty((1, 4))), InputError, "out= is float64"),
     "out of one": (lambda c: c.put(1, row(1)) or c.get(1, np.empty(3, "f4")), InputError, "out= is float32"),
     "version": (lambda c: c.put(1, row(1), version=1.5), InputError, "version= is float64"),
+    "large version": (lambda c: c.put(1, row(1), version=np.uint64(2**63)), InputError, "allowed is at most"),
+    "versions": (
+        lambda c: c.put_many([1, 2], rows([1, 2]), version=[1, 2, 3]),
+        InputError,
+        r"version= is int64 \(3,\)",
+    ),
+    "negative capacity": (lambda c: FeatureCache(-1, 4), ConfigurationError, "capacity=-1"),
+    "resize": (lambda c: c.resize(0), ConfigurationError, "capacity=0"),
+    "NaN among keys": (lambda c: c.get_many([1, float("nan")]), InputError, "keys of the types float, int"),
+    "no key": (lambda c: c.get(None), InputError, "keys of the types NoneType"),
+    "bytes among text": (lambda c: c.put_many(["a", b"a"], rows([1, 2])), InputError, "keys of the types bytes, str"),
+    "compression": (lambda c: c.save("none", compression="gzip"), ConfigurationError, "compression='gzip'"),
 }
 
 

@@ -76,6 +76,29 @@ def test_what_is_no_key(keys, message):
         as_keys(keys)
 
 
+def test_keys_that_lie_anyhow():
+    packed = np.frombuffer(b"x" + np.arange(5).tobytes(), np.int64, offset=1)
+    assert not packed.flags.aligned
+    found = as_keys(packed)
+    assert found.native.flags.aligned and found.listed() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "keys", [np.arange(8)[::-1].copy(), pa.array([f"{i:03}" for i in range(8)])], ids=["ints", "text"]
+)
+def test_rows_may_be_written_where_the_keys_lie(keys):
+    cache = FeatureCache(10, 1, "int64")
+    cache.put_many(keys, np.arange(100, 108)[:, None])
+    if isinstance(keys, pa.Array):
+        buffer = np.frombuffer(bytearray(keys.cast(pa.large_string()).buffers()[1]), np.int64)
+        keys = pa.Array.from_buffers(pa.large_string(), 8, [None, pa.py_buffer(buffer), keys.buffers()[2]])
+        out = buffer[:8].reshape(8, 1)
+    else:
+        out = keys.reshape(8, 1)
+    rows, hit = cache.get_many(keys, out=out)
+    assert rows is out and hit.all() and rows[:, 0].tolist() == list(range(100, 108))
+
+
 @given(st.lists(st.binary(max_size=40), unique=True, max_size=60))
 def test_bytes_that_differ_are_different_keys(keys):
     cache = FeatureCache(100, 1, "int32")

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -146,3 +147,136 @@ def test_tasks_share_one_call(cache):
     assert all((rows == table([1, 2])).all() for rows in first)
     assert all(isinstance(each, RuntimeError) for each in failed) and (last == table([8])).all()
     assert calls == [[1, 2], [8]]
+
+
+def test_a_task_that_waits_and_is_cancelled_cancels_nobody_else(cache):
+    async def load(keys):
+        await asyncio.sleep(0.05)
+        return table(keys)
+
+    async def main():
+        tasks = []
+        for _ in range(3):
+            tasks.append(asyncio.create_task(cache.get_or_load_many_async([1], load)))
+            await asyncio.sleep(0.005)
+        tasks[1].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    first, cancelled, last = asyncio.run(main())
+    assert (first == last).all() and (first == table([1])).all() and isinstance(cancelled, asyncio.CancelledError)
+
+
+def test_whoever_waits_for_a_task_that_is_cancelled_loads_in_its_place(cache):
+    calls = []
+
+    async def load(keys):
+        calls.append(keys.tolist())
+        await asyncio.sleep(0.02)
+        return table(keys)
+
+    async def main():
+        tasks = [asyncio.create_task(cache.get_or_load_many_async([1, 2], load)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        tasks[0].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    cancelled, *rest = asyncio.run(main())
+    assert isinstance(cancelled, asyncio.CancelledError) and all((rows == table([1, 2])).all() for rows in rest)
+    assert calls == [[1, 2], [1, 2]]
+
+
+def test_a_thread_whose_loader_is_interrupted_leaves_its_keys_to_those_who_wait(cache):
+    begun, waits = threading.Event(), threading.Event()
+
+    def stop(keys):
+        begun.set()
+        waits.wait(60)
+        raise KeyboardInterrupt
+
+    def work(i):
+        if i == 0:
+            with pytest.raises(KeyboardInterrupt):
+                cache.get_or_load_many([1], stop)
+            return None
+        begun.wait(60)
+        threading.Timer(0.05, waits.set).start()
+        return cache.get_or_load_many([1], table)
+
+    assert (at_once(2, work)[1] == table([1])).all()
+
+
+def test_a_thread_that_would_wait_for_its_own_task_is_told(cache):
+    async def load(keys):
+        await asyncio.sleep(0.02)
+        return table(keys)
+
+    async def main():
+        task = asyncio.create_task(cache.get_or_load_many_async([1], load))
+        await asyncio.sleep(0.01)
+        with pytest.raises(CacheError, match="waits for keys that it is to load itself"):
+            cache.get_or_load_many([1], table)
+        return await task
+
+    assert (asyncio.run(main()) == table([1])).all()
+
+
+def test_what_is_prefetched_is_there_and_its_thread_is_gone(cache):
+    cache.put(1, table([1])[0])
+    n_threads, calls = threading.active_count(), []
+
+    def load(keys):
+        calls.append((keys.tolist(), threading.current_thread() is threading.main_thread()))
+        return table(keys)
+
+    assert cache.prefetch([1, 2, 3, 2], load).result(60) == 2
+    assert calls == [([2, 3], False)] and cache.contains_many([1, 2, 3]).all()
+    assert cache.prefetch([1, 2], load).result(60) == 0 and len(calls) == 1
+    for thread in threading.enumerate():
+        if thread.name == "perfcore-prefetch":
+            thread.join(60)
+    assert threading.active_count() == n_threads
+    stats = cache.stats()
+    assert stats["hits"] == stats["misses"] == 0 and stats["prefetched"] == 2
+
+
+def test_who_asks_for_what_is_being_prefetched_waits_for_it(cache):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(keys):
+        begun.set()
+        go_on.wait(60)
+        return table(keys)
+
+    future = cache.prefetch([1, 2], load)
+    begun.wait(60)
+    threading.Timer(0.05, go_on.set).start()
+    assert (cache.get_or_load_many([2], None) == table([2])).all() and future.result(60) == 2
+
+
+def test_prefetching_in_an_executor_of_the_caller(cache):
+    names = []
+
+    def load(keys):
+        names.append(threading.current_thread().name)
+        return table(keys)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="theirs") as pool:
+        assert cache.prefetch([1], load, executor=pool).result(60) == 1
+    assert names == ["theirs_0"]
+
+
+def test_what_a_loader_raises_while_prefetching_is_in_the_future(cache):
+    def fail(keys):
+        raise RuntimeError("no connection")
+
+    assert isinstance(cache.prefetch([1], fail).exception(60), RuntimeError)
+    assert cache.prefetch([1], table).result(60) == 1
+    with pytest.raises(InputError, match="one kind a cache"):
+        cache.prefetch(["a"], table)
+
+
+@pytest.mark.parametrize("rows", [None, 3, [[1.0]], np.zeros((1, 4)), "abcd"], ids=str)
+def test_a_loader_that_returns_no_rows_is_told(rows, cache):
+    with pytest.raises(InputError, match="the loader was asked for 1 keys: rows"):
+        cache.get_or_load_many([1], lambda keys: rows)
+    assert (cache.get_or_load_many([1], table) == table([1])).all()

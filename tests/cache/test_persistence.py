@@ -1,5 +1,7 @@
 """A saved cache is there again; a file that is not one is never taken for one."""
 
+import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 import perfcore
-from perfcore import CacheError, CacheFormatError, FeatureCache
+from perfcore import CacheError, CacheFormatError, ConfigurationError, FeatureCache
+from perfcore.cache import persistence
 
 pa = pytest.importorskip("pyarrow")
 
@@ -45,10 +48,22 @@ def test_any_arrow_library_reads_it(saved):
     assert len(rows) == 40_000 and rows[int(KEYS[5])] == ROWS[5].tolist()
 
 
+def never(keys):
+    pytest.fail("a loader was called for nothing")
+
+
 def test_to_be_read_alone(saved):
     cache = FeatureCache.open(saved, "r")
     assert (cache.get_many(KEYS)[0] == ROWS).all()
-    for write in (lambda: cache.put_many([1], ROWS[:1]), lambda: cache.delete_many([1]), cache.clear):
+    for write in (
+        lambda: cache.put_many([1], ROWS[:1]),
+        lambda: cache.delete_many([1]),
+        lambda: cache.clear(),
+        lambda: cache.resize(5),
+        lambda: cache.get_or_load_many([1], never),
+        lambda: cache.prefetch([1], never),
+        lambda: asyncio.run(cache.get_or_load_many_async([1], never)),
+    ):
         with pytest.raises(CacheError, match="to be read alone"):
             write()
 
@@ -173,3 +188,96 @@ for what in ("Pss", "Rss"):
     sizes = [process.communicate("\n")[0].split() for process in processes]
     assert all(int(resident) > 400 for _, resident in sizes)
     assert int(sizes[0][0]) < int(sizes[0][1]) / 2
+
+
+def rewritten(saved, path, batch=None, **changes):
+    """A file whose digest is right, whatever it says."""
+    with pa.ipc.open_file(saved) as reader:
+        batch = reader.get_batch(0) if batch is None else batch
+        told = json.loads(reader.schema.metadata[b"perfcore.cache"])
+    told = {name: value for name, value in told.items() if name not in ("protocol", "digest")}
+    contents = persistence.Contents(**(told | changes))
+    path.write_bytes(b"".join(persistence.pieces(persistence.message(batch, contents, None), None)))
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"policy": "nonsense"},
+        {"policy": ["clock"]},
+        {"capacity": 0},
+        {"capacity": -5},
+        {"capacity": "x"},
+        {"capacity": None},
+        {"capacity": 2**70},
+        {"capacity": 2**30 - 1, "layout": '[16384, "<f4", 4]'},
+        {"kind": "nope"},
+        {"kind": ["integers"]},
+        {"kind": "text"},
+        {"layout": "[4]"},
+        {"layout": '{"a": 1}'},
+        {"layout": '[-1, "<f4", 4]'},
+        {"layout": '[4, "<f8", 8]'},
+        {"layout": '[4, "O", 8]'},
+        {"layout": '[null, [["a", "<f4", 0], ["a", "<f4", 4]], 8]'},
+        {"layout": "[" * 20_000},
+    ],
+    ids=lambda changes: str(changes)[:60],
+)
+def test_what_a_file_says_that_cannot_be_is_the_fault_of_the_file(changes, saved, tmp_path):
+    path = rewritten(saved, tmp_path / "file", **changes)
+    with pytest.raises(CacheFormatError):
+        FeatureCache.open(path, strict=True)
+    width = 16384 if "16384" in changes.get("layout", "") else 4
+    if "capacity" in changes and changes["capacity"] not in (2**30 - 1,) or width == 4:
+        with pytest.warns(UserWarning, match="starts empty"):
+            assert len(FeatureCache.open(path, capacity=5, width=width)) == 0
+
+
+def test_a_capacity_that_no_machine_has_is_not_believed(tmp_path):
+    cache = FeatureCache(2**30, 16384)
+    cache.save(tmp_path / "empty")
+    with pytest.raises(CacheFormatError, match="capacity= allows less"):
+        FeatureCache.open(tmp_path / "empty", strict=True)
+    assert FeatureCache.open(tmp_path / "empty", capacity=7).capacity == 7
+
+
+def test_what_the_caller_says_that_cannot_be_is_the_fault_of_the_caller(saved):
+    for settings in ({"capacity": 0}, {"policy": "nonsense"}, {"max_pinned": -1}, {"width": 0}):
+        with pytest.raises(ConfigurationError):
+            FeatureCache.open(saved, **settings)
+    assert FeatureCache.open(saved, dtype="float32").dtype == np.float32
+    with pytest.raises(CacheFormatError, match="asked for 4 x float64"):
+        FeatureCache.open(saved, dtype="float64", strict=True)
+
+
+def test_a_key_that_a_file_has_twice_is_told(tmp_path):
+    batch = pa.record_batch(
+        [pa.array([1, 2, 1]), pa.FixedSizeListArray.from_arrays(pa.array(ROWS[:3].ravel()), 4)], names=["key", "row"]
+    )
+    cache = FeatureCache(10, 4)
+    cache.save(tmp_path / "empty")
+    with pytest.raises(CacheFormatError, match="come twice"):
+        FeatureCache.open(rewritten(tmp_path / "empty", tmp_path / "file", batch), strict=True)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+@pytest.mark.parametrize("keys", [KEYS[:3000], [f"key {key}" for key in KEYS[:3000]]], ids=["integers", "text"])
+def test_a_compressed_file_is_the_same_cache(compression, keys, tmp_path):
+    cache = FeatureCache(5000, 4, ttl=1000)
+    rows = np.round(ROWS[:3000], 1)
+    cache.put_many(keys, rows)
+    cache.save(tmp_path / "plain")
+    cache.save(tmp_path / "pressed", compression=compression)
+    assert (tmp_path / "pressed").stat().st_size < 0.7 * (tmp_path / "plain").stat().st_size
+    before = (tmp_path / "pressed").read_bytes()
+    for mode in ("r", "r+"):
+        again = FeatureCache.open(tmp_path / "pressed", mode, ttl=1000)
+        found, hit = again.get_many(keys)
+        assert hit.all() and (found == rows).all() and (again.capacity, len(again)) == (5000, 3000)
+    again.put_many(keys, ROWS[:3000])
+    assert (again.get_many(keys)[0] == ROWS[:3000]).all() and (tmp_path / "pressed").read_bytes() == before
+    (tmp_path / "pressed").write_bytes(before[:4000] + bytes([before[4000] ^ 1]) + before[4001:])
+    with pytest.raises(CacheFormatError):
+        FeatureCache.open(tmp_path / "pressed", strict=True)

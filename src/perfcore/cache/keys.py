@@ -27,6 +27,14 @@ class Keys(NamedTuple):
         cut = [data[begin:end] for begin, end in zip(offsets, offsets[1:], strict=False)]
         return cut if self.kind == "bytes" else [key.decode("utf-8", "surrogatepass") for key in cut]
 
+    def apart_from(self, out: np.ndarray) -> Keys:
+        """These, not in memory that is to be written to."""
+        parts = self.native if isinstance(self.native, tuple) else (self.native,)
+        if not any(np.may_share_memory(part, out) for part in parts):
+            return self
+        copies = tuple(part.copy() for part in parts)
+        return self._replace(native=copies if isinstance(self.native, tuple) else copies[0])
+
 
 def as_keys(keys: Any) -> Keys:
     """Read keys of any of the forms `ALLOWED`, in their order, with those that come twice.
@@ -81,7 +89,7 @@ def _of_list(keys: list | tuple) -> Keys:
 def _integers(keys: np.ndarray) -> Keys:
     if keys.dtype.kind == "u" and keys.dtype.itemsize == 8 and len(keys) and keys.max() > np.iinfo(np.int64).max:
         raise InputError(f"integer keys lie in {-(2**63)}..{2**63 - 1}; {keys.max()} is beyond")
-    return Keys("integers", np.ascontiguousarray(keys, np.int64), len(keys))
+    return Keys("integers", np.require(keys, np.int64, ("C", "A")), len(keys))
 
 
 def _cut(keys: Any, kind: Kind) -> Keys:

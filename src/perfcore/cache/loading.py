@@ -11,12 +11,17 @@ from typing import Any
 from ..errors import CacheError
 
 
+class Interrupted(CacheError):
+    """The thread or task that was loading was stopped: whoever waits loads anew."""
+
+
 class Flight:
     """A loader's call that is under way: for which keys, and by which thread or task."""
 
     def __init__(self, owner: Hashable, keys: list):
-        self.owner, self.keys = owner, keys
+        self.owner, self.keys, self.thread = owner, keys, threading.get_ident()
         self.rows: Future[dict] = Future()  # of its keys
+        self.rows.set_running_or_notify_cancel()  # a task that waits and is cancelled does not cancel it
 
 
 class Flights:
@@ -31,7 +36,7 @@ class Flights:
         """Rows of keys, no two of them alike: of those that nobody else is loading by the loader.
 
         Raises what the loader raised, here and wherever else its keys are waited for; `CacheError` where a loader waits
-        for what it is to load itself.
+        for what it is to load itself. Who waits for a thread or task that is stopped loads its keys in its place.
         """
         me = threading.get_ident()
         mine, others = self._board(me, keys)
@@ -41,9 +46,11 @@ class Flights:
                 mine.rows.set_result(loader(mine.keys))
             rows |= mine.rows.result()
         for flight, wanted in others.items():
-            self._wait_for(me, flight)
             try:
+                self._wait_for(me, flight)
                 loaded = flight.rows.result()
+            except Interrupted:
+                loaded = self.load(wanted, loader)
             finally:
                 self._waits.pop(me, None)
             rows |= {key: loaded[key] for key in wanted}
@@ -59,9 +66,11 @@ class Flights:
                 mine.rows.set_result(await loader(mine.keys))
             rows |= mine.rows.result()
         for flight, wanted in others.items():
-            self._wait_for(me, flight)
             try:
+                self._wait_for(me, flight)
                 loaded = await asyncio.wrap_future(flight.rows)
+            except Interrupted:
+                loaded = await self.load_async(wanted, loader)
             finally:
                 self._waits.pop(me, None)
             rows |= {key: loaded[key] for key in wanted}
@@ -79,10 +88,11 @@ class Flights:
         return flight if flight.keys else None, others
 
     def _wait_for(self, me: Hashable, flight: Flight) -> None:
+        """Note who waits for whom. A thread that waits keeps all of its tasks from going on, a task itself alone."""
         with self._lock:
             met: Flight | None = flight
             while met is not None and not met.rows.done():
-                if met.owner == me:
+                if me in (met.owner, met.thread):
                     raise CacheError(f"a loader waits for keys that it is to load itself: {flight.keys[:8]}")
                 met = self._waits.get(met.owner)
             self._waits[me] = flight
@@ -90,10 +100,16 @@ class Flights:
     def land(self, flight: Flight) -> None:
         with self._lock:
             for key in flight.keys:
-                del self._by_key[key]
+                self._by_key.pop(key, None)  # none is there in the child of a loader that forks
 
-    def after_fork(self) -> None:
-        self.__init__()  # type: ignore[misc]  # the threads that were loading are gone
+    def before_fork(self) -> None:
+        self._lock.acquire()
+
+    def after_fork(self, is_child: bool) -> None:
+        if is_child:
+            self.__init__()  # type: ignore[misc]  # the threads that were loading are gone
+        else:
+            self._lock.release()
 
 
 class _Landing:
@@ -108,5 +124,5 @@ class _Landing:
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         self.flights.land(self.flight)
         if error is not None:
-            told = error if isinstance(error, Exception) else CacheError(f"the loader was interrupted: {error!r}")
+            told = error if isinstance(error, Exception) else Interrupted(f"the loader was stopped: {error!r}")
             self.flight.rows.set_exception(told)

@@ -9,22 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-import time
+import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ..errors import CacheFormatError
+from ..errors import CacheFormatError, ConfigurationError
+from . import dates
 from .keys import Keys
+from .row_type import RowType
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PROTOCOL = 1
-NEVER = np.iinfo(np.int64).max
 _KEY_TYPES = {"integers": "int64", "text": "large_string", "bytes": "large_binary"}
-_DATES = ("version", "until", "touched")
 
 
 @dataclass(frozen=True)
@@ -32,47 +32,16 @@ class Contents:
     """What a file holds beside its rows."""
 
     kind: str
-    layout: str  # of a row: `layout_of`
+    layout: str  # of a row: `RowType.fingerprint`
     capacity: int
     policy: str
 
 
-def layout_of(width: int | None, dtype: np.dtype) -> str:
-    """Tells one layout of rows from another: the schema's fingerprint."""
-    fields = [[name, its[0].str, its[1]] for name, its in (dtype.fields or {}).items()] or dtype.str
-    return json.dumps([width, fields, dtype.itemsize])
-
-
-def settings_of(contents: Contents) -> dict[str, Any]:
-    """Arguments of a cache such as the one that was saved."""
-    width, fields, itemsize = json.loads(contents.layout)
-    told: dict[str, Any] = {"capacity": contents.capacity, "policy": contents.policy}
-    if width is not None:
-        return told | {"width": width, "dtype": fields}
-    names, formats, offsets = zip(*fields, strict=True)
-    schema = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})
-    return told | {"schema": schema}
-
-
-def row_type(width: int | None, dtype: np.dtype) -> pa.DataType:
-    import pyarrow as pa
-
-    if width is None or dtype.kind == "b":
-        return pa.binary(dtype.itemsize * (width or 1))
-    return pa.list_(pa.from_numpy_dtype(dtype), width)
-
-
-def table_of(keys: Keys, rows: np.ndarray, width: int | None, dtype: np.dtype) -> pa.RecordBatch:
+def table_of(keys: Keys, rows: np.ndarray, row: RowType) -> pa.RecordBatch:
     """Keys and rows (bytes, one row after another) as Arrow has them, without a copy."""
     import pyarrow as pa
 
-    kind = row_type(width, dtype)
-    if pa.types.is_fixed_size_binary(kind):
-        values = pa.Array.from_buffers(kind, keys.n, [None, pa.py_buffer(rows)])
-    else:
-        numbers = pa.Array.from_buffers(kind.value_type, keys.n * kind.list_size, [None, pa.py_buffer(rows)])
-        values = pa.FixedSizeListArray.from_arrays(numbers, type=kind)
-    return pa.record_batch([key_array(keys), values], names=["key", "row"])
+    return pa.record_batch([key_array(keys), row.to_file_column(rows, keys.n)], names=["key", "row"])
 
 
 def key_array(keys: Keys) -> pa.Array:
@@ -84,23 +53,23 @@ def key_array(keys: Keys) -> pa.Array:
     return pa.Array.from_buffers(pa.type_for_alias(_KEY_TYPES[keys.kind]), keys.n, [None, offsets, data])
 
 
-def message(batch: pa.RecordBatch, contents: Contents, dates: np.ndarray | None) -> pa.RecordBatch:
+def message(batch: pa.RecordBatch, contents: Contents, its_dates: np.ndarray | None) -> pa.RecordBatch:
     """What is written: with dates on the wall clock, and a digest of all buffers in the schema."""
     import pyarrow as pa
 
-    if dates is not None:
-        for name, column in zip(_DATES, dates.T, strict=True):
+    if its_dates is not None:
+        for name, column in zip(dates.NAMES, its_dates.T, strict=True):
             batch = batch.append_column(name, pa.array(np.ascontiguousarray(column)))
     told = {"protocol": PROTOCOL, **asdict(contents), "digest": _digest(batch, contents)}
     return batch.replace_schema_metadata({"perfcore.cache": json.dumps(told)})
 
 
-def pieces(batch: pa.RecordBatch) -> list[memoryview]:
-    """The bytes of a file, with the buffers of the batch where they are."""
+def pieces(batch: pa.RecordBatch, compression: str | None) -> list[memoryview]:
+    """The bytes of a file."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema) as writer:
+    with pa.ipc.new_file(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         writer.write_batch(batch)
     return [memoryview(sink.getvalue())]
 
@@ -115,8 +84,10 @@ def _digest(batch: pa.RecordBatch, contents: Contents) -> str:
     return digest.hexdigest()
 
 
-def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, int]:
-    """An open file's batch, over its mapped memory, once its digest was found right; and where its rows begin.
+def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, int | None]:
+    """An open file's batch, over its mapped memory, once its digest was found right.
+
+    And where its rows begin in the file; None where they do not lie in it as they are, since it is compressed.
 
     Raises
     ------
@@ -137,46 +108,51 @@ def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, int]:
             if reader.num_record_batches != 1:
                 raise CacheFormatError(f"{reader.num_record_batches} batches, one belongs there")
             batch = reader.get_batch(0)
-        _check(batch, contents)
+        row = _check(batch, contents)
         if _digest(batch, contents) != digest:
             raise CacheFormatError("damaged: its digest is not what it says")
     except CacheFormatError:
         raise
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
-        raise CacheFormatError(f"not the file of a cache: {error}") from error
-    return batch, contents, batch.column("row").buffers()[-1].address - data.address
+    except ConfigurationError as error:
+        raise CacheFormatError(f"of rows that no cache has: {error}") from error
+    except (
+        *(pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError),
+        *(ArithmeticError, RecursionError, MemoryError),  # what made-up numbers and texts bring about
+    ) as error:
+        raise CacheFormatError(f"not the file of a cache: {error!r}") from error
+    return batch, contents, _place(batch, data, row.n_bytes)
 
 
-def _check(batch: pa.RecordBatch, contents: Contents) -> None:
+def _place(batch: pa.RecordBatch, data: pa.Buffer, row_bytes: int) -> int | None:
+    rows = batch.column("row").buffers()[-1]
+    if rows is None:
+        return None
+    at, size = rows.address - data.address, batch.num_rows * row_bytes
+    return at if 0 <= at <= data.size - size and at % 8 == 0 else None
+
+
+def _check(batch: pa.RecordBatch, contents: Contents) -> RowType:
     names, types = batch.schema.names, batch.schema.types
-    if names[:2] != ["key", "row"] or tuple(names[2:]) not in ((), _DATES):
+    if names[:2] != ["key", "row"] or tuple(names[2:]) not in ((), dates.NAMES):
         raise CacheFormatError(f"columns {names}")
     if str(types[0]) != _KEY_TYPES.get(contents.kind):
         raise CacheFormatError(f"keys of {types[0]}, named {contents.kind}")
-    settings = settings_of(contents)
-    expected = row_type(settings.get("width"), np.dtype(settings.get("dtype") or settings["schema"]))
-    if types[1] != expected or any(str(each) != "int64" for each in types[2:]):
-        raise CacheFormatError(f"columns of {types}, with rows of {expected}")
+    row = RowType.of(**RowType.from_fingerprint(contents.layout))
+    if types[1] != row.arrow or any(str(each) != "int64" for each in types[2:]):
+        raise CacheFormatError(f"columns of {types}, with rows of {row.arrow}")
     batch.validate(full=True)
     if any(column.null_count or column.offset for column in batch.columns):
         raise CacheFormatError("null or sliced columns")
+    return row
 
 
 def dates_of(batch: pa.RecordBatch) -> np.ndarray | None:
     if batch.num_columns == 2:
         return None
-    return np.stack([batch.column(name).to_numpy() for name in _DATES], axis=1)
+    return np.stack([batch.column(name).to_numpy() for name in dates.NAMES], axis=1)
 
 
-def shifted(dates: np.ndarray, by: int) -> np.ndarray:
-    """``until`` and ``touched`` on another clock; what never ends stays so."""
-    moved = dates.copy()
-    ends = moved[:, 1] != NEVER
-    moved[ends, 1] += by
-    moved[:, 2] += by
-    return moved
-
-
-def to_wall_clock(now: int) -> int:
-    """What is added to a time of the cache's clock, which shows ``now``, to tell it by the calendar."""
-    return time.time_ns() - now
+def require_memory(n_bytes: int) -> None:
+    """A file is believed no capacity that this machine cannot have."""
+    if hasattr(os, "sysconf") and n_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise CacheFormatError(f"of a cache that takes {n_bytes:,} bytes, which are not here; capacity= allows less")

@@ -1,0 +1,147 @@
+"""Holder: the rows of a cache in C++, from its first keys, which tell their kind, until it is closed."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import numpy as np
+
+from .._ext.cache import RowCache
+from ..errors import CacheError, ConfigurationError, InputError
+from . import forks, tracing
+from .keys import Keys, Kind
+
+MOST_ROWS = 2**30
+OVERHEAD = 48  # bytes beside a row
+
+
+class Holder:
+    """Who calls takes ``native`` once and works with that: it is whole, even where another thread closes the cache."""
+
+    def __init__(
+        self,
+        row_bytes: int,
+        capacity: int,
+        max_pinned: float | int,
+        policy: str,
+        idle: int | None,
+        has_dates: bool,
+    ):
+        self.native: RowCache | None = None
+        self.kind: Kind | None = None  # known wherever native is
+        self.is_closed = False
+        self.has_dates = has_dates
+        self._row_bytes, self._policy, self._idle = row_bytes, policy, idle
+        self._capacity, self._max_pinned = capacity, max_pinned  # to make native with
+        if _pins(max_pinned, capacity) < max_pinned and not isinstance(max_pinned, float):
+            raise ConfigurationError(f"max_pinned={max_pinned!r}: the capacity is {capacity}")
+        forks.register(self)
+
+    def of(self, keys: Keys) -> RowCache | None:
+        """The rows, for keys of their kind; None where there are no keys, which say nothing of it."""
+        native = self.native
+        if native is None:
+            native = self._begun(keys)
+        if not keys.n:
+            return None
+        if keys.kind != self.kind:
+            raise InputError(f"keys are {keys.kind}, this cache's are {self.kind}: one kind a cache")
+        return native
+
+    def _begun(self, keys: Keys) -> RowCache | None:
+        with forks.lock:
+            native = self.open()
+            return self.make(keys.kind) if native is None and keys.n else native
+
+    def open(self) -> RowCache | None:
+        """The rows, if there were keys yet."""
+        if self.is_closed:
+            raise CacheError("the cache is closed")
+        return self.native
+
+    def make(self, kind: Kind, mapped: tuple | None = None) -> RowCache:
+        with forks.lock:
+            native = RowCache(
+                self._capacity,
+                self._row_bytes,
+                self._policy,
+                kind != "integers",
+                has_dates=self.has_dates,
+                idle=self._idle,
+                max_pinned=_pins(self._max_pinned, self._capacity),
+                seed=secrets.randbits(64),
+                mapped=mapped,
+            )
+            self.kind = kind
+            self.native = native
+        tracing.tell(self, native.nbytes)
+        return native
+
+    @property
+    def capacity(self) -> int:
+        native = self.native
+        return self._capacity if native is None else native.capacity
+
+    @property
+    def n_pinned_most(self) -> int:
+        return _pins(self._max_pinned, self.capacity)
+
+    def resize(self, capacity: int, now: int) -> None:
+        with forks.lock:
+            native = self.open()
+            self._capacity = capacity
+        if native is not None:
+            native.resize(capacity, _pins(self._max_pinned, capacity), now)
+            tracing.tell(self, native.nbytes)
+
+    def clear(self, now: int) -> None:
+        native = self.open()
+        if native is not None:
+            native.resize(0, -1, now, keeps=False)
+            tracing.tell(self, native.nbytes)
+
+    def keep_dates(self, native: RowCache, now: int) -> None:
+        """From now on, rows have versions."""
+        native.resize(0, -1, now, has_dates=True)
+        self.has_dates = True
+        tracing.tell(self, native.nbytes)
+
+    def close(self) -> None:
+        with forks.lock:
+            self.is_closed = True
+            given_back, self.native = self.native, None
+        del given_back  # its memory, with the lock open
+        tracing.tell(self, 0)
+
+    def before_fork(self) -> None:
+        if self.native is not None:
+            self.native.before_fork()
+
+    def after_fork(self, is_child: bool) -> None:
+        if self.native is not None:
+            self.native.after_fork(is_child)
+
+
+def _pins(max_pinned: Any, capacity: int) -> int:
+    """How many rows views may hold: of a part one at least, of a number as many as there are."""
+    if isinstance(max_pinned, float) and 0 <= max_pinned <= 1:
+        return max(1, int(max_pinned * capacity)) if max_pinned else 0
+    if isinstance(max_pinned, int | np.integer) and not isinstance(max_pinned, bool) and max_pinned >= 0:
+        return min(int(max_pinned), capacity)
+    raise ConfigurationError(f"max_pinned={max_pinned!r}: allowed is a part from 0.0 to 1.0, or a number of rows")
+
+
+def n_rows(capacity: int | None, max_bytes: int | None, row_bytes: int) -> int:
+    """Rows that are visible at most."""
+    if capacity is None and max_bytes is None:
+        raise ConfigurationError("a cache needs capacity=, a number of rows, or max_bytes=")
+    for name, value in (("capacity", capacity), ("max_bytes", max_bytes)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
+            raise ConfigurationError(f"{name}={value!r}: allowed is a whole number from 1 on")
+    n = MOST_ROWS if max_bytes is None else int(max_bytes * 127 // 128) // (row_bytes + OVERHEAD) - 16
+    if n < 1:
+        raise ConfigurationError(f"max_bytes={max_bytes}: a row takes {row_bytes + OVERHEAD} bytes, 16 are slack")
+    if capacity is not None and capacity > MOST_ROWS:
+        raise ConfigurationError(f"capacity={capacity}: allowed are at most {MOST_ROWS:,} rows")
+    return n if capacity is None else min(int(capacity), n)

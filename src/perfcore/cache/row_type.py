@@ -1,0 +1,153 @@
+"""RowType: what the rows of a cache are: numbers of one dtype, or columns of several."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NUMBERS = "native floats, integers and bool of up to 8 bytes"
+
+
+class RowType:
+    """Of ``width`` numbers of ``dtype``; where width is None, of the columns of a structured one."""
+
+    def __init__(self, width: int | None, dtype: np.dtype):
+        self.width, self.dtype = width, dtype
+        self.shape: tuple[int, ...] = () if width is None else (width,)
+        self.n_bytes = dtype.itemsize * (1 if width is None else width)
+        self._blank = np.zeros(self.shape, dtype)
+        for column in (self._blank[name] for name in dtype.names) if dtype.names else (self._blank,):
+            if column.dtype.kind == "f":
+                column[...] = np.nan
+
+    @classmethod
+    def of(cls, width: int | None = None, dtype: Any = "float32", schema: Any = None) -> RowType:
+        """As arguments of a cache say."""
+        if schema is None:
+            if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
+                raise ConfigurationError(
+                    f"width={width!r}: allowed is a whole number from 1 on, or schema= in its place"
+                )
+            number = np.dtype(dtype)
+            if not _is_number(number):
+                raise ConfigurationError(f"dtype={number}: allowed are {_NUMBERS}")
+            return cls(int(width), number)
+        if width is not None:
+            raise ConfigurationError("width= and schema= exclude one another")
+        record = schema if isinstance(schema, np.dtype) else np.dtype([(its.name, _number(its)) for its in schema])
+        if not record.names or not all(_is_number(record[name]) for name in record.names):
+            raise ConfigurationError(f"schema={schema}: allowed are columns of {_NUMBERS}")
+        return cls(None, record)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one layout of rows from another; `from_fingerprint` reads it."""
+        fields = [[name, its[0].str, its[1]] for name, its in (self.dtype.fields or {}).items()] or self.dtype.str
+        return json.dumps([self.width, fields, self.dtype.itemsize])
+
+    @staticmethod
+    def from_fingerprint(text: str) -> dict[str, Any]:
+        """Arguments of `of`."""
+        width, fields, itemsize = json.loads(text)
+        if width is not None:
+            return {"width": width, "dtype": fields}
+        names, formats, offsets = zip(*fields, strict=True)
+        return {"schema": np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": itemsize})}
+
+    def __repr__(self) -> str:
+        return f"{len(self.dtype.names or ())} columns" if self.width is None else f"{self.width} x {self.dtype}"
+
+    # -- tables of rows --------------------------------------------------------------------------------
+
+    def empty(self, n: int) -> np.ndarray:
+        return np.empty((n, *self.shape), self.dtype)
+
+    def fill(self, value: Any) -> np.ndarray:
+        """A row that stands for those that are not there: NaN, and 0 where there is none, unless said."""
+        if value is None:
+            return self._blank
+        row = np.zeros(self.shape, self.dtype)
+        try:
+            row[...] = value
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"fill={value!r}: allowed is a number or a row of {self}: {error}") from None
+        return row
+
+    def checked_out(self, out: Any, n: int | None) -> np.ndarray:
+        """``out``, if ``n`` rows can be written to it, or a single one where that is None."""
+        shape = self.shape if n is None else (n, *self.shape)
+        if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
+            came = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__qualname__
+            raise InputError(f"out= is {came}, it must be an array of {self.dtype} {shape}")
+        if not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned:
+            raise InputError("out= must be C-contiguous, aligned and writeable")
+        return out
+
+    def table(self, rows: Any, n: int) -> np.ndarray:
+        """``n`` rows as they are stored. Arrays convert without loss or not at all; Python's numbers are rounded."""
+        table = self._of_lists(rows) if isinstance(rows, list | tuple) else np.asarray(rows)
+        if table.shape != (n, *self.shape):
+            raise InputError(f"rows of shape {table.shape} for {n} keys: it must be {(n, *self.shape)}")
+        if not np.can_cast(table.dtype, self.dtype, "safe"):
+            raise InputError(f"rows of {table.dtype}, the cache holds {self.dtype}: convert them first")
+        return np.require(table, self.dtype, ("C", "A"))
+
+    def _of_lists(self, rows: list | tuple) -> np.ndarray:
+        try:
+            table = np.asarray(rows, self.dtype)
+            if self.width is not None and self.dtype.kind != "f" and np.asarray(rows).dtype.kind not in "bui":
+                raise InputError(f"rows of {np.asarray(rows).dtype}, the cache holds {self.dtype}: convert them first")
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"rows that cannot be {self}: {error}") from error
+        return table
+
+    # -- Arrow -----------------------------------------------------------------------------------------
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """Of the column of rows in a file: lists of numbers; columns, and bools, as bytes."""
+        import pyarrow as pa
+
+        if self.width is None or self.dtype.kind == "b":
+            return pa.binary(self.n_bytes)
+        return pa.list_(pa.from_numpy_dtype(self.dtype), self.width)
+
+    def to_file_column(self, rows: np.ndarray, n: int) -> pa.Array:
+        """``rows`` (bytes, one row after another) as a file has them, without a copy."""
+        import pyarrow as pa
+
+        kind = self.arrow
+        if pa.types.is_fixed_size_binary(kind):
+            return pa.Array.from_buffers(kind, n, [None, pa.py_buffer(rows)])
+        numbers = pa.Array.from_buffers(kind.value_type, n * kind.list_size, [None, pa.py_buffer(rows)])
+        return pa.FixedSizeListArray.from_arrays(numbers, type=kind)
+
+    def to_columns(self, rows: np.ndarray) -> dict[str, pa.Array]:
+        """A table of rows as Arrow has it: the column ``row`` of fixed-size lists, or the columns of a schema."""
+        import pyarrow as pa
+
+        if self.width is None:
+            return {name: pa.array(np.ascontiguousarray(rows[name])) for name in self.dtype.names or ()}
+        numbers = pa.array(rows.reshape(-1))
+        return {"row": pa.FixedSizeListArray.from_arrays(numbers, self.width)}
+
+
+def _is_number(dtype: np.dtype) -> bool:
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+
+
+def _number(field: Any) -> np.dtype:
+    import pyarrow as pa
+
+    kind = field.type.index_type if pa.types.is_dictionary(field.type) else field.type
+    try:
+        return np.dtype(kind.to_pandas_dtype())
+    except (NotImplementedError, TypeError):
+        raise ConfigurationError(f"schema: column {field.name!r} of {field.type}; allowed are numbers") from None
