@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 import perfcore
 from perfcore import CacheError, ConfigurationError, FeatureCache, InputError
 
-POLICIES = ("clock", "s3fifo", "lfu", "lru_exact")
+POLICIES = ("clock", "s3fifo", "lfu", "adaptive", "lru_exact")
 
 
 def row(key, version=0, width=4):

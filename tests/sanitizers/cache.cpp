@@ -139,7 +139,7 @@ void stress(Policy policy, int64_t capacity, int hash_bits, int n_threads, int r
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 300;
     int seed = argc > 2 ? std::atoi(argv[2]) : 1;
-    for (Policy policy : {Policy::CLOCK, Policy::S3FIFO, Policy::LFU, Policy::LRU_EXACT})
+    for (Policy policy : {Policy::CLOCK, Policy::S3FIFO, Policy::LFU, Policy::LRU_EXACT, Policy::ADAPTIVE})
         for (int64_t capacity : {1, 8, 64, 200})
             for (int hash_bits : {2, 6, 64})
                 for (bool has_dates : {false, true}) {

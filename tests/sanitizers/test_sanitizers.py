@@ -46,19 +46,6 @@ def test_counters_are_clean(tmp_path, repository):
     assert (ran.returncode, ran.stdout) == (0, "all counters agree\n"), ran.stdout + ran.stderr[-4000:]
 
 
-@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_a_cache_under_many_threads_is_clean(sanitizer, tmp_path, repository):
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no C++ compiler")
-    program, include = tmp_path / "cache", repository / "src/perfcore/_ext/include"
-    flags = ["-O1", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", f"-I{include}"]
-    subprocess.run([compiler, *FLAGS, *flags, repository / "tests/sanitizers/cache.cpp", "-o", program], check=True)
-    for seed in ("1", "1000"):
-        ran = subprocess.run([program, "150", seed], capture_output=True, text=True)
-        assert (ran.returncode, ran.stdout) == (0, "ok\n"), ran.stdout + ran.stderr[-4000:]
-
-
 def test_portable_kernels_agree_on_aarch64(build):
     compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:

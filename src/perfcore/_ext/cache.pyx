@@ -61,6 +61,7 @@ cdef extern from "perfcore/cache/cache.hpp" namespace "perfcore::cache" nogil:
         void entries(int64_t now, Log& log, vector[int64_t]* dates) except +
         int64_t size() except +
         int64_t capacity() except +
+        Policy policy() except +
         uint64_t nbytes() except +
         int64_t n_pinned()
         uint64_t total(Count which)
@@ -77,7 +78,7 @@ cdef extern from "perfcore/cache/cache.hpp" namespace "perfcore::cache" nogil:
 cdef extern from "perfcore/cache/mapping.hpp" namespace "perfcore::cache" nogil:
     Mapped c_mapped "perfcore::cache::mapped"(int file, int64_t at, int64_t n, int64_t row_bytes, cbool is_writeable)
 
-POLICIES = ("clock", "s3fifo", "lfu", "lru_exact")
+POLICIES = ("clock", "s3fifo", "lfu", "lru_exact", "adaptive")
 COUNTS = (
     "hits", "misses", "expired", "inserts", "updates", "older", "rejected", "evicted_capacity", "evicted_expired",
     "evicted_shrink", "deleted", "skipped_pinned",
@@ -285,6 +286,11 @@ cdef class RowCache:
     @property
     def capacity(self):
         return self.cache.get().capacity()
+
+    @property
+    def policy(self):
+        """The policy that is in use: of "adaptive" the one that it chose."""
+        return POLICIES[<int>self.cache.get().policy()]
 
     @property
     def nbytes(self):

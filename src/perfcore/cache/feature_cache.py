@@ -26,7 +26,7 @@ from .statistics import Statistics
 if TYPE_CHECKING:
     import pyarrow as pa
 
-POLICIES = ("clock", "s3fifo", "lfu", "lru_exact")
+POLICIES = ("clock", "s3fifo", "lfu", "adaptive", "lru_exact")
 
 
 class FeatureCache:
@@ -43,7 +43,8 @@ class FeatureCache:
         In place of ``width`` and ``dtype``: columns by name, each of a dtype of its own. Rows are a structured array.
     policy : which entry makes room for another
         "clock" (default): one that was not asked for since the hand last came by; "s3fifo"; "lfu" (W-TinyLFU);
-        "lru_exact", the least recently used one, kept under a mutex.
+        "adaptive", of "clock" and "lfu" the one that has more hits in a sample of the keys; "lru_exact", the
+        least recently used one, kept under a mutex.
     max_bytes : int, optional
         All memory of the cache; in place of ``capacity``, or the lower of both.
     ttl, idle_ttl : float, optional
@@ -68,7 +69,7 @@ class FeatureCache:
         dtype: Any = "float32",
         *,
         schema: Any = None,
-        policy: Literal["clock", "s3fifo", "lfu", "lru_exact"] = "clock",
+        policy: Literal["clock", "s3fifo", "lfu", "adaptive", "lru_exact"] = "clock",
         max_bytes: int | None = None,
         ttl: float | None = None,
         idle_ttl: float | None = None,
@@ -400,11 +401,12 @@ class FeatureCache:
         """Counts since the cache was made; hits + misses are all keys asked for, whenever no call is in flight.
 
         ``recent_hit_rate`` is that of the last ``recent_seconds``, which go back to the call of `stats` that was last a
-        minute ago, or to the beginning. ``loads`` are calls of loaders, ``loaded`` the rows that these brought.
+        minute ago, or to the beginning. ``policy`` is the one in use: of "adaptive" what it chose. ``loads`` are calls of loaders, ``loaded`` the rows that these brought.
         """
         native = self._holder.open()
         counts = dict.fromkeys((*COUNTS, "pinned"), 0) if native is None else native.counts()
         its = {"size": len(self), "capacity": self.capacity, "bytes": self.nbytes}
+        its["policy"] = self.policy if native is None else native.policy
         return self._statistics.told(counts) | its
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ public:
     virtual void entries(int64_t now, Log& log, std::vector<int64_t>* dates) = 0;
     virtual int64_t size() = 0;
     virtual int64_t capacity() = 0;
+    virtual Policy policy() = 0;
     virtual uint64_t nbytes() = 0;
     virtual const char* check() = 0;
 
@@ -212,6 +213,10 @@ public:
         const Section section(*this, 0);
         return store().is.capacity;
     }
+    Policy policy() override {
+        const Section section(*this, 0);
+        return store().policy();
+    }
     uint64_t nbytes() override {
         const Section section(*this, 0);
         return store().nbytes();
@@ -222,7 +227,7 @@ public:
         store().before_fork();
     }
     void after_fork(bool is_child) override {
-        store().after_fork();
+        store().after_fork(is_child);
         Cache::after_fork(is_child);
     }
 

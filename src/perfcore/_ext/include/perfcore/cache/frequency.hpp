@@ -42,6 +42,10 @@ public:
         return least;
     }
 
+    // Whether one key is worth another's place: the one that came has just been counted, and the other will be when its
+    // turn comes, so that one more alone is no reason. In a loop larger than the cache all would change places otherwise.
+    bool is_worth(uint64_t hash, uint64_t other) const { return count(hash) > count(other) + 1; }
+
     uint64_t nbytes() const { return n_lines_ * sizeof(Line); }
 
 private:

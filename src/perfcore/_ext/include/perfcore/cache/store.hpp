@@ -23,11 +23,12 @@
 #include "keys.hpp"
 #include "lists.hpp"
 #include "rows.hpp"
+#include "shadow.hpp"
 #include "table.hpp"
 
 namespace perfcore::cache {
 
-enum class Policy : int { CLOCK, S3FIFO, LFU, LRU_EXACT };
+enum class Policy : int { CLOCK, S3FIFO, LFU, LRU_EXACT, ADAPTIVE };
 enum class Put : uint8_t { INSERTED, UPDATED, OLDER, REJECTED, NO_ROW };
 
 struct Settings {
@@ -57,7 +58,7 @@ struct Log {
 };
 
 constexpr int64_t CHUNK = 256;  // keys a section: so long at most does a batch keep others' rows from coming back
-constexpr int MOST_PINNED = 30;  // pinned entries that an eviction passes before it gives up
+constexpr int MOST_PINNED = 30;  // pinned entries that an eviction passes before it gives up, where they are many
 constexpr int MOST_PASSED = 4096;  // entries that an eviction passes, because they are hot, before it takes any
 constexpr int HOTTEST = 3;
 
@@ -76,9 +77,10 @@ public:
         : is(settings), epochs_(epochs), n_rows_(settings.capacity + slack_of(settings.capacity)),
           rows_(n_rows_, settings.row_bytes, settings.has_dates, pinned, mapped),
           table_(uint32_t(n_rows_ + n_rows_ / 2), uint32_t(n_rows_)), main_(uint32_t(n_rows_)),
-          small_(has_small() ? uint32_t(n_rows_) : 1), n_small_most_(small_share()) {
-        if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - n_small_most_);
-        if (is.policy == Policy::LFU) sketch_ = std::make_unique<Sketch>(settings.capacity);
+          small_(has_small() ? uint32_t(n_rows_) : 1), small_share_(small_share()) {
+        if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - small_share_);
+        if (is.policy == Policy::LFU || is.policy == Policy::ADAPTIVE) sketch_ = std::make_unique<Sketch>(settings.capacity);
+        if (is.policy == Policy::ADAPTIVE) duel_ = std::make_unique<Duel>(settings.capacity, small_share_, *sketch_);
         if (is.policy == Policy::LRU_EXACT) order_ = std::make_unique<Order>(uint32_t(n_rows_));
         for (uint32_t id = uint32_t(n_rows_); id-- > 0;) {
             if (id >= mapped.n) free_rows_.push(id, id, row_link());
@@ -184,7 +186,9 @@ public:
         for (int64_t i = begin; i < end; i++) {
             const uint64_t hash = hash_of(keys[i]);
             uint32_t row, id = table_.find(first_of(hash), keys[i], hash, row);
-            const bool is_there = id != NONE && take(id, row);
+            while (id != NONE && !take(id, row))  // a put gave it another row, or it went
+                id = table_.find(first_of(hash), keys[i], hash, row);
+            const bool is_there = id != NONE;
             if (is_there) {
                 drop(id, row, hash);
                 size_.fetch_sub(1, std::memory_order_release);
@@ -246,16 +250,21 @@ public:
     void before_fork() {
         if (order_) order_->mutex.lock();
     }
-    void after_fork() {
+    void after_fork(bool is_child) {
         if (order_) order_->mutex.unlock();
+        if (duel_ && is_child) duel_->begin();
     }
 
+    // The policy in use.
+    Policy policy() const {
+        return is.policy != Policy::ADAPTIVE ? is.policy : is_clock() ? Policy::CLOCK : Policy::LFU;
+    }
     int64_t size() const { return size_.load(std::memory_order_acquire); }
     uint32_t n_chains() const { return table_.n_heads; }
     uint64_t nbytes() const {
         return table_.nbytes() + main_.nbytes() + small_.nbytes() + uint64_t(n_rows_) * (uint64_t(is.row_bytes) +
                sizeof(About) + (is.has_dates ? sizeof(Dates) : 0)) + (sketch_ ? sketch_->nbytes() : 0) +
-               (ghost_ ? ghost_->nbytes() : 0) + (order_ ? uint64_t(n_rows_) * 8 : 0);
+               (ghost_ ? ghost_->nbytes() : 0) + (duel_ ? duel_->nbytes() : 0) + (order_ ? uint64_t(n_rows_) * 8 : 0);
     }
 
     // While nobody is inside: what does not hold of the whole, or null. For tests.
@@ -309,7 +318,8 @@ private:
     uint64_t hash_of(const Node& node) const { return trimmed(Keys::hash_of(node.key.load(), is.seed)); }
     uint64_t trimmed(uint64_t hash) const { return is.hash_bits == 64 ? hash : hash & ~(~uint64_t(0) >> is.hash_bits); }
     uint32_t first_of(uint64_t hash) const { return table_.head(hash).load(std::memory_order_acquire); }
-    bool has_small() const { return is.policy == Policy::S3FIFO || is.policy == Policy::LFU; }
+    bool has_small() const { return is.policy != Policy::CLOCK && is.policy != Policy::LRU_EXACT; }
+    bool is_clock() const { return !has_small() || (duel_ && !duel_->is_lfu_better()); }
     int64_t small_share() const {
         return !has_small() ? 0 : std::max<int64_t>(1, is.capacity / (is.policy == Policy::S3FIFO ? 10 : 5));
     }
@@ -363,6 +373,7 @@ private:
             if (found[i] != NONE) std::memcpy(to, rows_[found[i]], size);
             else if (fill != nullptr) std::memcpy(to, fill, size);
         }
+        if (duel_) duel_->got(hashes, found, n);
         record.add(HITS, n_hits);
         record.add(MISSES, uint64_t(n) - n_hits);
         if (n_expired) record.add(EXPIRED, n_expired);
@@ -430,7 +441,8 @@ private:
                 if (row != NONE) continue;  // another thread's row came first: look at its version
             } else if (made == NONE) {  // not there: a place and a node for it
                 const Queue queue = queue_for(hash);
-                if (!find_room(record, now, log)) return Put::REJECTED;
+                if (!find_room(record, now, log))  // unless it is for views, others are about to enqueue what they inserted
+                    return rows_.pinned->n.load() != 0 ? Put::REJECTED : Put::NO_ROW;
                 made = free_node(record);
                 if (made == NONE) {
                     size_.fetch_sub(1, std::memory_order_release);
@@ -445,6 +457,7 @@ private:
                 node.key.store(Keys::kept(key, hash), std::memory_order_relaxed);
             } else if ((id = table_.insert(made, key, hash)) == NONE) {
                 enqueue(made);
+                if (duel_) duel_->put(hash);
                 return Put::INSERTED;
             }
             id = table_.find(first_of(hash), key, hash, row);
@@ -468,8 +481,8 @@ private:
     // As long as nothing had to leave, what is beyond the small queue's share goes to the main one; later, what left
     // the small one not long ago.
     Queue queue_for(uint64_t hash) {
-        if (!has_small()) return MAIN;
-        if (!has_evicted_.load(std::memory_order_relaxed)) return n_small_.load() >= n_small_most_ ? MAIN : SMALL;
+        if (is_clock()) return MAIN;
+        if (!has_evicted_.load(std::memory_order_relaxed)) return n_small_.load() >= small_share_ ? MAIN : SMALL;
         return ghost_ && ghost_->remove(hash) ? MAIN : SMALL;
     }
 
@@ -544,13 +557,17 @@ private:
         return true;
     }
 
+    int most_pinned() const { return 4 * rows_.pinned->n.load() <= is.capacity ? MOST_PASSED : MOST_PINNED; }
+
     // Takes one entry out and leaves its place, counted in `size_`, to the caller; false where it finds none.
     bool evict(Record& record, int64_t now, Log* log, bool takes_pinned = false) {
         if (order_) return evict_oldest(record, now, log, takes_pinned);
         if (!has_evicted_.load(std::memory_order_relaxed)) has_evicted_.store(true, std::memory_order_relaxed);
+        const int most_pinned = this->most_pinned();
         int n_pinned = 0;
-        for (int64_t tries = 0; tries < 2 * MOST_PASSED && n_pinned < MOST_PINNED; tries++) {
-            const bool from_small = has_small() && n_small_.load(std::memory_order_relaxed) >= n_small_most_;
+        for (int64_t tries = 0; tries < 2 * MOST_PASSED && n_pinned < most_pinned; tries++) {
+            const int64_t n_small = n_small_.load(std::memory_order_relaxed);
+            const bool from_small = n_small > 0 && (n_small >= small_share_ || is_clock());
             Ring& ring = from_small ? small_ : main_;
             uint32_t id = ring.pop();
             if (id == NONE && has_small()) id = (from_small ? main_ : small_).pop();
@@ -610,6 +627,10 @@ private:
             main_.push(id);
             return true;
         }
+        if (is_clock()) {  // lately it was not
+            promote(id, node);
+            return true;
+        }
         if (is.policy == Policy::S3FIFO) {
             if (heat < 2) return false;
             node.heat.store(0, std::memory_order_relaxed);
@@ -641,7 +662,7 @@ private:
             const uint8_t heat = node.heat.load(std::memory_order_relaxed);
             const bool is_alive = node.row.load(std::memory_order_acquire) != NONE;
             if (is_alive && (heat == 0 || passed > 0)) {
-                const bool is_more = sketch_->count(hash_of(candidate)) > sketch_->count(hash_of(node));
+                const bool is_more = sketch_->is_worth(hash_of(candidate), hash_of(node));
                 if (heat == 0 || !is_more) return is_more;
             }
             if (!main_.remove(at, id)) continue;
@@ -651,7 +672,7 @@ private:
     }
 
     bool evict_oldest(Record& record, int64_t now, Log* log, bool takes_pinned) {
-        for (int n_pinned = 0; n_pinned < MOST_PINNED; n_pinned++) {
+        for (int n_pinned = most_pinned(); n_pinned > 0; n_pinned--) {
             const uint32_t id = order_->last();
             if (id == NONE) return false;
             const uint32_t row = table_[id].row.load(std::memory_order_acquire);
@@ -729,9 +750,10 @@ private:
     Rows rows_;
     Table<Keys> table_;
     Ring main_, small_;
-    const int64_t n_small_most_;
+    const int64_t small_share_;
     std::unique_ptr<Ghost> ghost_;
     std::unique_ptr<Sketch> sketch_;
+    std::unique_ptr<Duel> duel_;
     std::unique_ptr<Order> order_;
     Stack free_rows_, free_nodes_, retired_rows_[3], retired_nodes_[3];
     alignas(64) std::atomic<int64_t> size_{0};
