@@ -401,12 +401,13 @@ class FeatureCache:
         """Counts since the cache was made; hits + misses are all keys asked for, whenever no call is in flight.
 
         ``recent_hit_rate`` is that of the last ``recent_seconds``, which go back to the call of `stats` that was last a
-        minute ago, or to the beginning. ``policy`` is the one in use: of "adaptive" what it chose. ``loads`` are calls of loaders, ``loaded`` the rows that these brought.
+        minute ago, or to the beginning. ``loads`` are calls of loaders, ``loaded`` the rows that these brought.
+        ``policy`` is the one in use: of "adaptive" what it chose.
         """
         native = self._holder.open()
         counts = dict.fromkeys((*COUNTS, "pinned"), 0) if native is None else native.counts()
-        its = {"size": len(self), "capacity": self.capacity, "bytes": self.nbytes}
-        its["policy"] = self.policy if native is None else native.policy
+        policy = self.policy if native is None else native.policy
+        its = {"size": len(self), "capacity": self.capacity, "bytes": self.nbytes, "policy": policy}
         return self._statistics.told(counts) | its
 
     def close(self) -> None:
