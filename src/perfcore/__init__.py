@@ -18,7 +18,7 @@ from .predictor import Predictor, compile, load
 from .testing import verify
 
 if TYPE_CHECKING:
-    from .cache import FeatureCache
+    from .cache import FeatureCache, ModelCache, PredictionCache
 
 __version__ = "0.1.0"
 
@@ -29,8 +29,10 @@ __all__ = [
     "FeatureCache",
     "InputError",
     "MismatchError",
+    "ModelCache",
     "ModelFormatError",
     "PerfcoreError",
+    "PredictionCache",
     "Predictor",
     "UnsupportedModelError",
     "__version__",
@@ -46,8 +48,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "FeatureCache":  # loads pyarrow, which who only predicts need not wait for
-        from .cache import FeatureCache
+    if name in ("FeatureCache", "ModelCache", "PredictionCache"):  # whoever only predicts need not wait for them
+        from . import cache
 
-        return FeatureCache
+        return getattr(cache, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

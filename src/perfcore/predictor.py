@@ -240,6 +240,11 @@ class Predictor(Fitted):
         return self._n_threads
 
     @property
+    def nbytes(self) -> int:
+        """Memory of the model, and of what was made of it to answer."""
+        return self._engine.nbytes
+
+    @property
     def fingerprint(self) -> str:
         """Digest of all that decides the answers, in hexadecimal; the same after save, load, pickle or copy."""
         from .model.file import fingerprint
@@ -256,7 +261,7 @@ class Predictor(Fitted):
 
     def _description(self) -> dict[str, str]:
         described = {"features": f"{self.n_features_in_:,}"} | self._engine.description()
-        return described | {"bytes": f"{self._engine.nbytes:,}", "fingerprint": self.fingerprint}
+        return described | {"bytes": f"{self.nbytes:,}", "fingerprint": self.fingerprint}
 
     def explain(self) -> str:
         """What `print` shows, and which kernel answers calls of which size, what others would take, and why.

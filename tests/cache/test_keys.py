@@ -51,6 +51,18 @@ def test_text(keys):
     assert (found.kind, found.listed(), found.n) == ("text", ["a", "", "äöü"], 3)
 
 
+def test_rows_of_one_size():
+    rows = np.array([[1, 0], [0, 0], [513, 7]], np.int16)
+    for keys in (
+        rows.view("V4")[:, 0],
+        np.asfortranarray(rows).copy().view("V4")[:, 0],
+        rows.repeat(2, 0).view("V4")[::2, 0],
+    ):
+        found = as_keys(keys)
+        assert (found.kind, found.listed(), found.n) == ("bytes", [b"\1\0\0\0", b"\0\0\0\0", b"\1\2\7\0"], 3)
+    assert as_keys(np.empty(0, "V4")).listed() == []
+
+
 def test_of_other_libraries():
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     assert as_keys(pd.Series([1, 2])).listed() == as_keys(pl.Series([1, 2])).listed() == [1, 2]
@@ -66,6 +78,8 @@ def test_of_other_libraries():
         ({1: 2}, "keys come as dict"),
         (3, "keys come as int"),
         (np.array([True]), "dtype bool"),
+        (np.zeros(2, [("a", "i4")]), "keys of dtype"),
+        (np.zeros(2, "V0"), "keys of dtype"),
         (np.array([2**63], np.uint64), "is beyond"),
         (pa.array([1, None]), "1 keys are null"),
         (pa.array([1.5]), "Arrow type double"),

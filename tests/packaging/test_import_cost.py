@@ -40,3 +40,8 @@ def test_using_a_saved_model_loads_no_framework(tmp_path):
         ]
     )
     assert not modules_after(code) & NOT_LOADED
+
+
+def test_import_leaves_the_caches_unloaded_until_they_are_asked_for():
+    code = "import perfcore, sys; assert not [name for name in sys.modules if name.startswith('perfcore.cache')]"
+    assert not modules_after(f"{code}; perfcore.ModelCache, perfcore.PredictionCache") & NOT_LOADED

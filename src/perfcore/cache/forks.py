@@ -30,6 +30,29 @@ def register(forkable: Forkable) -> None:
         _by_age[next(_serials)] = forkable
 
 
+class Lock:
+    """A lock that its thread may take again, and that nobody holds while the process forks."""
+
+    def __init__(self) -> None:
+        self.held = threading.RLock()
+        register(self)
+
+    def __enter__(self) -> None:
+        self.held.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.held.release()
+
+    def before_fork(self) -> None:
+        self.held.acquire()
+
+    def after_fork(self, is_child: bool) -> None:
+        if is_child:
+            self.held = threading.RLock()
+        else:
+            self.held.release()
+
+
 def _before() -> None:
     lock.acquire()
     for forkable in list(_by_age.values()):

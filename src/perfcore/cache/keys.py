@@ -57,6 +57,8 @@ def as_keys(keys: Any) -> Keys:
             raise InputError(f"keys of shape {keys.shape}: {ALLOWED}")
         if keys.dtype.kind in "iu":
             return _integers(keys)
+        if keys.dtype.kind == "V" and keys.dtype.names is None and keys.dtype.subdtype is None and keys.itemsize:
+            return _of_one_size(np.ascontiguousarray(keys))
         if keys.dtype.kind not in "OUS":
             raise InputError(f"keys of dtype {keys.dtype}: {ALLOWED}")
         kind = keys.dtype.kind
@@ -96,6 +98,11 @@ def _cut(keys: Any, kind: Kind) -> Keys:
     offsets = np.zeros(len(keys) + 1, np.int64)
     np.cumsum([len(key) for key in keys], out=offsets[1:])
     return Keys(kind, (offsets, np.frombuffer(b"".join(keys), np.uint8)), len(keys))
+
+
+def _of_one_size(keys: np.ndarray) -> Keys:
+    size = keys.itemsize
+    return Keys("bytes", (np.arange(0, size * len(keys) + 1, size, dtype=np.int64), keys.view(np.uint8)), len(keys))
 
 
 def _of_arrow(keys: Any) -> Keys:

@@ -25,12 +25,15 @@ class Flight:
 
 
 class Flights:
-    """Who loads which keys. No loader is called, and nobody waits, while the lock is held."""
+    """Who loads which keys. No loader is called, and nobody waits, while the lock is held.
+
+    Its thread may take it again, for a finaliser that loads may come in anywhere; it is done before this goes on.
+    """
 
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Flight] = {}
         self._waits: dict[Hashable, Flight] = {}  # of owners
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def load(self, keys: Sequence, loader: Callable[[list], dict]) -> dict:
         """Rows of keys, no two of them alike: of those that nobody else is loading by the loader.

@@ -22,7 +22,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self.clock = time.monotonic
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._loads = {"loads": 0, "load_errors": 0, "loaded": 0, "prefetched": 0}
         self._seconds = {"load_seconds": 0.0, "longest_load_seconds": 0.0}
         self._own_hits = self._own_misses = 0
@@ -73,7 +73,7 @@ class Statistics:
 
     def after_fork(self, is_child: bool) -> None:
         if is_child:
-            self._lock = threading.Lock()
+            self._lock = threading.RLock()
         else:
             self._lock.release()
 

@@ -1,0 +1,455 @@
+"""ModelCache: objects of any size by key, the least recently used of which make room.
+
+What runs under its lock is this file alone: keys are of types whose hash and equality are the interpreter's own, and
+weighing, loading, closing and the end of objects that leave happen outside. The interpreter itself may collect garbage
+anywhere, also there, and a finaliser that it runs may use the cache. So the lock is one that its thread may take again,
+and every step leaves the cache whole: weights are added before an entry is there, and subtracted after it has gone, so
+that the sum is never too low.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, ItemsView, Iterator, MutableMapping, ValuesView
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ..errors import CacheError, ConfigurationError, InputError
+from . import dates, forks
+from .loading import Flights
+from .statistics import Statistics
+
+_PLAIN = (str, bytes, int, bool, type(None))
+_COUNTS = ("hits", "misses", "inserts", "updates", "evicted", "expired", "deleted", "rejected")
+_MISSING: Any = object()
+
+
+class _Held:
+    """A value, and how many entries and leases hold it; the last that lets it go closes it."""
+
+    __slots__ = ("it", "n_holders", "is_given_away")
+
+    def __init__(self, it: Any):
+        self.it, self.n_holders, self.is_given_away = it, 0, False
+
+
+class _Entry:
+    __slots__ = ("held", "key", "used", "weight")
+
+    def __init__(self, key: Any, held: _Held, weight: int, used: int):
+        self.key, self.held, self.weight, self.used = key, held, weight, used
+
+
+class _Change:
+    """The cache's lock; what the list bears, (value, whether it is to be closed), leaves after the lock is released."""
+
+    __slots__ = ("cache", "even_closed", "held", "leaving")
+
+    def __init__(self, cache: ModelCache, even_closed: bool = False):
+        self.cache, self.even_closed = cache, even_closed
+        self.leaving: list[tuple[_Held, bool]] = []
+
+    def __enter__(self) -> list[tuple[_Held, bool]]:
+        self.held = self.cache._lock.held
+        self.held.acquire()
+        if self.cache._is_closed and not self.even_closed:
+            self.held.release()
+            raise CacheError("the cache is closed")
+        return self.leaving
+
+    def __exit__(self, *_: object) -> None:
+        self.held.release()
+        if self.leaving:
+            _close([held.it for held, is_free in self.leaving if is_free])
+
+
+class ModelCache(MutableMapping):
+    """A bounded mapping of objects, such as models, which many threads use at once.
+
+    Keys are str, bytes, int, bool, None, paths, and tuples of these. Looking a key up, in whatever way but ``in``,
+    makes it the most recently used one.
+
+    A value that leaves is closed, where it has a ``close``: once evicted, expired, replaced, deleted, cleared, or when
+    the cache is closed, as soon as no other key has it and no `lease` is open. ``pop`` and ``popitem`` hand it over
+    instead. Who looks a value up without a lease may find it closed while using it.
+
+    Parameters
+    ----------
+    max_items : int, optional
+        Values that are held at most. It or ``max_bytes`` is needed.
+    max_bytes : int, optional
+        What all values may weigh together.
+    weigh : callable(value) -> int, optional
+        What a value weighs, in bytes; its ``nbytes`` unless said. Asked once, when the value comes.
+    ttl : float, optional
+        Seconds since its last use after which a value has expired.
+
+    Raises
+    ------
+    ConfigurationError
+        For arguments that do not fit; the message says what was allowed and what came.
+    """
+
+    def __init__(
+        self,
+        max_items: int | None = None,
+        max_bytes: int | None = None,
+        *,
+        weigh: Callable[[Any], int] | None = None,
+        ttl: float | None = None,
+    ):
+        if max_items is None and max_bytes is None:
+            raise ConfigurationError("a model cache needs max_items= or max_bytes=")
+        self.max_items, self.max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
+        self.ttl = dates.seconds("ttl", ttl)
+        self._weigh = weigh
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # the least recently used first
+        self._by_id: dict[int, _Held] = {}  # of values that entries hold
+        self._weight = 0
+        self._counts = dict.fromkeys(_COUNTS, 0)
+        self._is_closed = False
+        self._now = time.monotonic_ns
+        self._lock, self._flights, self._statistics = forks.Lock(), Flights(), Statistics()
+        forks.register(self._flights)
+        forks.register(self._statistics)
+
+    # -- a mapping -------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Any:
+        held = self._found(_plain(key))
+        if held is None:
+            raise KeyError(key)
+        return held.it
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Store a value; `InputError` where it weighs more than all may together."""
+        self._put(key, value, self._weight_of(value))
+
+    def __delitem__(self, key: Any) -> None:
+        if self._removed(_plain(key)) is None:
+            raise KeyError(key)
+
+    def __contains__(self, key: Any) -> bool:
+        plain = _plain(key)
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            return plain in self._entries
+
+    def __len__(self) -> int:
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            return len(self._entries)
+
+    def __iter__(self) -> Iterator:
+        """Keys as they are now, the least recently used first; like ``items`` and ``values`` no use of them."""
+        return iter([key for key, _ in self._listed()])
+
+    def items(self) -> ItemsView:
+        return _Items(self)
+
+    def values(self) -> ValuesView:
+        return _Values(self)
+
+    def pop(self, key: Any, default: Any = _MISSING) -> Any:
+        """Take a value out, unclosed."""
+        entry = self._removed(_plain(key), gives_away=True)
+        if entry is not None:
+            return entry.held.it
+        if default is _MISSING:
+            raise KeyError(key)
+        return default
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Take the least recently used value out, unclosed, with its key."""
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            entry = self._take_out(self._first(), leaving, "deleted", gives_away=True)
+        if entry is None:
+            raise KeyError("the cache is empty")
+        return entry.key, entry.held.it
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """The value of a key, or ``default``, once that is stored."""
+        plain = _plain(key)
+        held = self._found(plain)
+        return (self._put(key, default, self._weight_of(default), replaces=False) if held is None else held).it
+
+    def clear(self) -> None:
+        with _Change(self) as leaving:
+            for plain in list(self._entries):
+                self._take_out(plain, leaving, "deleted")
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    # -- loading and leases ----------------------------------------------------------------------------
+
+    def get_or_load(self, key: Any, loader: Callable[[Any], Any]) -> Any:
+        """The value of a key; where it is not there, what ``loader(key)`` returns, once that is stored.
+
+        A value that weighs more than ``max_bytes`` is handed out and not stored. Threads that ask for a key while it
+        is loaded wait for that; what the loader raised reaches all of them, and the key can be loaded again.
+
+        Raises
+        ------
+        CacheError
+            Where a loader asks for the key that it is to load itself.
+        """
+        plain = _plain(key)
+        held = self._found(plain)
+        return (self._loaded(key, plain, loader) if held is None else held).it
+
+    @contextlib.contextmanager
+    def lease(self, key: Any, loader: Callable[[Any], Any] | None = None) -> Iterator[Any]:
+        """A context in which the value of a key stays open, whatever becomes of its entry.
+
+        Without ``loader`` a key that is not there raises KeyError.
+        """
+        plain = _plain(key)
+        held = self._found(plain, leases=True)
+        if held is None and loader is None:
+            raise KeyError(key)
+        while held is None:
+            held = self._loaded(key, plain, loader, leases=True)
+        try:
+            yield held.it
+        finally:
+            with _Change(self, even_closed=True) as leaving:
+                self._let_go(held, leaving)
+
+    def _loaded(self, key: Any, plain: Hashable, loader: Any, leases: bool = False) -> _Held | None:
+        """What the loader or another thread's loader brought; for a lease None where that has left again."""
+        own: list[_Held] = []
+
+        def load(_: list) -> dict:
+            held = self._found(plain, counts=False, leases=leases) or self._load(key, loader, leases)
+            own.append(held)
+            return {plain: held}
+
+        held = self._flights.load([plain], load)[plain]
+        if own or not leases:
+            return held
+        with _Change(self):
+            if held.n_holders == 0 or held.is_given_away:
+                return None
+            held.n_holders += 1
+            return held
+
+    def _load(self, key: Any, loader: Callable[[Any], Any], leases: bool) -> _Held:
+        with self._statistics.load(1, is_prefetch=False):
+            value = loader(key)
+        return self._put(key, value, self._weight_of(value), leases=leases, must=False)
+
+    # -- what it is ------------------------------------------------------------------------------------
+
+    def resize(self, *, max_items: int | None = None, max_bytes: int | None = None) -> None:
+        """Allow another number of values or bytes, where given; what is too much leaves at once."""
+        max_items, max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
+        with _Change(self) as leaving:
+            self.max_items = self.max_items if max_items is None else max_items
+            self.max_bytes = self.max_bytes if max_bytes is None else max_bytes
+            self._evict(leaving)
+
+    def drop_idle(self, seconds: float) -> int:
+        """Remove values that were not used for so long; returns how many."""
+        with _Change(self) as leaving:
+            return self._expire(leaving, seconds)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the cache was made; hits + misses are all look-ups, whenever no call is in flight.
+
+        ``recent_hit_rate`` and loads are as `FeatureCache.stats` tells them.
+        """
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            counts, its = dict(self._counts), {"size": len(self._entries), "bytes": self._weight}
+        return self._statistics.told(counts) | its | {"max_items": self.max_items, "max_bytes": self.max_bytes}
+
+    def close(self) -> None:
+        """Close all values, but those on lease, which their leases close; the cache cannot be used any more."""
+        with _Change(self, even_closed=True) as leaving:
+            self._is_closed = True
+            for plain in list(self._entries):
+                self._take_out(plain, leaving, "deleted")
+
+    def __enter__(self) -> ModelCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a ModelCache is not pickled: models and locks belong to their process")
+
+    def __repr__(self) -> str:
+        if self._is_closed:
+            return "<perfcore.ModelCache, closed>"
+        both = (self.max_items, "values"), (self.max_bytes, "bytes")
+        bounds = [f"{n:,} {what}" for n, what in both if n is not None]
+        return f"<perfcore.ModelCache of {len(self)} values, at most {' and '.join(bounds)}>"
+
+    # -- under the lock --------------------------------------------------------------------------------
+
+    def _found(self, plain: Hashable, counts: bool = True, leases: bool = False) -> _Held | None:
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            entry = self._entries.get(plain)
+            if counts:
+                self._counts["misses" if entry is None else "hits"] += 1
+            if entry is None:
+                return None
+            with contextlib.suppress(KeyError):  # a finaliser may just have deleted it
+                self._entries.move_to_end(plain)
+            entry.used = self._now()
+            entry.held.n_holders += leases
+            return entry.held
+
+    def _put(
+        self, key: Any, value: Any, weight: int, *, replaces: bool = True, leases: bool = False, must: bool = True
+    ) -> _Held:
+        """The value as it is held now; where it is too heavy and need not, by no entry."""
+        plain = _plain(key)
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            if self.max_bytes is not None and weight > self.max_bytes:
+                self._counts["rejected"] += 1
+                if must:
+                    raise InputError(f"{key!r}: a value of {weight:,} bytes, max_bytes={self.max_bytes:,}")
+                held = _Held(value)
+                held.n_holders += leases
+                return held
+            held = self._by_id.setdefault(id(value), _Held(value))
+            held.n_holders += 1 + leases
+            held.is_given_away = False
+            self._weight += weight
+            entry = _Entry(key, held, weight, self._now())
+            while (there := self._entries.setdefault(plain, entry)) is not entry:
+                if not replaces:
+                    self._weight -= weight
+                    self._let_go(held, leaving, closes=False)
+                    return there.held
+                self._take_out(plain, leaving, "updates")
+            self._counts["inserts"] += 1
+            self._evict(leaving)
+            return held
+
+    def _removed(self, plain: Hashable, gives_away: bool = False) -> _Entry | None:
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            return self._take_out(plain, leaving, "deleted", gives_away)
+
+    def _take_out(self, plain: Hashable, leaving: list, why: str, gives_away: bool = False) -> _Entry | None:
+        entry = self._entries.pop(plain, None)
+        if entry is None:
+            return None
+        self._weight -= entry.weight
+        self._counts[why] += 1
+        entry.held.is_given_away |= gives_away
+        self._let_go(entry.held, leaving)
+        return entry
+
+    def _let_go(self, held: _Held, leaving: list, closes: bool = True) -> None:
+        held.n_holders -= 1
+        is_last = held.n_holders == 0
+        if is_last and self._by_id.get(id(held.it)) is held:
+            del self._by_id[id(held.it)]
+        leaving.append((held, is_last and closes and not held.is_given_away))
+
+    def _expire(self, leaving: list, seconds: float | None) -> int:
+        """Those that were not used for so long; they are the first, as their order is that of their last use."""
+        n = 0
+        if seconds is not None:
+            oldest = self._now() - round(seconds * 1e9)
+            while (plain := self._first()) is not _MISSING:
+                entry = self._entries.get(plain)
+                if entry is not None and entry.used > oldest:
+                    break
+                n += self._take_out(plain, leaving, "expired") is not None
+        return n
+
+    def _evict(self, leaving: list) -> None:
+        while self._entries and (
+            (self.max_items is not None and len(self._entries) > self.max_items)
+            or (self.max_bytes is not None and self._weight > self.max_bytes)
+        ):
+            self._take_out(self._first(), leaving, "evicted")
+
+    def _first(self) -> Hashable:
+        """The least recently used, or `_MISSING`."""
+        while True:
+            try:
+                return next(iter(self._entries), _MISSING)
+            except RuntimeError:  # a finaliser changed them in between
+                continue
+
+    def _listed(self) -> list[tuple[Any, Any]]:
+        with _Change(self) as leaving:
+            self._expire(leaving, self.ttl)
+            return [(entry.key, entry.held.it) for entry in list(self._entries.values())]
+
+    def _weight_of(self, value: Any) -> int:
+        if self._weigh is None and self.max_bytes is None:
+            return 0
+        try:
+            weight = value.nbytes if self._weigh is None else self._weigh(value)
+        except AttributeError:
+            if self._weigh is not None:
+                raise
+            raise InputError(f"a {type(value).__qualname__} has no nbytes: max_bytes= needs a weigh= for it") from None
+        if isinstance(weight, bool) or not isinstance(weight, int | np.integer) or weight < 0:
+            raise InputError(f"a {type(value).__qualname__} weighs {weight!r}: allowed is a whole number of bytes")
+        return int(weight)
+
+
+class _Items(ItemsView):
+    _mapping: ModelCache
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return iter(self._mapping._listed())
+
+
+class _Values(ValuesView):
+    _mapping: ModelCache
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([value for _, value in self._mapping._listed()])
+
+
+def _plain(key: Any) -> Hashable:
+    """What a key is looked up by: itself, or for paths their text, whose hash and equality run no Python code."""
+    if type(key) in _PLAIN:
+        return key
+    if type(key) is tuple:
+        return tuple(map(_plain, key))
+    if isinstance(key, PurePath):
+        return PurePath, os.fspath(key)
+    raise InputError(
+        f"a key of {type(key).__qualname__}: allowed are str, bytes, int, bool, None, paths, and tuples of these, "
+        "not of classes derived from them"
+    )
+
+
+def _bound(name: str, value: int | None) -> int | None:
+    if value is None or (not isinstance(value, bool) and isinstance(value, int | np.integer) and value >= 1):
+        return value
+    raise ConfigurationError(f"{name}={value!r}: allowed is a whole number from 1 on")
+
+
+def _close(values: list) -> None:
+    """Close what has a ``close``; errors, which are nobody's who caused this, are warned of once all are closed."""
+    errors = []
+    for value in values:
+        try:
+            close = None if isinstance(value, type) else getattr(value, "close", None)
+            if callable(close):
+                close()
+        except Exception as error:
+            errors.append(f"{type(value).__qualname__}.close(): {error!r}")
+    if errors:
+        warnings.warn(f"values that left a ModelCache: {'; '.join(errors)}", RuntimeWarning, stacklevel=4)

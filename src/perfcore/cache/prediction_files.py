@@ -1,0 +1,98 @@
+"""A folder of predictions: an Arrow file for each question, and beside them what they are, with a digest of it.
+
+The file ``predictions.json`` is written last, and names those that belong to it; each ``save`` makes new ones. So the
+folder holds the old predictions or all of the new ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import CacheFormatError
+from ..files import replace_file
+from .packing import Packing, Part
+
+PROTOCOL = 1
+CONTENTS = "predictions.json"
+_NAME = re.compile(r"[0-9a-f]{16}\.arrow")
+
+
+def write(
+    folder: str | os.PathLike, fingerprint: str, kept: Sequence[tuple[tuple, Packing, Callable[[str], None]]]
+) -> None:
+    """``kept``: of each question what it is, how its answers are packed, and what saves them."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+    names = [f"{secrets.token_hex(8)}.arrow" for _ in kept]
+    contents = [PROTOCOL, fingerprint, [[*each[:2], name] for each, name in zip(kept, names, strict=True)]]
+    written = json.dumps(contents).encode()
+    try:
+        for (_, _, save), name in zip(kept, names, strict=True):
+            save(os.path.join(folder, name))
+        replace_file(os.path.join(folder, CONTENTS), [_digest(written), b"\n", written])
+    except BaseException:
+        _remove(folder, names)
+        raise
+    _remove(folder, [name for name in os.listdir(folder) if _NAME.fullmatch(name) and name not in names])
+
+
+def _remove(folder: str | os.PathLike, names: list[str]) -> None:
+    for name in names:
+        with contextlib.suppress(OSError):  # one that was never written; on Windows, one that is mapped
+            os.unlink(os.path.join(folder, name))
+
+
+def read(folder: str | os.PathLike, fingerprint: str) -> list[tuple[tuple, Packing, str]]:
+    """Of each question what it is, how its answers are packed, and the path of their file.
+
+    Raises
+    ------
+    CacheFormatError
+        For what is damaged, cut, or of another predictor.
+    """
+    path = os.path.join(folder, CONTENTS)
+    with open(path, "rb") as file:
+        digest, _, contents = file.read().partition(b"\n")
+    if digest != _digest(contents):
+        raise CacheFormatError(f"{path}: damaged: its digest is not what it says")
+    try:
+        protocol, its_fingerprint, told = json.loads(contents)
+        if protocol != PROTOCOL:
+            raise CacheFormatError(f"{path}: of another protocol than {PROTOCOL}")
+        if its_fingerprint != fingerprint:
+            raise CacheFormatError(f"{path}: of another predictor, {its_fingerprint}; this one is {fingerprint}")
+        return [(_tuples(question), _packing(*packing), _path(folder, name)) for question, packing, name in told]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        if isinstance(error, CacheFormatError):
+            raise
+        raise CacheFormatError(f"{path}: {error}") from error
+
+
+def _digest(contents: bytes) -> bytes:
+    return hashlib.blake2b(contents, digest_size=16).hexdigest().encode()
+
+
+def _tuples(told: Any) -> Any:
+    return tuple(map(_tuples, told)) if isinstance(told, list) else told
+
+
+def _packing(container: str, parts: list[Any]) -> Packing:
+    packing = Packing(container, tuple(Part(dtype, tuple(map(int, shape))) for dtype, shape in parts))
+    if any(np.dtype(part.dtype).kind not in "biufcUS" or min(part.shape, default=0) < 0 for part in packing.parts):
+        raise ValueError(f"answers of {packing.parts}")
+    return packing
+
+
+def _path(folder: str | os.PathLike, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"a file of the name {name!r}")
+    return os.path.join(folder, name)

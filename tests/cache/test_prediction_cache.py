@@ -1,0 +1,532 @@
+"""Predictions by row: the predictor's own bits, and of each row computed once."""
+
+import itertools
+import json
+import multiprocessing
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import perfcore
+from perfcore import CacheError, CacheFormatError, ConfigurationError, PredictionCache
+from perfcore.cache import benefit
+from perfcore.cache.rows import rows_of
+
+pd = pytest.importorskip("pandas")
+pa = pytest.importorskip("pyarrow")
+pl = pytest.importorskip("polars")
+
+METHODS = (
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "decision_function",
+    "score_samples",
+    "predict_raw",
+    "apply",
+)
+
+
+class Counting:
+    """A predictor that remembers what it was asked for; each row's answer is its own."""
+
+    fingerprint = "counting"
+
+    def __init__(self, answer=lambda X: np.asarray(X, float).sum(axis=1)):
+        self.answer, self.asked = answer, []
+
+    def predict(self, X, **arguments):
+        self.asked.append(X)
+        return self.answer(X, **arguments)
+
+    @property
+    def n_rows(self):
+        return [len(X) for X in self.asked]
+
+
+def same(a, b):
+    if isinstance(a, list | tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
+
+
+def table(n=60, width=5, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n, width)).round(1)
+    X[::7, 2] = np.nan
+    return X
+
+
+def models():
+    """Models that answer rows one by one, and tables of theirs."""
+    lgb, xgb = pytest.importorskip("lightgbm"), pytest.importorskip("xgboost")
+    ensemble, tree = pytest.importorskip("sklearn.ensemble"), pytest.importorskip("sklearn.tree")
+    X = table()
+    two, three = (np.nan_to_num(X).sum(axis=1) > 0).astype(int), np.arange(60) % 3
+    yield "lightgbm", lgb.LGBMClassifier(n_estimators=5, min_child_samples=2, verbose=-1).fit(X, three), X
+    yield "lightgbm texts", lgb.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, np.array(["n", "yes"])[two]), X
+    yield "lightgbm regression", lgb.LGBMRegressor(n_estimators=5, verbose=-1).fit(X, X[:, 0]), X
+    yield "xgboost", xgb.XGBClassifier(n_estimators=5).fit(X, two), X
+    yield "xgboost regression", xgb.XGBRegressor(n_estimators=5).fit(X, X[:, 0]), X.astype(np.float32)
+    yield "forest", ensemble.RandomForestClassifier(3, random_state=0).fit(X, three), X
+    yield "isolation", ensemble.IsolationForest(n_estimators=4, random_state=0).fit(X), X
+    yield "histogram", ensemble.HistGradientBoostingClassifier(max_iter=3).fit(X, two), X
+    yield "many outputs", tree.DecisionTreeClassifier().fit(X, np.stack([two, three], axis=1)), X
+
+
+@np.errstate(divide="ignore")
+def test_every_method_answers_the_predictors_bits():
+    seen = set()
+    for name, model, X in models():
+        for predictor in (perfcore.compile(model), model):
+            cache = PredictionCache(predictor, 100, fingerprint=name)
+            for method in METHODS:
+                assert hasattr(cache, method) == hasattr(predictor, method), (name, method)
+                if not hasattr(predictor, method):
+                    continue
+                seen.add(method)
+                for at in (slice(0, 20), [3, 3, 50, 50], slice(None), slice(None, None, -1), [7]):
+                    expected = getattr(predictor, method)(X[at])
+                    assert same(getattr(cache, method)(X[at]), expected), (name, method, at)
+            stats = cache.stats()
+            assert stats["hits"] > stats["computed"] > 0 and stats["passed_on"] == 0, name
+    assert seen == {*METHODS}
+
+
+@pytest.mark.parametrize(
+    "as_frame", [pd.DataFrame, pa.Table.from_pandas, pl.from_pandas], ids=["pandas", "arrow", "polars"]
+)
+def test_frames_are_answered_as_the_predictor_answers_them(as_frame):
+    lgb = pytest.importorskip("lightgbm")
+    X = np.nan_to_num(table())
+    frame = pd.DataFrame(X, columns=list("abcde")).astype({"b": np.float32, "c": np.int32})
+    predictor = perfcore.compile(lgb.LGBMRegressor(n_estimators=5, verbose=-1).fit(frame, X[:, 0]))
+    frame = as_frame(frame)
+    cache = PredictionCache(predictor, 100)
+    expected = predictor.predict(frame)
+    assert same(cache.predict(frame[:20]), expected[:20])
+    assert same(cache.predict(frame), expected) and same(cache.predict(frame), expected)
+    assert cache.stats()["hits"] == 80 and cache.stats()["passed_on"] == 0
+
+
+# -- what is computed ----------------------------------------------------------------------------------
+
+
+def test_missing_rows_alone_are_computed_in_one_call_and_each_once():
+    predictor, X = Counting(), table()
+    cache = PredictionCache(predictor, 100)
+    assert same(cache.predict(X[:10]), predictor.answer(X[:10])) and predictor.asked[0] is not X
+    again = X[[12, 3, 11, 12, 11, 4, 12]]
+    assert same(cache.predict(again), predictor.answer(again))
+    assert same(predictor.asked[1], X[[12, 11]])
+    cache.predict(again)
+    assert predictor.n_rows == [10, 2]
+    stats = cache.stats()
+    assert (stats["hits"], stats["misses"], stats["computed"], stats["size"]) == (2 + 7, 10 + 5, 12, 12)
+
+
+def test_a_table_none_of_which_is_known_goes_to_the_predictor_as_it_is():
+    predictor, X = Counting(), np.asfortranarray(table())
+    PredictionCache(predictor, 100).predict(X)
+    assert predictor.asked[0] is X
+
+
+def test_method_arguments_dtype_and_names_tell_answers_apart():
+    predictor = Counting(lambda X, times=1: np.asarray(X, float).sum(axis=1) * int(times))
+    cache, ones = PredictionCache(predictor, 100), np.ones((1, 2))
+    tables = [ones, ones.astype(np.float32), ones.astype(int), ones.astype(np.int32), ones.astype(">f8")]
+    tables += [ones.reshape(2, 1), pd.DataFrame(ones), pd.DataFrame(ones, columns=["a", "b"])]
+    tables += [pd.DataFrame(ones, columns=["b", "a"]), pa.table({"a": [1.0], "b": [1.0]})]
+    for X in tables:
+        assert same(cache.predict(X), predictor.answer(X))
+    for times in (2, 2.5, True, "2", (2,) * 3):
+        with_error = isinstance(times, tuple)
+        if with_error:
+            with pytest.raises(TypeError):
+                cache.predict(ones, times=times)
+        else:
+            assert same(cache.predict(ones, times=times), predictor.answer(ones, times))
+    assert len(predictor.asked) == len(tables) + 5
+    n = len(predictor.asked)
+    for X in tables:
+        cache.predict(X)
+    assert len(predictor.asked) == n
+
+
+def test_all_nans_are_one_and_the_zeros_are_two():
+    payload = np.array([0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000, 0x7FF8_0000_0000_0000], np.uint64).view(float)
+    for X in (payload[:, None], pd.DataFrame({"a": payload, "b": 1}), payload.astype(np.float32)[:, None]):
+        assert len(set(rows_of(X).keys.tolist())) == 1
+    assert len(set(rows_of(np.array([[0.0], [-0.0]])).keys.tolist())) == 2
+    predictor = Counting(lambda X: np.copysign(1.0, X[:, 0]))
+    assert PredictionCache(predictor, 9).predict(np.array([[0.0], [-0.0], [0.0]])).tolist() == [1.0, -1.0, 1.0]
+
+
+def test_the_table_is_left_as_it_is():
+    X = np.array([[np.nan, 1.0]])
+    X.view(np.uint64)[0, 0] |= 1
+    before = X.tobytes()
+    PredictionCache(Counting(), 9).predict(X)
+    assert X.tobytes() == before
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=12), st.integers(1, 9))
+def test_any_sequence_of_tables_is_answered_as_by_the_predictor(batches, capacity):
+    predictor = Counting()
+    cache = PredictionCache(predictor, capacity)
+    for batch in batches:
+        X = np.array(batch, float)[:, None]
+        assert same(cache.predict(X), predictor.answer(X))
+    assert cache.stats()["size"] <= capacity
+
+
+ANSWERS = {
+    "numbers": lambda X: X[:, 0].astype(np.float32),
+    "matrix": lambda X: np.asfortranarray(X * 2),
+    "cube": lambda X: X[:, :, None] * np.ones(3),
+    "texts": lambda X: np.array(["nothing", "ein Wörtchen"])[(X[:, 0] > 0).astype(int)],
+    "flags": lambda X: X[:, 0] > 0,
+    "complex": lambda X: X[:, 0] + 1j,
+    "list": lambda X: [X * 2, (X[:, 0] > 0).astype(np.int8)],
+    "tuple": lambda X: (X[:, 0], X[:, 1:]),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_answers_of_every_shape_come_back(answer):
+    predictor, X = Counting(answer), table()
+    cache = PredictionCache(predictor, 100)
+    for at in (slice(0, 9), slice(5, 30), slice(None), slice(None)):
+        assert same(cache.predict(X[at]), answer(X[at]))
+    assert predictor.n_rows == [9, 21, 30] and cache.stats()["passed_on"] == 0
+
+
+# -- what is passed on ---------------------------------------------------------------------------------
+
+NOT_KEPT = {
+    "list": [[1.0, 2.0]],
+    "no rows": np.empty((0, 2)),
+    "one row": np.ones(2),
+    "objects": np.array([[1, "a"]], object),
+    "long doubles": np.ones((1, 2), np.longdouble),
+    "masked": np.ma.masked_array(np.ones((1, 2)), [[True, False]]),
+    "category": pd.DataFrame({"a": pd.Categorical(["x"]), "b": [1]}),
+    "nullable": pd.DataFrame({"a": pd.array([1], "Int64"), "b": [1]}),
+    "labels": pd.DataFrame([[1.0, 2.0]], columns=[1.0, True]),
+    "arrow nulls": pa.table({"a": [1.0, None], "b": [1, 2]}),
+    "arrow texts": pa.table({"a": ["x"], "b": [1]}),
+    "a polars series": pl.Series([1, 2]),
+}
+
+
+@pytest.mark.parametrize("X", NOT_KEPT.values(), ids=NOT_KEPT)
+def test_what_cannot_be_told_by_its_bytes_goes_to_the_predictor_as_it_is(X):
+    predictor = Counting(lambda X: np.ones(len(X)))
+    cache = PredictionCache(predictor, 9)
+    for _ in range(2):
+        cache.predict(X)
+    assert [each is X for each in predictor.asked] == [True, True]
+    assert cache.stats()["passed_on"] == 2 and len(cache) == 0
+
+
+def test_arguments_that_may_be_of_the_rows_are_passed_on():
+    predictor = Counting(lambda X, base=0: X[:, 0] + np.asarray(base))
+    cache, X = PredictionCache(predictor, 9), np.ones((2, 1))
+    for base in ((1, 2), [1, 2], np.array([1, 2]), np.float64(3)):
+        assert same(cache.predict(X, base=base), predictor.answer(X, base))
+    assert cache.stats()["passed_on"] == 4 and len(cache) == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda X: X[:, 0].astype(object),
+        lambda X: X[:, :0],
+        lambda X: X[:1, 0],
+        lambda X: pd.Series(X[:, 0]),
+        lambda X: 3.0,
+        lambda X: [],
+    ],
+    ids=["objects", "nothing", "fewer rows", "series", "number", "empty list"],
+)
+def test_answers_that_are_no_rows_are_handed_on(answer):
+    cache, X = PredictionCache(Counting(answer), 9), table(2)
+    for _ in range(2):
+        assert type(cache.predict(X)) is type(answer(X)) and len(cache) == 0
+
+
+def test_answers_of_another_kind_than_the_first_are_handed_on_whole():
+    predictor = Counting(lambda X: X[:, 0].astype(np.float32 if len(X) == 1 else np.float64))
+    cache, X = PredictionCache(predictor, 9), table(3)
+    assert cache.predict(X[:1]).dtype == np.float32
+    assert same(cache.predict(X), predictor.answer(X)) and predictor.n_rows == [1, 2, 3]
+
+
+def test_more_ways_to_ask_than_are_kept_are_answered_all_the_same():
+    cache, X = PredictionCache(Counting(lambda X, by=1: X[:, 0] * by), 9), np.ones((1, 1))
+    assert [cache.predict(X, by=i)[0] for i in range(40)] == list(range(40)) and len(cache) == 16
+
+
+# -- failures ------------------------------------------------------------------------------------------
+
+
+def test_an_error_of_the_predictor_stores_nothing_and_says_which_rows_it_was_asked_for():
+    def answer(X):
+        if (X < 0).any():
+            raise ValueError("row 0 is below 0")
+        return X[:, 0]
+
+    cache, X = PredictionCache(Counting(answer), 9), np.array([[1.0], [2.0], [-1.0]])
+    with pytest.raises(ValueError, match="below 0") as raised:
+        cache.predict(X)
+    assert len(cache) == 0 and not hasattr(raised.value, "__notes__")
+    assert cache.predict(X[:2]).tolist() == [1, 2]
+    with pytest.raises(ValueError, match="below 0") as raised:
+        cache.predict(X)
+    assert raised.value.__notes__ == ["The predictor was asked for the 1 of 3 rows that were not in the cache."]
+    assert len(cache) == 2 and cache.stats()["misses"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"capacity": 0}, "capacity=0"),
+        ({"ttl": -1}, "ttl=-1"),
+        ({"policy": "fifo"}, "policy='fifo'"),
+        ({"fingerprint": 3}, "fingerprint= must be a text .* got 3"),
+        ({"fingerprint": ""}, "fingerprint= must be a text"),
+    ],
+    ids=str,
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        PredictionCache(Counting(), **{"capacity": 9} | arguments)
+
+
+def test_a_predictor_must_be_told_from_others_and_have_a_method():
+    with pytest.raises(ConfigurationError, match="a object has none of its own"):
+        PredictionCache(object(), 9)
+    with pytest.raises(ConfigurationError, match="has none of predict"):
+        PredictionCache(object(), 9, fingerprint="x")
+    cache = PredictionCache(Counting(), 9)
+    assert not hasattr(cache, "predict_proba") and not hasattr(cache, "fit")
+
+
+def test_a_closed_cache_says_so():
+    with PredictionCache(Counting(), 9) as cache:
+        cache.predict(table())
+        assert len(cache) == 9
+        cache.clear()
+        assert len(cache) == 0
+    for use in (lambda: cache.predict(table()), lambda: cache.save("nowhere")):
+        with pytest.raises(CacheError, match="closed"):
+            use()
+    assert "closed" in repr(cache)
+
+
+# -- ages ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("arguments", "age"), [({}, 24 * 3600), ({"ttl": 5}, 5), ({"ttl": None}, None)], ids=str)
+def test_an_answer_expires_a_day_after_it_was_computed_unless_said(monkeypatch, arguments, age):
+    now = [10**18]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    predictor, X = Counting(), table(3)
+    cache = PredictionCache(predictor, 9, **arguments)
+    cache.predict(X)
+    now[0] += 10**9 * (age or 10**6) - 1
+    cache.predict(X)
+    assert predictor.n_rows == [3]
+    now[0] += 10**9
+    cache.predict(X)
+    assert predictor.n_rows == ([3, 3] if age else [3])
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+@np.errstate(divide="ignore")
+def test_answers_survive_a_restart(tmp_path):
+    folder, X = tmp_path / "answers", table()
+    for name, model, its in itertools.islice(models(), 2):
+        predictor = perfcore.compile(model)
+        cache = PredictionCache(predictor, 100)
+        asked = [method for method in METHODS if hasattr(predictor, method)]
+        for method in asked:
+            getattr(cache, method)(its)
+        cache.save(folder)
+        again = PredictionCache.open(folder, perfcore.compile(model), 100, strict=True)
+        for method in asked:
+            assert same(getattr(again, method)(its), getattr(predictor, method)(its)), (name, method)
+        assert again.stats()["computed"] == 0 and len(again) == len(cache)
+        assert len(os.listdir(folder)) == len(asked) + 1
+    frame = pd.DataFrame(X, columns=list("abcde")).astype({"b": np.float32})
+    counting = Counting(lambda X, by=1: X["a"].to_numpy() * by)
+    cache = PredictionCache(counting, 100)
+    cache.predict(frame, by=2.5)
+    cache.save(folder)
+    PredictionCache.open(folder, counting, 100, strict=True).predict(frame, by=2.5)
+    assert counting.n_rows == [60]
+
+
+def test_answers_expire_over_a_restart(tmp_path, monkeypatch):
+    predictor, X, clocks = Counting(), table(3), [10**18, 1790 * 10**15]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: clocks[0])
+    monkeypatch.setattr(time, "time_ns", lambda: clocks[1])
+    cache = PredictionCache(predictor, 9, ttl=100)
+    cache.predict(X)
+    cache.save(tmp_path)
+    clocks[:] = [77, clocks[1] + 99 * 10**9]  # another start of the machine
+    again = PredictionCache.open(tmp_path, predictor, 9, ttl=100)
+    again.predict(X)
+    assert predictor.n_rows == [3]
+    clocks[0] += 2 * 10**9
+    again.predict(X)
+    assert predictor.n_rows == [3, 3]
+
+
+def test_answers_of_another_predictor_are_not_taken(tmp_path):
+    PredictionCache(Counting(), 9).save(tmp_path)
+    with pytest.warns(UserWarning, match="starts empty: .* of another predictor, counting; this one is other"):
+        cache = PredictionCache.open(tmp_path, Counting(), 9, fingerprint="other")
+    assert len(cache) == 0 and len(cache.predict(table())) == 60
+    with pytest.raises(CacheFormatError, match="of another predictor"):
+        PredictionCache.open(tmp_path, Counting(), 9, fingerprint="other", strict=True)
+
+
+def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
+    folder = tmp_path / "answers"
+    with pytest.raises(FileNotFoundError), pytest.warns(UserWarning, match="starts empty"):
+        PredictionCache.open(folder, Counting(), 9)
+        PredictionCache.open(folder, Counting(), 9, strict=True)
+    cache = PredictionCache(Counting(), 9)
+    cache.predict(table(3))
+    for damage in ("cut", "changed", "an answer's file changed", "gone", "named elsewhere", "no list"):
+        cache.save(folder)
+        contents = folder / "predictions.json"
+        (rows,) = folder.glob("*.arrow")
+        data = contents.read_bytes()
+        if damage == "cut":
+            contents.write_bytes(data[:-3])
+        elif damage == "changed":
+            contents.write_bytes(data.replace(b'"predict"', b'"predikt"'))
+        elif damage == "gone":
+            rows.unlink()
+        elif damage == "an answer's file changed":
+            changed = bytearray(rows.read_bytes())
+            changed[len(changed) // 2] ^= 1
+            rows.write_bytes(changed)
+        else:
+            from perfcore.cache.prediction_files import _digest
+
+            text = b"3" if damage == "no list" else data.partition(b"\n")[2].replace(rows.name.encode(), b"../x.arrow")
+            contents.write_bytes(_digest(text) + b"\n" + text)
+        with pytest.warns(UserWarning, match="starts empty"):
+            assert len(PredictionCache.open(folder, Counting(), 9)) == 0, damage
+        with pytest.raises((CacheFormatError, FileNotFoundError)):
+            PredictionCache.open(folder, Counting(), 9, strict=True)
+
+
+def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    cache = PredictionCache(Counting(), 9)
+    cache.predict(table(3))
+    cache.save(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("no space left")))
+    with pytest.raises(OSError, match="no space"):
+        cache.save(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    monkeypatch.undo()
+    (tmp_path / "mine.arrow").write_bytes(b"")
+    cache.save(tmp_path)
+    assert (tmp_path / "mine.arrow").exists() and len(list(tmp_path.glob("*.arrow"))) == 2
+    assert json.loads((tmp_path / "predictions.json").read_bytes().partition(b"\n")[2])[1] == "counting"
+
+
+# -- whether it pays -----------------------------------------------------------------------------------
+
+
+def seen(n_calls, n_rows, n_hits, lookup, computed):
+    told = benefit.Benefit()
+    for _ in range(n_calls):
+        told.add(n_rows, n_hits, lookup)
+    for n, ns in computed:
+        told.add_computed(n, ns)
+    return told.told()
+
+
+def test_it_pays_where_look_ups_take_less_than_the_predictor_would():
+    slow = [(n, 1000 + 500 * n) for n in (100, 3, 2, 1)]
+    told = seen(10, 100, 90, lookup=100 * 40, computed=slow)
+    assert told["pays"] and told["predict_ns"] == pytest.approx(510) and told["lookup_ns"] == 40
+    without = 10 * (1000 + 100 * 500)
+    assert told["speedup"] == pytest.approx(without / (10 * 4000 + sum(ns for _, ns in slow)))
+    fast = [(n, 1000 + 10 * n) for n in (100, 3, 2, 1)]
+    assert seen(10, 100, 90, lookup=100 * 40, computed=fast)["pays"] is False
+    assert seen(10, 100, 0, lookup=100 * 40, computed=[(100, 51_000)] * 10)["pays"] is False
+
+
+def test_it_says_nothing_before_it_has_seen_enough():
+    assert seen(3, 100, 90, 10, [(10, 10_000)])["pays"] is None
+    assert seen(30, 100, 100, 10, [])["pays"] is None  # all from a file
+    assert seen(0, 0, 0, 0, [])["hit_rate"] is None
+
+
+def test_calls_of_one_size_promise_too_little_rather_than_too_much():
+    told = seen(10, 100, 99, lookup=1000, computed=[(1, 5000)] * 9)
+    assert told["predict_ns"] == pytest.approx(50)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.003])
+def test_stats_say_whether_it_pays(pause):
+    def answer(X):
+        if pause:
+            time.sleep(pause)
+        return X[:, 0]
+
+    cache, X = PredictionCache(Counting(answer), 100), table(50, 200)
+    for _ in range(20):
+        cache.predict(X[:40])
+        cache.predict(X[10:])
+    assert cache.stats()["pays"] is (pause > 0)
+
+
+# -- threads and forks ---------------------------------------------------------------------------------
+
+
+def test_many_threads_get_the_predictors_answers():
+    X = table(200)
+    predictor = Counting(lambda X: np.stack([np.nan_to_num(X).sum(axis=1), X[:, 0]], axis=1))
+    cache, wrong, barrier = PredictionCache(predictor, 80), [], threading.Barrier(6)
+
+    def work(seed):
+        random = np.random.default_rng(seed)
+        barrier.wait()
+        for _ in range(150):
+            its = X[random.integers(0, 200, 20)]
+            if not same(cache.predict(its), predictor.answer(its)):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stats = cache.stats()
+    assert wrong == [] and stats["hits"] + stats["misses"] == 6 * 150 * 20 and len(cache) <= 80
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
+def test_after_a_fork_the_child_has_the_answers():
+    cache, X = PredictionCache(Counting(), 100), table()
+    expected = cache.predict(X)
+    context = multiprocessing.get_context("fork")
+    told = context.SimpleQueue()
+    child = context.Process(target=lambda: told.put((same(cache.predict(X), expected), cache.stats()["computed"])))
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0 and told.get() == (True, 60)
