@@ -86,7 +86,7 @@ class PredictionCache:
         capacity: int,
         *,
         ttl: float | None = DAY,
-        policy: Literal["clock", "s3fifo", "lfu", "lru_exact"] = "clock",
+        policy: Literal["clock", "s3fifo", "lfu", "adaptive", "lru_exact"] = "clock",
         fingerprint: str | None = None,
     ):
         self.predictor, self.fingerprint = predictor, _fingerprint(predictor, fingerprint)
