@@ -126,13 +126,14 @@ def test_a_cache_without_rows(tmp_path):
     assert "a" in cache
 
 
-def test_a_file_cut_or_changed_anywhere_starts_empty_or_raises(tmp_path):
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_a_file_cut_or_changed_anywhere_starts_empty_or_raises(step, tmp_path):
     cache = FeatureCache(5, 2)
     cache.put_many(["a", "b"], ROWS[:2, :2])
     path = tmp_path / "file"
     cache.save(path)
     data = path.read_bytes()
-    for at in range(0, len(data), 7):
+    for at in range(0, len(data), step):
         for changed in (data[:at], data[:at] + bytes([data[at] ^ 0x21]) + data[at + 1 :]):
             path.write_bytes(changed)
             try:

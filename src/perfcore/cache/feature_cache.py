@@ -334,10 +334,11 @@ class FeatureCache:
             with builtins.open(path, "rb") as file:
                 return cls._of_file(file, mode, settings)
         except (CacheFormatError, FileNotFoundError) as error:
-            told = error if isinstance(error, FileNotFoundError) else CacheFormatError(f"{os.fspath(path)}: {error}")
             if strict or not {"capacity", "max_bytes"} & settings.keys() or not {"width", "schema"} & settings.keys():
-                raise told from error
-            warnings.warn(f"the cache starts empty: {told}", stacklevel=2)
+                if isinstance(error, FileNotFoundError):
+                    raise
+                raise CacheFormatError(f"{os.fspath(path)}: {error}") from error
+            warnings.warn(f"the cache starts empty: {os.fspath(path)}: {error}", stacklevel=2)
             return cls(**settings)
 
     @classmethod

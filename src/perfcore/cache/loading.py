@@ -44,19 +44,22 @@ class Flights:
         me = threading.get_ident()
         mine, others = self._board(me, keys)
         rows: dict = {}
-        if mine is not None:
-            with _Landing(self, mine):
-                mine.rows.set_result(loader(mine.keys))
-            rows |= mine.rows.result()
-        for flight, wanted in others.items():
-            try:
-                self._wait_for(me, flight)
-                loaded = flight.rows.result()
-            except Interrupted:
-                loaded = self.load(wanted, loader)
-            finally:
-                self._waits.pop(me, None)
-            rows |= {key: loaded[key] for key in wanted}
+        try:
+            if mine is not None:
+                with _Landing(self, mine):
+                    mine.rows.set_result(loader(mine.keys))
+                rows |= mine.rows.result()
+            for flight, wanted in others.items():
+                try:
+                    self._wait_for(me, flight)
+                    loaded = flight.rows.result()
+                except Interrupted:
+                    loaded = self.load(wanted, loader)
+                finally:
+                    self._waits.pop(me, None)
+                rows |= {key: loaded[key] for key in wanted}
+        finally:
+            mine = flight = others = None  # type: ignore[assignment]  # an error knows this frame, they the error
         return rows
 
     async def load_async(self, keys: Sequence, loader: Callable[[list], Awaitable[dict]]) -> dict:
@@ -64,19 +67,22 @@ class Flights:
         me = asyncio.current_task()
         mine, others = self._board(me, keys)
         rows: dict = {}
-        if mine is not None:
-            with _Landing(self, mine):
-                mine.rows.set_result(await loader(mine.keys))
-            rows |= mine.rows.result()
-        for flight, wanted in others.items():
-            try:
-                self._wait_for(me, flight)
-                loaded = await asyncio.wrap_future(flight.rows)
-            except Interrupted:
-                loaded = await self.load_async(wanted, loader)
-            finally:
-                self._waits.pop(me, None)
-            rows |= {key: loaded[key] for key in wanted}
+        try:
+            if mine is not None:
+                with _Landing(self, mine):
+                    mine.rows.set_result(await loader(mine.keys))
+                rows |= mine.rows.result()
+            for flight, wanted in others.items():
+                try:
+                    self._wait_for(me, flight)
+                    loaded = await asyncio.wrap_future(flight.rows)
+                except Interrupted:
+                    loaded = await self.load_async(wanted, loader)
+                finally:
+                    self._waits.pop(me, None)
+                rows |= {key: loaded[key] for key in wanted}
+        finally:
+            mine = flight = others = None  # type: ignore[assignment]  # as in load
         return rows
 
     def _board(self, me: Hashable, keys: Sequence) -> tuple[Flight | None, dict[Flight, list]]:
@@ -92,13 +98,16 @@ class Flights:
 
     def _wait_for(self, me: Hashable, flight: Flight) -> None:
         """Note who waits for whom. A thread that waits keeps all of its tasks from going on, a task itself alone."""
+        met: Flight | None = flight
+        keys = flight.keys
         with self._lock:
-            met: Flight | None = flight
-            while met is not None and not met.rows.done():
-                if me in (met.owner, met.thread):
-                    raise CacheError(f"a loader waits for keys that it is to load itself: {flight.keys[:8]}")
-                met = self._waits.get(met.owner)
             self._waits[me] = flight
+            while met is not None and not met.rows.done() and me not in (met.owner, met.thread):
+                met = self._waits.get(met.owner)
+            is_circle = met is not None and not met.rows.done()
+        del flight, met  # an error knows this frame
+        if is_circle:
+            raise CacheError(f"a loader waits for keys that it is to load itself: {keys[:8]}")
 
     def land(self, flight: Flight) -> None:
         with self._lock:

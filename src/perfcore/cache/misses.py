@@ -42,14 +42,15 @@ class Misses:
         future: Future[int] = Future()
         future.set_running_or_notify_cancel()
 
-        def work() -> None:
-            try:
-                future.set_result(self._fetch(keys))
-            except BaseException as error:
-                future.set_exception(error)
-
-        threading.Thread(target=work, name="perfcore-prefetch").start()
+        threading.Thread(target=self._finish, args=(future, keys), name="perfcore-prefetch").start()
         return future
+
+    def _finish(self, future: Future[int], keys: Keys) -> None:
+        try:
+            future.set_result(self._fetch(keys))
+        except BaseException as error:
+            future.set_exception(error)
+            del future  # the error knows this frame
 
     def _fetch(self, keys: Keys) -> int:
         missing = _unlike(keys, self.cache._contains(keys))
