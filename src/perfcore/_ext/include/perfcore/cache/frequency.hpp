@@ -20,17 +20,20 @@ public:
           lines_(new Line[n_lines_]()) {}
 
     void add(uint64_t hash) {
-        const int least = count(hash);
-        if (least == 15) return;
         Line& line = line_of(hash);
+        uint64_t values[4], counts[4], least = 15;
         for (int i = 0; i < 4; i++) {
-            auto& word = line.words[word_of(hash, i)];
-            const int shift = shift_of(hash, i);
-            const uint64_t value = word.load(std::memory_order_relaxed);
-            if (int(value >> shift & 15) == least)
-                word.store(value + (uint64_t(1) << shift), std::memory_order_relaxed);
+            values[i] = line.words[word_of(hash, i)].load(std::memory_order_relaxed);
+            counts[i] = values[i] >> shift_of(hash, i) & 15;
+            least = std::min(least, counts[i]);
         }
-        if (added_.fetch_add(1, std::memory_order_relaxed) + 1 == period_) halve();
+        if (least == 15) return;
+        for (int i = 0; i < 4; i++)  // whichever are the least is not to be guessed: no branch
+            line.words[word_of(hash, i)].store(values[i] + (uint64_t(counts[i] == least) << shift_of(hash, i)),
+                                               std::memory_order_relaxed);
+        const uint64_t added = added_.load(std::memory_order_relaxed) + 1;
+        added_.store(added, std::memory_order_relaxed);
+        if (added >= period_) halve();
     }
 
     int count(uint64_t hash) const {

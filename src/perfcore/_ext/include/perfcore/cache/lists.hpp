@@ -83,6 +83,12 @@ public:
         }
     }
 
+    // The one some places behind the first, if it is there.
+    uint32_t ahead(uint64_t n) const {
+        const uint32_t there = cell(head_.load(std::memory_order_relaxed) + n).load(std::memory_order_acquire);
+        return there & NUMBER ? there & ~NUMBER : NONE;
+    }
+
     // What pop() would give, and where it lies. The head is moved past places that are empty.
     uint32_t peek(uint64_t& at) {
         for (;;) {

@@ -12,12 +12,17 @@
 #include <new>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "lists.hpp"
 
 namespace perfcore::cache {
 
 constexpr int64_t NEVER = INT64_MAX;
 
+constexpr size_t HUGE_PAGE = size_t(1) << 21;
 constexpr uint32_t LEFT = 1u << 31;  // beside the pins of a row whose entry is gone: the last to unpin it gives it back
 
 struct About {
@@ -61,12 +66,16 @@ struct Slab {
         : data(mapped), about(new About[size_t(n_rows)]), dates(has_dates ? new Dates[size_t(n_rows)] : nullptr),
           memory(memory), pinned(pinned) {
         const size_t size = size_t(n_rows) * size_t(row_bytes);
-        if (!memory) data = static_cast<char*>(::operator new(size ? size : 1, std::align_val_t(64)));
+        if (memory) return;
+        data = static_cast<char*>(::operator new(std::max<size_t>(size, 1), std::align_val_t(HUGE_PAGE)));
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+        if (size >= HUGE_PAGE) madvise(data, size & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);  // read here and there
+#endif
     }
     Slab(const Slab&) = delete;
     Slab& operator=(const Slab&) = delete;
     ~Slab() {
-        if (!memory) ::operator delete(data, std::align_val_t(64));
+        if (!memory) ::operator delete(data, std::align_val_t(HUGE_PAGE));
     }
 
     // Of a row that an open section reads. False where that would be one more row than ``most``.

@@ -161,8 +161,14 @@ public:
     int64_t put(Record& record, const Keys& keys, int64_t begin, int64_t end, const char* in, const int64_t* versions,
                 const int64_t* untils, int64_t now, Log* log, int64_t& n_rejected) {
         auto lock = exclusive();
+        uint64_t hashes[CHUNK];
         for (int64_t i = begin; i < end; i++) {
-            const Put done = put_one(record, keys[i], in + i * is.row_bytes, versions == nullptr ? INT64_MIN : versions[i],
+            hashes[i - begin] = hash_of(keys[i]);
+            prefetch(&table_.head(hashes[i - begin]));
+        }
+        for (int64_t i = begin; i < end; i++) prefetch_first(hashes[i - begin]);
+        for (int64_t i = begin; i < end; i++) {
+            const Put done = put_one(record, keys[i], hashes[i - begin], in + i * is.row_bytes, versions == nullptr ? INT64_MIN : versions[i],
                                      untils == nullptr ? NEVER : untils[i], now, log);
             if (done == Put::NO_ROW) return i;
             constexpr Count COUNTED[] = {INSERTS, UPDATES, OLDER, REJECTED};
@@ -345,10 +351,7 @@ private:
             hashes[i] = hash_of(keys[begin + i]);
             prefetch(&table_.head(hashes[i]));
         }
-        for (int64_t i = 0; i < n; i++) {
-            links[i] = first_of(hashes[i]);
-            if (links[i] != Table<Keys>::NIL) prefetch(&table_[links[i] >> 1]);
-        }
+        for (int64_t i = 0; i < n; i++) links[i] = prefetch_first(hashes[i]);
         uint64_t n_hits = 0, n_expired = 0;
         for (int64_t i = 0; i < n; i++) {
             const uint32_t id = table_.find(links[i], keys[begin + i], hashes[i], found[i]);
@@ -379,12 +382,29 @@ private:
         if (n_expired) record.add(EXPIRED, n_expired);
     }
 
+    template <bool to_write = false>
     static void prefetch(const void* at) {
 #if defined(__GNUC__)
-        __builtin_prefetch(at);
+        __builtin_prefetch(at, to_write);
 #else
         (void)at;
 #endif
+    }
+
+    uint32_t prefetch_first(uint64_t hash) const {
+        const uint32_t link = first_of(hash);
+        if (link != Table<Keys>::NIL) prefetch(&table_[link >> 1]);
+        return link;
+    }
+
+    // What the next evictions will read: their nodes, the heads of their chains, the first nodes of these.
+    void prefetch_behind(const Ring& ring) const {
+        uint32_t id = ring.ahead(6);
+        if (id != NONE) prefetch(&table_[id]);
+        id = ring.ahead(4);
+        if (id != NONE) prefetch(&table_.head(hash_of(table_[id])));
+        id = ring.ahead(2);
+        if (id != NONE) prefetch_first(hash_of(table_[id]));
     }
 
     // Written only where it changes, so that a hot key's line stays in every core's cache.
@@ -406,7 +426,7 @@ private:
 
     // -- put -------------------------------------------------------------------------------------------------------
 
-    Put put_one(Record& record, Ref key, const char* in, int64_t version, int64_t until, int64_t now, Log* log) {
+    Put put_one(Record& record, Ref key, uint64_t hash, const char* in, int64_t version, int64_t until, int64_t now, Log* log) {
         const uint32_t fresh = free_row(record);
         if (fresh == NONE) return Put::NO_ROW;
         std::memcpy(rows_[fresh], in, size_t(is.row_bytes));
@@ -417,7 +437,7 @@ private:
         }
         uint32_t made = NONE;
         try {
-            const Put done = publish(record, key, fresh, made, version, now, log);
+            const Put done = publish(record, key, hash, fresh, made, version, now, log);
             give_back(done, fresh, made);
             return done;
         } catch (...) {  // no memory for a key or for the log
@@ -427,8 +447,8 @@ private:
     }
 
     // Shows a row that is written under its key; ``made`` is the node that was taken for it, if one was.
-    Put publish(Record& record, Ref key, uint32_t fresh, uint32_t& made, int64_t version, int64_t now, Log* log) {
-        const uint64_t hash = hash_of(key);
+    Put publish(Record& record, Ref key, uint64_t hash, uint32_t fresh, uint32_t& made, int64_t version, int64_t now,
+                Log* log) {
         uint32_t row, id = table_.find(first_of(hash), key, hash, row);
         for (;;) {
             if (id != NONE) {  // there: swing its node from its row to this one
@@ -508,6 +528,9 @@ private:
     uint32_t free_row(Record& record) {
         for (int tries = 0; tries < 4; tries++) {
             const uint32_t id = free_rows_.pop(row_link());
+            const uint32_t next = free_rows_.top();
+            if (next != NONE)  // what the next put writes to
+                for (int64_t at = 0; at < is.row_bytes; at += 64) prefetch<true>(rows_[next] + at);
             if (id != NONE) return id;
             reclaim(record);
         }
@@ -570,6 +593,7 @@ private:
             const bool from_small = n_small > 0 && (n_small >= small_share_ || is_clock());
             Ring& ring = from_small ? small_ : main_;
             uint32_t id = ring.pop();
+            prefetch_behind(ring);
             if (id == NONE && has_small()) id = (from_small ? main_ : small_).pop();
             if (id == NONE) return false;
             Node& node = table_[id];
