@@ -169,8 +169,21 @@ cdef class RowCache:
         batch.integers = <const int64_t*>cnp.PyArray_DATA(integers)
         return cnp.PyArray_DIM(integers, 0)
 
+    cdef bint _lies_in(self, const KeyBatch& batch, int64_t n, const char* to, int64_t size) noexcept:
+        """Whether keys share memory with what is written to."""
+        cdef const char* begin = <const char*>batch.integers
+        if not self.is_text:
+            return begin < to + size and to < begin + 8 * n
+        begin = <const char*>batch.offsets
+        if begin < to + size and to < begin + 8 * (n + 1):
+            return True
+        return batch.data + batch.offsets[0] < to + size and to < batch.data + batch.offsets[n]
+
     def get(self, keys, cnp.ndarray out not None, cnp.ndarray fill, cnp.ndarray hit not None, int64_t now=0):
-        """Rows into ``out``, ``fill`` (or nothing) for those that are not there, and which of them are."""
+        """Rows into ``out``, ``fill`` (or nothing) for those that are not there, and which of them are.
+
+        ``out`` may lie where the keys do.
+        """
         cdef KeyBatch batch
         cdef int64_t n = self._keys(keys, &batch)
         cdef char* to = cnp.PyArray_BYTES(out)
@@ -178,6 +191,9 @@ cdef class RowCache:
         cdef uint8_t* found = <uint8_t*>cnp.PyArray_DATA(hit)
         if fill is not None:
             blank = cnp.PyArray_BYTES(fill)
+        if self._lies_in(batch, n, to, cnp.PyArray_NBYTES(out)):
+            keys = tuple(part.copy() for part in keys) if self.is_text else keys.copy()
+            self._keys(keys, &batch)
         if n < self.few:
             self.cache.get().get(batch, n, to, blank, found, now)
         else:

@@ -117,11 +117,7 @@ class FeatureCache:
         hit : (n_keys,) of bool
         """
         batch = as_keys(keys)
-        if out is None:
-            rows = self._row.empty(batch.n)
-        else:
-            rows = self._row.checked_out(out, batch.n)
-            batch = batch.apart_from(out)
+        rows = self._row.empty(batch.n) if out is None else self._row.checked_out(out, batch.n)
         return self._get(batch, rows, self._row.fill(fill))
 
     def get(self, key: Any, out: np.ndarray | None = None) -> np.ndarray | None:

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 
 Kind = Literal["integers", "text", "bytes"]
+_INT64 = np.dtype(np.int64)
 ALLOWED = "allowed are integers, text or bytes, in a numpy or Arrow array, a list or a Series"
 
 
@@ -27,14 +28,6 @@ class Keys(NamedTuple):
         cut = [data[begin:end] for begin, end in zip(offsets, offsets[1:], strict=False)]
         return cut if self.kind == "bytes" else [key.decode("utf-8", "surrogatepass") for key in cut]
 
-    def apart_from(self, out: np.ndarray) -> Keys:
-        """These, not in memory that is to be written to."""
-        parts = self.native if isinstance(self.native, tuple) else (self.native,)
-        if not any(np.may_share_memory(part, out) for part in parts):
-            return self
-        copies = tuple(part.copy() for part in parts)
-        return self._replace(native=copies if isinstance(self.native, tuple) else copies[0])
-
 
 def as_keys(keys: Any) -> Keys:
     """Read keys of any of the forms `ALLOWED`, in their order, with those that come twice.
@@ -44,33 +37,36 @@ def as_keys(keys: Any) -> Keys:
     InputError
         Where there is something else among them, or several kinds.
     """
+    if isinstance(keys, np.ndarray):
+        return _of_array(keys)
     if hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__"):
         return _of_arrow(keys)
     if hasattr(keys, "to_numpy"):  # a pandas Series or Index
-        keys = keys.to_numpy()
+        return _of_array(keys.to_numpy())
     if isinstance(keys, range):
-        keys = np.arange(keys.start, keys.stop, keys.step)
-    if not isinstance(keys, np.ndarray | list | tuple):
+        return _of_array(np.arange(keys.start, keys.stop, keys.step))
+    if not isinstance(keys, list | tuple):
         raise InputError(f"keys come as {type(keys).__qualname__}: {ALLOWED}")
-    if isinstance(keys, np.ndarray):
-        if keys.ndim != 1:
-            raise InputError(f"keys of shape {keys.shape}: {ALLOWED}")
-        if keys.dtype.kind in "iu":
-            return _integers(keys)
-        if keys.dtype.kind == "V" and keys.dtype.names is None and keys.dtype.subdtype is None and keys.itemsize:
-            return _of_one_size(np.ascontiguousarray(keys))
-        if keys.dtype.kind not in "OUS":
-            raise InputError(f"keys of dtype {keys.dtype}: {ALLOWED}")
-        kind = keys.dtype.kind
-        keys = keys.tolist()
-        if kind == "S":  # numpy cuts zero bytes off its ends
-            return _cut(keys, "bytes")
     return _of_list(keys)
 
 
 def one_key(key: Any) -> Keys:
     """A single key, as a batch of one."""
     return _of_list([key])
+
+
+def _of_array(keys: np.ndarray) -> Keys:
+    if keys.ndim != 1:
+        raise InputError(f"keys of shape {keys.shape}: {ALLOWED}")
+    kind = keys.dtype.kind
+    if kind in "iu":
+        return _integers(keys)
+    if kind == "V" and keys.dtype.names is None and keys.dtype.subdtype is None and keys.itemsize:
+        return _of_one_size(np.ascontiguousarray(keys))
+    if kind not in "OUS":
+        raise InputError(f"keys of dtype {keys.dtype}: {ALLOWED}")
+    # numpy cuts zero bytes off the ends of its own bytes
+    return _cut(keys.tolist(), "bytes") if kind == "S" else _of_list(keys.tolist())
 
 
 def _of_list(keys: list | tuple) -> Keys:
@@ -91,7 +87,10 @@ def _of_list(keys: list | tuple) -> Keys:
 def _integers(keys: np.ndarray) -> Keys:
     if keys.dtype.kind == "u" and keys.dtype.itemsize == 8 and len(keys) and keys.max() > np.iinfo(np.int64).max:
         raise InputError(f"integer keys lie in {-(2**63)}..{2**63 - 1}; {keys.max()} is beyond")
-    return Keys("integers", np.require(keys, np.int64, ("C", "A")), len(keys))
+    flags = keys.flags
+    if keys.dtype != _INT64 or not flags.c_contiguous or not flags.aligned:
+        keys = np.require(keys, np.int64, ("C", "A"))  # slow to ask where there is nothing to do
+    return Keys("integers", keys, len(keys))
 
 
 def _cut(keys: Any, kind: Kind) -> Keys:

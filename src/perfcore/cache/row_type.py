@@ -86,7 +86,8 @@ class RowType:
         if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != self.dtype:
             came = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__qualname__
             raise InputError(f"out= is {came}, it must be an array of {self.dtype} {shape}")
-        if not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned:
+        flags = out.flags
+        if not flags.c_contiguous or not flags.writeable or not flags.aligned:
             raise InputError("out= must be C-contiguous, aligned and writeable")
         return out
 
