@@ -171,7 +171,9 @@ class FeatureCache:
         Parameters
         ----------
         keys : as in `get_many`
-        rows : (n_keys, width) of the cache's dtype, or what numpy makes that of; with a schema (n_keys,) of its dtype
+        rows : (n_keys, width) of the cache's dtype, or what numpy makes that of; an Arrow array of fixed-size lists
+            With a schema (n_keys,) of its dtype, or a table or data frame that has its columns, by name. Of a column
+            with a dictionary codes are stored, those of this cache for the same texts.
         version : int or (n_keys,) of int, optional
             A row replaces one of the same or of an older version; without, any that came without, too.
 
@@ -275,12 +277,15 @@ class FeatureCache:
     # -- files and Arrow -------------------------------------------------------------------------------
 
     def to_arrow(self, keys: Any) -> pa.RecordBatch:
-        """A batch of the columns key, row and hit: rows as fixed-size lists of numbers, of a schema its columns."""
+        """A batch of the columns key, row and hit: rows as fixed-size lists of numbers, of a schema its columns.
+
+        Those have dictionaries where they were put as such; other columns are as `get_many` fills them.
+        """
         import pyarrow as pa
 
         batch = as_keys(keys)
         rows, hit = self.get_many(keys)
-        columns = self._row.to_columns(rows)
+        columns = self._row.to_columns(rows, hit)
         return pa.record_batch({"key": persistence.key_array(batch), **columns, "hit": pa.array(hit)})
 
     def save(self, path: str | os.PathLike, compression: Literal["lz4", "zstd"] | None = None) -> None:
@@ -301,7 +306,9 @@ class FeatureCache:
             its_keys, rows, its_dates = native.entries(now)
             keys = Keys(self._holder.kind, its_keys, len(rows) // self._row.n_bytes)  # type: ignore[arg-type]
             its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if self._holder.has_dates else None
-        contents = persistence.Contents(keys.kind, self._row.fingerprint, self.capacity, self.policy)
+        contents = persistence.Contents(
+            keys.kind, self._row.fingerprint, self.capacity, self.policy, self._row.dictionaries.told()
+        )
         told = persistence.message(persistence.table_of(keys, rows, self._row), contents, its_dates)
         replace_file(path, persistence.pieces(told, compression))
 
@@ -339,13 +346,14 @@ class FeatureCache:
 
     @classmethod
     def _of_file(cls, file: BinaryIO, mode: str, settings: dict[str, Any]) -> FeatureCache:
-        batch, contents, at = persistence.read(file)
+        batch, contents, row, at = persistence.read(file)
         its_rows: dict[str, Any] = RowType.from_fingerprint(contents.layout)
         asked: dict[str, Any] = {name: settings[name] for name in ("width", "dtype", "schema") if name in settings}
         if asked:
-            row = RowType.of(**(asked if "schema" in asked else its_rows | asked))
-            if row.fingerprint != contents.layout:
-                raise CacheFormatError(f"rows of {contents.layout}, asked for {row}")
+            rows_asked = RowType.of(**(asked if "schema" in asked else its_rows | asked))
+            if rows_asked.fingerprint != contents.layout:
+                raise CacheFormatError(f"rows of {contents.layout}, asked for {rows_asked}")
+            row.dictionaries.names |= rows_asked.dictionaries.names
         its = its_rows | {"capacity": contents.capacity, "policy": contents.policy}
         try:
             cls(**its)
@@ -354,6 +362,7 @@ class FeatureCache:
         cache = cls(**(its | {name: value for name, value in settings.items() if name not in asked}))
         if not {"capacity", "max_bytes"} & settings.keys():
             persistence.require_memory(cache.capacity * (cache._row.n_bytes + OVERHEAD))
+        cache._row = row
         cache._fill_from(file, mode, batch, at)
         return cache
 

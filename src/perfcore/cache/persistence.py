@@ -10,13 +10,14 @@ import hashlib
 import json
 import mmap
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from ..errors import CacheFormatError, ConfigurationError
 from . import dates
+from .dictionaries import Dictionaries
 from .keys import Keys
 from .row_type import RowType
 
@@ -35,6 +36,7 @@ class Contents:
     layout: str  # of a row: `RowType.fingerprint`
     capacity: int
     policy: str
+    dictionaries: dict[str, str | None] = field(default_factory=dict)  # `Dictionaries.told`
 
 
 def table_of(keys: Keys, rows: np.ndarray, row: RowType) -> pa.RecordBatch:
@@ -84,10 +86,10 @@ def _digest(batch: pa.RecordBatch, contents: Contents) -> str:
     return digest.hexdigest()
 
 
-def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, int | None]:
-    """An open file's batch, over its mapped memory, once its digest was found right.
+def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, RowType, int | None]:
+    """An open file's batch, over its mapped memory, once its digest was found right; and what its rows are.
 
-    And where its rows begin in the file; None where they do not lie in it as they are, since it is compressed.
+    Last, where its rows begin in the file; None where they do not lie in it as they are, since it is compressed.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def read(file: BinaryIO) -> tuple[pa.RecordBatch, Contents, int | None]:
         *(ArithmeticError, RecursionError, MemoryError),  # what made-up numbers and texts bring about
     ) as error:
         raise CacheFormatError(f"not the file of a cache: {error!r}") from error
-    return batch, contents, _place(batch, data, row.n_bytes)
+    return batch, contents, row, _place(batch, data, row.n_bytes)
 
 
 def _place(batch: pa.RecordBatch, data: pa.Buffer, row_bytes: int) -> int | None:
@@ -137,7 +139,10 @@ def _check(batch: pa.RecordBatch, contents: Contents) -> RowType:
         raise CacheFormatError(f"columns {names}")
     if str(types[0]) != _KEY_TYPES.get(contents.kind):
         raise CacheFormatError(f"keys of {types[0]}, named {contents.kind}")
-    row = RowType.of(**RowType.from_fingerprint(contents.layout))
+    its = RowType.of(**RowType.from_fingerprint(contents.layout))
+    row = RowType(its.width, its.dtype, Dictionaries((), contents.dictionaries))
+    if any(row.dtype[name].kind not in "iu" for name in row.dictionaries.names):
+        raise CacheFormatError("dictionaries of columns that have no codes")
     if types[1] != row.arrow or any(str(each) != "int64" for each in types[2:]):
         raise CacheFormatError(f"columns of {types}, with rows of {row.arrow}")
     batch.validate(full=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigurationError, InputError
+from .dictionaries import Dictionaries
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,8 +19,9 @@ _NUMBERS = "native floats, integers and bool of up to 8 bytes"
 class RowType:
     """Of ``width`` numbers of ``dtype``; where width is None, of the columns of a structured one."""
 
-    def __init__(self, width: int | None, dtype: np.dtype):
+    def __init__(self, width: int | None, dtype: np.dtype, dictionaries: Dictionaries | None = None):
         self.width, self.dtype = width, dtype
+        self.dictionaries = dictionaries or Dictionaries(())
         self.shape: tuple[int, ...] = () if width is None else (width,)
         self.n_bytes = dtype.itemsize * (1 if width is None else width)
         self._blank = np.zeros(self.shape, dtype)
@@ -41,10 +43,15 @@ class RowType:
             return cls(int(width), number)
         if width is not None:
             raise ConfigurationError("width= and schema= exclude one another")
-        record = schema if isinstance(schema, np.dtype) else np.dtype([(its.name, _number(its)) for its in schema])
+        names: list[str] = []  # of columns with dictionaries
+        if isinstance(schema, np.dtype):
+            record = schema
+        else:
+            record = np.dtype([(its.name, _number(its)) for its in schema])
+            names = [its.name for its in schema if hasattr(its.type, "index_type")]
         if not record.names or not all(_is_number(record[name]) for name in record.names):
             raise ConfigurationError(f"schema={schema}: allowed are columns of {_NUMBERS}")
-        return cls(None, record)
+        return cls(None, record, Dictionaries(names))
 
     @property
     def fingerprint(self) -> str:
@@ -93,12 +100,43 @@ class RowType:
 
     def table(self, rows: Any, n: int) -> np.ndarray:
         """``n`` rows as they are stored. Arrays convert without loss or not at all; Python's numbers are rounded."""
-        table = self._of_lists(rows) if isinstance(rows, list | tuple) else np.asarray(rows)
+        if isinstance(rows, list | tuple):
+            table = self._of_lists(rows)
+        elif hasattr(rows, "__arrow_c_array__") or (self.width is None and hasattr(rows, "__arrow_c_stream__")):
+            table = self._of_columns(rows) if self.width is None else _of_fixed_size_lists(rows)
+        else:
+            table = np.asarray(rows)
         if table.shape != (n, *self.shape):
             raise InputError(f"rows of shape {table.shape} for {n} keys: it must be {(n, *self.shape)}")
         if not np.can_cast(table.dtype, self.dtype, "safe"):
             raise InputError(f"rows of {table.dtype}, the cache holds {self.dtype}: convert them first")
-        return np.require(table, self.dtype, ("C", "A"))
+        table = np.require(table, self.dtype, ("C", "A"))
+        for name in self.dictionaries.names:
+            self.dictionaries.check(name, table[name])
+        return table
+
+    def _of_columns(self, rows: Any) -> np.ndarray:
+        """Of an Arrow table, or what has the form of one: the columns of the schema, by name."""
+        import pyarrow as pa
+
+        its = pa.table(rows)
+        absent = [name for name in self.dtype.names or () if name not in its.column_names]
+        if absent:
+            raise InputError(f"rows have no column {absent[0]!r}; theirs are {its.column_names}")
+        table = np.empty(its.num_rows, self.dtype)
+        for name in self.dtype.names or ():
+            column, dtype = its.column(name), self.dtype[name]
+            if column.null_count:
+                raise InputError(f"column {name!r} has {column.null_count} nulls; a cache has none")
+            if pa.types.is_dictionary(column.type):
+                column = column.unify_dictionaries().combine_chunks()
+                table[name] = self.dictionaries.codes(name, column, dtype)
+                continue
+            numbers = column.to_numpy()
+            if not np.can_cast(numbers.dtype, dtype, "safe"):
+                raise InputError(f"column {name!r} is of {column.type}, the cache holds {dtype}: convert it first")
+            table[name] = numbers
+        return table
 
     def _of_lists(self, rows: list | tuple) -> np.ndarray:
         try:
@@ -130,14 +168,24 @@ class RowType:
         numbers = pa.Array.from_buffers(kind.value_type, n * kind.list_size, [None, pa.py_buffer(rows)])
         return pa.FixedSizeListArray.from_arrays(numbers, type=kind)
 
-    def to_columns(self, rows: np.ndarray) -> dict[str, pa.Array]:
+    def to_columns(self, rows: np.ndarray, hit: np.ndarray) -> dict[str, pa.Array]:
         """A table of rows as Arrow has it: the column ``row`` of fixed-size lists, or the columns of a schema."""
         import pyarrow as pa
 
         if self.width is None:
-            return {name: pa.array(np.ascontiguousarray(rows[name])) for name in self.dtype.names or ()}
+            columns = {name: np.ascontiguousarray(rows[name]) for name in self.dtype.names or ()}
+            return {name: self.dictionaries.decoded(name, column, hit) for name, column in columns.items()}
         numbers = pa.array(rows.reshape(-1))
         return {"row": pa.FixedSizeListArray.from_arrays(numbers, self.width)}
+
+
+def _of_fixed_size_lists(rows: Any) -> np.ndarray:
+    import pyarrow as pa
+
+    array = pa.array(rows)
+    if not pa.types.is_fixed_size_list(array.type) or array.null_count or array.flatten().null_count:
+        raise InputError(f"rows of the Arrow type {array.type}: allowed are fixed-size lists without nulls")
+    return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)
 
 
 def _is_number(dtype: np.dtype) -> bool:
