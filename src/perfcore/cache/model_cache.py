@@ -106,7 +106,7 @@ class ModelCache(MutableMapping):
     ):
         if max_items is None and max_bytes is None:
             raise ConfigurationError("a model cache needs max_items= or max_bytes=")
-        self.max_items, self.max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
+        self._max_items, self._max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
         self.ttl = dates.seconds("ttl", ttl)
         self._weigh = weigh
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # the least recently used first
@@ -248,12 +248,20 @@ class ModelCache(MutableMapping):
 
     # -- what it is ------------------------------------------------------------------------------------
 
+    @property
+    def max_items(self) -> int | None:
+        return self._max_items
+
+    @property
+    def max_bytes(self) -> int | None:
+        return self._max_bytes
+
     def resize(self, *, max_items: int | None = None, max_bytes: int | None = None) -> None:
         """Allow another number of values or bytes, where given; what is too much leaves at once."""
         max_items, max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
         with _Change(self) as leaving:
-            self.max_items = self.max_items if max_items is None else max_items
-            self.max_bytes = self.max_bytes if max_bytes is None else max_bytes
+            self._max_items = self._max_items if max_items is None else max_items
+            self._max_bytes = self._max_bytes if max_bytes is None else max_bytes
             self._evict(leaving)
 
     def drop_idle(self, seconds: float) -> int:
@@ -317,10 +325,10 @@ class ModelCache(MutableMapping):
         plain = _plain(key)
         with _Change(self) as leaving:
             self._expire(leaving, self.ttl)
-            if self.max_bytes is not None and weight > self.max_bytes:
+            if self._max_bytes is not None and weight > self._max_bytes:
                 self._counts["rejected"] += 1
                 if must:
-                    raise InputError(f"{key!r}: a value of {weight:,} bytes, max_bytes={self.max_bytes:,}")
+                    raise InputError(f"{key!r}: a value of {weight:,} bytes, max_bytes={self._max_bytes:,}")
                 held = _Held(value)
                 held.n_holders += leases
                 return held
@@ -375,8 +383,8 @@ class ModelCache(MutableMapping):
 
     def _evict(self, leaving: list) -> None:
         while self._entries and (
-            (self.max_items is not None and len(self._entries) > self.max_items)
-            or (self.max_bytes is not None and self._weight > self.max_bytes)
+            (self._max_items is not None and len(self._entries) > self._max_items)
+            or (self._max_bytes is not None and self._weight > self._max_bytes)
         ):
             self._take_out(self._first(), leaving, "evicted")
 
@@ -394,7 +402,7 @@ class ModelCache(MutableMapping):
             return [(entry.key, entry.held.it) for entry in list(self._entries.values())]
 
     def _weight_of(self, value: Any) -> int:
-        if self._weigh is None and self.max_bytes is None:
+        if self._weigh is None and self._max_bytes is None:
             return 0
         try:
             weight = value.nbytes if self._weigh is None else self._weigh(value)

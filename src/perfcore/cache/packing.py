@@ -45,15 +45,16 @@ class Packing(NamedTuple):
         return rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
 
     def unpacked(self, rows: np.ndarray) -> Any:
-        """The answer of which these are the rows."""
-        arrays, at = [], 0
-        for part in self.parts:
-            its = rows[:, at : at + part.nbytes]
-            at += part.nbytes
-            arrays.append(np.ascontiguousarray(its).ravel().view(part.dtype).reshape(len(rows), *part.shape))
+        """The answer of which these are the rows, in C order."""
         if self.container == "array":
-            return arrays[0]
-        return arrays if self.container == "list" else tuple(arrays)
+            return _array_of(rows, self.parts[0])
+        ends = np.cumsum([part.nbytes for part in self.parts])[:-1]
+        arrays = map(_array_of, np.split(rows, ends, axis=1), self.parts)
+        return list(arrays) if self.container == "list" else tuple(arrays)
+
+
+def _array_of(rows: np.ndarray, part: Part) -> np.ndarray:
+    return np.ascontiguousarray(rows).view(part.dtype).reshape(len(rows), *part.shape)
 
 
 def _has_rows(array: Any, n_rows: int) -> bool:

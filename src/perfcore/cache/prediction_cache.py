@@ -109,21 +109,25 @@ class PredictionCache:
         table = rows_of(X)
         if table is None or not all(_is_kept(value, len(table.keys)) for value in arguments.values()):
             return self._passed_on(method, X, arguments)
-        question = Question(method, repr(sorted(arguments.items())), table.columns, table.keys.itemsize)
+        question = Question(
+            method, repr(sorted(arguments.items())) if arguments else "", table.columns, table.keys.itemsize
+        )
         answers = self._answers.get(question)
+        n_rows = len(table.keys)
         if answers is None:
-            hit = np.zeros(len(table.keys), bool)
+            hit, n_hits = np.zeros(n_rows, bool), 0
         else:
             rows, hit = answers.by_row.get_many(table.keys)
-            if hit.all():
+            n_hits = int(np.count_nonzero(hit))
+            if n_hits == n_rows:
                 answer = answers.packing.unpacked(rows)
-                self._count(hit, time.perf_counter_ns() - start)
+                self._count(n_rows, n_hits, time.perf_counter_ns() - start)
                 return answer
         missing = np.flatnonzero(~hit)
         at, place = _distinct(table.keys, missing)
-        asked = X if len(at) == len(hit) else taken(X, at)
+        asked = X if len(at) == n_rows else taken(X, at)
         looked_up = time.perf_counter_ns()
-        part = self._asked(method, asked, arguments, len(at), len(hit))
+        part = self._asked(method, asked, arguments, len(at), n_rows)
         computed = time.perf_counter_ns()
         packing = Packing.of(part, len(at))
         if answers is None and packing is not None:
@@ -134,11 +138,12 @@ class PredictionCache:
         answers.by_row.put_many(table.keys[at], packed)
         answer = part
         if asked is not X:
-            if not hit.any():
-                rows = np.empty((len(hit), packing.width), np.uint8)
+            if not n_hits:
+                rows = np.empty((n_rows, packing.width), np.uint8)
             rows[missing] = packed[place]
             answer = packing.unpacked(rows)
-        self._count(hit, time.perf_counter_ns() - computed + looked_up - start, len(at), computed - looked_up)
+        lookup = time.perf_counter_ns() - computed + looked_up - start
+        self._count(n_rows, n_hits, lookup, len(at), computed - looked_up)
         return answer
 
     def _asked(self, method: str, X: Any, arguments: dict, n: int, n_rows: int) -> Any:
@@ -160,10 +165,9 @@ class PredictionCache:
         by_row = FeatureCache(width=packing.width, dtype="uint8", **self._settings)
         return self._answers.setdefault(question, Answers(packing, by_row))
 
-    def _count(self, hit: np.ndarray, lookup: int, n_computed: int = 0, ns: int = 0) -> None:
-        n_hits = int(np.count_nonzero(hit))
+    def _count(self, n_rows: int, n_hits: int, lookup: int, n_computed: int = 0, ns: int = 0) -> None:
         with self._lock:
-            self._benefit.add(len(hit), n_hits, lookup)
+            self._benefit.add(n_rows, n_hits, lookup)
             if n_computed:
                 self._benefit.add_computed(n_computed, ns)
 
