@@ -473,12 +473,20 @@ def test_it_pays_where_look_ups_take_less_than_the_predictor_would():
 def test_it_says_nothing_before_it_has_seen_enough():
     assert seen(3, 100, 90, 10, [(10, 10_000)])["pays"] is None
     assert seen(30, 100, 100, 10, [])["pays"] is None  # all from a file
-    assert seen(0, 0, 0, 0, [])["hit_rate"] is None
+    assert set(seen(0, 0, 0, 0, []).values()) == {None, 0}
 
 
-def test_calls_of_one_size_promise_too_little_rather_than_too_much():
+def test_of_calls_beyond_those_that_were_timed_it_says_what_is_certain():
+    """Of more rows a call takes as long at least, and in proportion at most."""
     told = seen(10, 100, 99, lookup=1000, computed=[(1, 5000)] * 9)
-    assert told["predict_ns"] == pytest.approx(50)
+    assert (told["pays"], told["speedup"], told["predict_ns"]) == (None, None, None)
+    assert seen(10, 100, 99, lookup=400, computed=[(1, 5000)] * 9)["pays"] is True
+    assert seen(10, 100, 99, lookup=600_000, computed=[(1, 5000)] * 9)["pays"] is False
+    assert seen(10, 1, 1, lookup=10_000, computed=[(500, 40_000)])["pays"] is None
+    assert seen(10, 1, 1, lookup=50_000, computed=[(500, 40_000)])["pays"] is False
+    assert seen(99, 1, 1, lookup=70, computed=[(500, 40_000)])["pays"] is None
+    assert seen(9999, 1, 1, lookup=70, computed=[(500, 40_000)])["pays"] is True
+    assert seen(10, 1, 0, lookup=70, computed=[(1, 40_000)] * 10)["predict_ns"] == 40_000
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.003])

@@ -8,17 +8,13 @@ ENOUGH = 8  # calls, before it is said whether the cache pays
 
 
 class Benefit:
-    """Adds up times, in nanoseconds, of calls of the cache and of the predictor.
-
-    A call of the predictor takes a time for itself and a time a row, which are told apart by least squares over the
-    calls that were made: those that compute a few missing rows say what the whole table would have taken. As long as
-    all were of one size, a call is taken to be as long for more rows, so that too little is promised, never too much.
-    """
+    """Adds up times, in nanoseconds, of calls of the cache and of the predictor."""
 
     def __init__(self) -> None:
         self.n_calls = self.n_rows = self.n_hits = self.n_computed = 0
         self.lookup = 0
         self._asked = self._ns = self._squares = self._products = 0  # of the predictor's calls
+        self._fewest = self._most = 0  # rows of one of them
 
     def add(self, n_rows: int, n_hits: int, lookup: int) -> None:
         """A call that was answered, and its time but for the predictor's."""
@@ -28,34 +24,44 @@ class Benefit:
         self.lookup += lookup
 
     def add_computed(self, n_rows: int, ns: int) -> None:
+        self._fewest = min(n_rows, self._fewest) if self._asked else n_rows
+        self._most = max(n_rows, self._most)
         self._asked += 1
         self.n_computed += n_rows
         self._ns += ns
         self._squares += n_rows * n_rows
         self._products += n_rows * ns
 
-    def without(self) -> float | None:
-        """What the predictor alone would have taken for all calls; None where it was never asked."""
+    def without(self) -> tuple[float, float]:
+        """What the predictor alone would have taken for all calls, at least and at most.
+
+        One number twice where calls were of as many rows as the predictor was asked for, now more, now less: a time for
+        each call and a time for each row are then told apart by least squares. Beyond, more rows take as long at least,
+        and in proportion at most.
+        """
         if not self._asked:
-            return None
-        spread = self._squares - self.n_computed**2 / self._asked
-        of_row = (self._products - self.n_computed * self._ns / self._asked) / spread if spread > 0 else 0.0
-        of_row = max(0.0, of_row)
-        of_call = (self._ns - of_row * self.n_computed) / self._asked
+            return 0.0, float("inf")
+        a_call, an_asking = self.n_rows / self.n_calls, self.n_computed / self._asked  # rows
+        if not self._fewest <= a_call <= self._most:
+            bounds = sorted((1.0, a_call / an_asking))
+            return tuple(self.n_calls * self._ns / self._asked * bound for bound in bounds)  # type: ignore[return-value]
+        spread = self._squares - self.n_computed * an_asking
+        of_row = max(0.0, (self._products - self._ns * an_asking) / spread) if spread > 0 else 0.0
+        of_call = self._ns / self._asked - of_row * an_asking
         if of_call < 0:
             of_row, of_call = self._products / self._squares, 0.0
-        return of_call * self.n_calls + of_row * self.n_rows
+        taken = of_call * self.n_calls + of_row * self.n_rows
+        return taken, taken
 
     def told(self) -> dict[str, Any]:
-        without, taken = self.without(), self.lookup + self._ns
-        is_known = without is not None and self.n_calls >= ENOUGH
-        return {
-            "hits": self.n_hits,
-            "misses": self.n_rows - self.n_hits,
-            "hit_rate": self.n_hits / self.n_rows if self.n_rows else None,
-            "computed": self.n_computed,
-            "lookup_ns": self.lookup / self.n_rows if self.n_rows else None,
-            "predict_ns": None if without is None else without / self.n_rows,
-            "speedup": without / taken if without is not None else None,
-            "pays": without > taken if is_known else None,  # type: ignore[operator]
-        }
+        told: dict[str, Any] = dict.fromkeys(("hit_rate", "lookup_ns", "predict_ns", "speedup", "pays"))
+        told |= {"hits": self.n_hits, "misses": self.n_rows - self.n_hits, "computed": self.n_computed}
+        if not self.n_calls:
+            return told
+        told |= {"hit_rate": self.n_hits / self.n_rows, "lookup_ns": self.lookup / self.n_rows}
+        (least, most), taken = self.without(), self.lookup + self._ns
+        if least == most:
+            told |= {"predict_ns": least / self.n_rows, "speedup": least / taken}
+        if self.n_calls >= ENOUGH and (least > taken or most <= taken):
+            told["pays"] = least > taken
+        return told

@@ -181,9 +181,9 @@ class PredictionCache:
         """Counts since the cache was made, and whether it pays.
 
         ``lookup_ns`` is what the cache took for a row asked for, beside the predictor; ``predict_ns`` what the
-        predictor alone would have taken for one, by its own calls' times; ``speedup`` the time it would have taken
-        for all of them, over the time that was taken; ``pays`` whether that is more than 1, and None as long as too few
-        calls, or none of the predictor, were seen. ``passed_on`` counts calls, all else rows.
+        predictor alone would have taken for one, by the times of its calls; ``speedup`` what it would have taken for
+        all calls over what was taken; ``pays`` says whether that is more than 1. They are None as long as too few
+        calls, or none as large as those of the cache, tell. ``passed_on`` counts calls, all else rows.
         """
         answers = list(self._answers.items())
         nbytes = sum(its.by_row.nbytes + len(its.by_row) * (asked.row_bytes + 16) for asked, its in answers)
