@@ -298,10 +298,26 @@ def test_counts_add_up(cache):
     assert stats["bytes"] == cache.nbytes > 100 * 16
 
 
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("ttl", [None, 60])
+@pytest.mark.parametrize("max_bytes", [5_000, 100_000, 3_000_000])
+def test_max_bytes_holds_all_memory_and_is_used(policy, ttl, max_bytes):
+    cache = FeatureCache(max_bytes=max_bytes, width=4, policy=policy, ttl=ttl)
+    cache.put(1, row(1))
+    one_more = FeatureCache(cache.capacity + 1, 4, policy=policy, ttl=ttl)
+    one_more.put(1, row(1))
+    assert cache.nbytes <= max_bytes < one_more.nbytes
+    cache.put_many([1], rows([1]), version=3)  # versions take room, too
+    assert cache.nbytes <= max_bytes and cache.stats()["capacity"] == cache.capacity
+    assert FeatureCache(10, 4, max_bytes=max_bytes, policy=policy).capacity == 10
+
+
 def test_no_more_than_48_bytes_beside_a_row():
+    cache = FeatureCache(1_000_000, 100)
+    assert cache._holder.n_bytes <= 1_000_000 * (400 + 48)
     cache = FeatureCache(200_000, 100)
     cache.put(1, np.zeros(100, np.float32))
-    assert cache.nbytes <= 200_000 * (400 + 48)
+    assert cache.nbytes == cache._holder.n_bytes <= 200_000 * (400 + 48)
 
 
 def test_resize_keeps_what_the_policy_keeps(cache):

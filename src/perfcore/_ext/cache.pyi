@@ -5,6 +5,8 @@ import numpy as np
 POLICIES: tuple[str, ...]
 COUNTS: tuple[str, ...]
 
+def nbytes_for(capacity: int, row_bytes: int, policy: str, has_dates: bool) -> int: ...
+
 class Row:
     def __buffer__(self, flags: int, /) -> memoryview: ...
 

@@ -29,6 +29,10 @@ cdef extern from "perfcore/cache/cache.hpp" namespace "perfcore::cache" nogil:
         int64_t idle, max_pinned
         uint64_t seed
 
+    cdef cppclass Store[Keys]:
+        @staticmethod
+        uint64_t nbytes_for(const Settings& settings)
+
     cdef cppclass Slab:
         char* data
         void unpin(int64_t place)
@@ -83,6 +87,14 @@ COUNTS = (
     "hits", "misses", "expired", "inserts", "updates", "older", "rejected", "evicted_capacity", "evicted_expired",
     "evicted_shrink", "deleted", "skipped_pinned",
 )
+
+
+def nbytes_for(int64_t capacity, int64_t row_bytes, policy, bint has_dates):
+    """Bytes that a `RowCache` of that many rows takes, but for the text of its keys."""
+    cdef Settings settings
+    settings.capacity, settings.row_bytes, settings.has_dates = capacity, row_bytes, has_dates
+    settings.policy = <Policy><int>POLICIES.index(policy)
+    return Store[Integers].nbytes_for(settings)
 
 
 cdef class Row:

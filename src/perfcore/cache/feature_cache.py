@@ -16,7 +16,7 @@ from .._ext.cache import COUNTS, RowCache
 from ..errors import CacheError, CacheFormatError, ConfigurationError
 from ..files import replace_file
 from . import dates, forks, persistence
-from .holder import OVERHEAD, Holder, n_rows
+from .holder import Holder
 from .keys import Keys, as_keys, one_key
 from .loading import Flights
 from .misses import Misses
@@ -86,10 +86,8 @@ class FeatureCache:
             raise ConfigurationError(f"ttl_jitter={ttl_jitter!r}: allowed is a part from 0 to 1")
         self.ttl_jitter = ttl_jitter
         idle = None if idle_ttl is None else round(idle_ttl * 1e9)
-        capacity = n_rows(capacity, max_bytes, self._row.n_bytes)
-        self._holder = Holder(
-            self._row.n_bytes, capacity, max_pinned, policy, idle, ttl is not None or idle is not None
-        )
+        has_dates = ttl is not None or idle is not None
+        self._holder = Holder(self._row.n_bytes, capacity, max_bytes, max_pinned, policy, idle, has_dates)
         self._on_evict = on_evict
         self._random = np.random.default_rng()
         self._is_writeable = True
@@ -222,7 +220,7 @@ class FeatureCache:
         Where ``max_pinned`` is a part, it is one of the new capacity from now on.
         """
         self._require_writeable()
-        self._holder.resize(n_rows(capacity, None, self._row.n_bytes), self._now())
+        self._holder.resize(capacity, self._now())
 
     # -- loading ---------------------------------------------------------------------------------------
 
@@ -361,7 +359,7 @@ class FeatureCache:
             raise CacheFormatError(f"of a cache that cannot be: {error}") from error
         cache = cls(**(its | {name: value for name, value in settings.items() if name not in asked}))
         if not {"capacity", "max_bytes"} & settings.keys():
-            persistence.require_memory(cache.capacity * (cache._row.n_bytes + OVERHEAD))
+            persistence.require_memory(cache._holder.n_bytes)
         cache._row = row
         cache._fill_from(file, mode, batch, at)
         return cache

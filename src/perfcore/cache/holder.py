@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
 import secrets
 from typing import Any
 
 import numpy as np
 
-from .._ext.cache import RowCache
+from .._ext.cache import RowCache, nbytes_for
 from ..errors import CacheError, ConfigurationError, InputError
 from . import forks, tracing
 from .keys import Keys, Kind
 
 MOST_ROWS = 2**30
-OVERHEAD = 48  # bytes beside a row
 
 
 class Holder:
@@ -22,7 +22,8 @@ class Holder:
     def __init__(
         self,
         row_bytes: int,
-        capacity: int,
+        capacity: int | None,
+        max_bytes: int | None,
         max_pinned: float | int,
         policy: str,
         idle: int | None,
@@ -32,10 +33,11 @@ class Holder:
         self.kind: Kind | None = None  # known wherever native is
         self.is_closed = False
         self.has_dates = has_dates
-        self._row_bytes, self._policy, self._idle = row_bytes, policy, idle
-        self._capacity, self._max_pinned = capacity, max_pinned  # to make native with
-        if _pins(max_pinned, capacity) < max_pinned and not isinstance(max_pinned, float):
-            raise ConfigurationError(f"max_pinned={max_pinned!r}: the capacity is {capacity}")
+        self._row_bytes, self._policy, self._idle, self._max_bytes = row_bytes, policy, idle, max_bytes
+        self._capacity = self._n_rows(capacity, max_bytes, has_dates)  # to make native with
+        self._max_pinned = max_pinned
+        if _pins(max_pinned, self._capacity) < max_pinned and not isinstance(max_pinned, float):
+            raise ConfigurationError(f"max_pinned={max_pinned!r}: the capacity is {self._capacity}")
         forks.register(self)
 
     def of(self, keys: Keys) -> RowCache | None:
@@ -87,8 +89,16 @@ class Holder:
     def n_pinned_most(self) -> int:
         return _pins(self._max_pinned, self.capacity)
 
+    @property
+    def n_bytes(self) -> int:
+        """What `native` takes or will take, but for the text of keys."""
+        return nbytes_for(self.capacity, self._row_bytes, self._policy, self.has_dates)
+
     def resize(self, capacity: int, now: int) -> None:
+        """Another number of rows, whatever ``max_bytes`` was."""
+        capacity = self._n_rows(capacity, None, self.has_dates)
         with forks.lock:
+            self._max_bytes = None
             native = self.open()
             self._capacity = capacity
         if native is not None:
@@ -102,8 +112,9 @@ class Holder:
             tracing.tell(self, native.nbytes)
 
     def keep_dates(self, native: RowCache, now: int) -> None:
-        """From now on, rows have versions."""
-        native.resize(0, -1, now, has_dates=True)
+        """From now on, rows have versions; where ``max_bytes`` bounds them there are fewer of them."""
+        capacity = self._n_rows(native.capacity, self._max_bytes, True)
+        native.resize(capacity, _pins(self._max_pinned, capacity), now, has_dates=True)
         self.has_dates = True
         tracing.tell(self, native.nbytes)
 
@@ -113,6 +124,28 @@ class Holder:
             given_back, self.native = self.native, None
         del given_back  # its memory, with the lock open
         tracing.tell(self, 0)
+
+    def _n_rows(self, capacity: int | None, max_bytes: int | None, has_dates: bool) -> int:
+        """Rows that are visible at most."""
+        if capacity is None and max_bytes is None:
+            raise ConfigurationError("a cache needs capacity=, a number of rows, or max_bytes=")
+        for name, value in (("capacity", capacity), ("max_bytes", max_bytes)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
+                raise ConfigurationError(f"{name}={value!r}: allowed is a whole number from 1 on")
+        if capacity is not None and capacity > MOST_ROWS:
+            raise ConfigurationError(f"capacity={capacity}: allowed are at most {MOST_ROWS:,} rows")
+        n = MOST_ROWS if capacity is None else int(capacity)
+        if max_bytes is None:
+            return n
+
+        def nbytes(n: int) -> int:
+            return nbytes_for(n, self._row_bytes, self._policy, has_dates)
+
+        if nbytes(1) > max_bytes:
+            raise ConfigurationError(
+                f"max_bytes={max_bytes}: a cache of one row of {self._row_bytes} bytes takes {nbytes(1)}"
+            )
+        return bisect.bisect_right(range(1, n + 1), max_bytes, key=nbytes)
 
     def before_fork(self) -> None:
         if self.native is not None:
@@ -130,18 +163,3 @@ def _pins(max_pinned: Any, capacity: int) -> int:
     if isinstance(max_pinned, int | np.integer) and not isinstance(max_pinned, bool) and max_pinned >= 0:
         return min(int(max_pinned), capacity)
     raise ConfigurationError(f"max_pinned={max_pinned!r}: allowed is a part from 0.0 to 1.0, or a number of rows")
-
-
-def n_rows(capacity: int | None, max_bytes: int | None, row_bytes: int) -> int:
-    """Rows that are visible at most."""
-    if capacity is None and max_bytes is None:
-        raise ConfigurationError("a cache needs capacity=, a number of rows, or max_bytes=")
-    for name, value in (("capacity", capacity), ("max_bytes", max_bytes)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
-            raise ConfigurationError(f"{name}={value!r}: allowed is a whole number from 1 on")
-    n = MOST_ROWS if max_bytes is None else int(max_bytes * 127 // 128) // (row_bytes + OVERHEAD) - 16
-    if n < 1:
-        raise ConfigurationError(f"max_bytes={max_bytes}: a row takes {row_bytes + OVERHEAD} bytes, 16 are slack")
-    if capacity is not None and capacity > MOST_ROWS:
-        raise ConfigurationError(f"capacity={capacity}: allowed are at most {MOST_ROWS:,} rows")
-    return n if capacity is None else min(int(capacity), n)

@@ -219,7 +219,7 @@ public:
     }
     uint64_t nbytes() override {
         const Section section(*this, 0);
-        return store().nbytes();
+        return store().nbytes_for(store().is);
     }
     const char* check() override { return store().check(); }
     void before_fork() override {

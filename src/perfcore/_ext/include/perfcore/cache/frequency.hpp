@@ -16,7 +16,7 @@ namespace perfcore::cache {
 class Sketch {
 public:
     explicit Sketch(int64_t capacity)
-        : n_lines_(uint64_t(std::max<int64_t>(capacity, 8) + 7) / 8), period_(10 * 8 * n_lines_),
+        : n_lines_(lines_for(capacity)), period_(10 * 8 * n_lines_),
           lines_(new Line[n_lines_]()) {}
 
     void add(uint64_t hash) {
@@ -49,12 +49,14 @@ public:
     // turn comes, so that one more alone is no reason. In a loop larger than the cache all would change places otherwise.
     bool is_worth(uint64_t hash, uint64_t other) const { return count(hash) > count(other) + 1; }
 
-    uint64_t nbytes() const { return n_lines_ * sizeof(Line); }
+    static uint64_t nbytes_for(int64_t capacity) { return lines_for(capacity) * sizeof(Line); }
 
 private:
     struct alignas(64) Line {
         std::atomic<uint64_t> words[8];
     };
+
+    static uint64_t lines_for(int64_t capacity) { return uint64_t(std::max<int64_t>(capacity, 8) + 7) / 8; }
 
     // Five bits of the hash for each of the four: two words of 16 counters are one's own.
     Line& line_of(uint64_t hash) const { return lines_[high_product(hash, n_lines_)]; }
@@ -80,7 +82,7 @@ private:
 class Ghost {
 public:
     explicit Ghost(int64_t n)
-        : n_(std::max<int64_t>(n, 1)), n_order_(uint64_t(2 * n_)), n_buckets_(uint64_t(n_ / 4 + 1)),
+        : n_(std::max<int64_t>(n, 1)), n_order_(order_for(n_)), n_buckets_(buckets_for(n_)),
           cells_(new std::atomic<uint64_t>[n_buckets_ * 8]()), order_(new std::atomic<uint64_t>[n_order_]()) {}
 
     void add(uint64_t hash) {
@@ -107,9 +109,11 @@ public:
         return forget(hash, [&](uint64_t found) { return found >> 32 == its_cell(hash, 0) >> 32; });
     }
 
-    uint64_t nbytes() const { return (n_buckets_ * 8 + n_order_) * 8; }
+    static uint64_t nbytes_for(int64_t n) { return (buckets_for(n) * 8 + order_for(n)) * 8; }
 
 private:
+    static uint64_t order_for(int64_t n) { return 2 * uint64_t(n); }
+    static uint64_t buckets_for(int64_t n) { return uint64_t(n) / 4 + 1; }
     static uint64_t its_cell(uint64_t hash, uint64_t at) { return (hash | 1) << 32 | uint32_t(at); }
     std::atomic<uint64_t>* bucket_of(uint64_t hash) const { return &cells_[8 * high_product(hash, n_buckets_)]; }
 

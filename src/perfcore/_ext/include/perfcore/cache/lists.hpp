@@ -116,7 +116,7 @@ public:
         return ids;
     }
 
-    uint64_t nbytes() const { return uint64_t(size_) * sizeof(std::atomic<uint32_t>); }
+    static uint64_t nbytes_for(int64_t size) { return uint64_t(size) * sizeof(std::atomic<uint32_t>); }
 
 private:
     static constexpr uint32_t NUMBER = 1u << 31;

@@ -43,7 +43,7 @@ public:
         (n_window_ == 0 || (!has_evicted_ && window_.n >= n_window_) ? main_ : window_).push(id);
     }
 
-    uint64_t nbytes() const { return n_ * (sizeof(Entry) + 4 * sizeof(uint32_t)); }
+    static uint64_t nbytes_for(uint32_t n) { return n * (sizeof(Entry) + 4 * sizeof(uint32_t)); }
 
 private:
     struct Entry {
@@ -117,7 +117,7 @@ private:
 class Duel {
 public:
     Duel(int64_t capacity, int64_t n_window, const Sketch& sketch)
-        : shift_(shift_for(capacity)), n_(uint32_t(std::max<int64_t>(capacity >> shift_, 1))),
+        : shift_(shift_for(capacity)), n_(entries_for(capacity)),
           n_window_(uint32_t(std::max<int64_t>(n_window >> shift_, 1))), sketch_(sketch) {
         begin();
     }
@@ -145,13 +145,16 @@ public:
         busy_.clear();
     }
 
-    uint64_t nbytes() const { return clock_->nbytes() + lfu_->nbytes(); }
+    static uint64_t nbytes_for(int64_t capacity) { return 2 * Directory::nbytes_for(entries_for(capacity)); }
 
 private:
     static int shift_for(int64_t capacity) {
         int shift = 0;
         while (shift < 6 && capacity >> shift > 2048) shift++;
         return shift;
+    }
+    static uint32_t entries_for(int64_t capacity) {
+        return uint32_t(std::max<int64_t>(capacity >> shift_for(capacity), 1));
     }
     bool is_sampled(uint64_t hash) const { return (hash >> 24 & ((1u << shift_) - 1)) == 0; }
 

@@ -74,12 +74,13 @@ public:
 
     // ``mapped``: rows that are there already, fewer than the capacity; `name` tells their keys.
     Store(const Settings& settings, Epochs& epochs, std::shared_ptr<Pinned> pinned, const Mapped& mapped = {})
-        : is(settings), epochs_(epochs), n_rows_(settings.capacity + slack_of(settings.capacity)),
+        : is(settings), epochs_(epochs), n_rows_(rows_for(settings)),
           rows_(n_rows_, settings.row_bytes, settings.has_dates, pinned, mapped),
-          table_(uint32_t(n_rows_ + n_rows_ / 2), uint32_t(n_rows_)), main_(uint32_t(n_rows_)),
-          small_(has_small() ? uint32_t(n_rows_) : 1), small_share_(small_share()) {
+          table_(uint32_t(heads_for(n_rows_)), uint32_t(n_rows_)),
+          main_(settings.policy != Policy::LRU_EXACT ? uint32_t(n_rows_) : 1),
+          small_(has_small(settings) ? uint32_t(n_rows_) : 1), small_share_(small_share(settings)) {
         if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - small_share_);
-        if (is.policy == Policy::LFU || is.policy == Policy::ADAPTIVE) sketch_ = std::make_unique<Sketch>(settings.capacity);
+        if (has_sketch(is)) sketch_ = std::make_unique<Sketch>(settings.capacity);
         if (is.policy == Policy::ADAPTIVE) duel_ = std::make_unique<Duel>(settings.capacity, small_share_, *sketch_);
         if (is.policy == Policy::LRU_EXACT) order_ = std::make_unique<Order>(uint32_t(n_rows_));
         for (uint32_t id = uint32_t(n_rows_); id-- > 0;) {
@@ -244,7 +245,7 @@ public:
             node.key.store(Keys::copied(old.key.load()));
             node.row.store(fresh);
             node.heat.store(old.heat.load());
-            node.queue.store(has_small() ? old.queue.load() : uint8_t(MAIN));
+            node.queue.store(has_small(is) ? old.queue.load() : uint8_t(MAIN));
             if (node.queue.load() == SMALL) n_small_.fetch_add(1);
             table_.link(made, hash);
             enqueue(made);
@@ -267,10 +268,16 @@ public:
     }
     int64_t size() const { return size_.load(std::memory_order_acquire); }
     uint32_t n_chains() const { return table_.n_heads; }
-    uint64_t nbytes() const {
-        return table_.nbytes() + main_.nbytes() + small_.nbytes() + uint64_t(n_rows_) * (uint64_t(is.row_bytes) +
-               sizeof(About) + (is.has_dates ? sizeof(Dates) : 0)) + (sketch_ ? sketch_->nbytes() : 0) +
-               (ghost_ ? ghost_->nbytes() : 0) + (duel_ ? duel_->nbytes() : 0) + (order_ ? uint64_t(n_rows_) * 8 : 0);
+    // Memory of the rows and of what stands beside them, but for the text of keys.
+    static uint64_t nbytes_for(const Settings& its) {
+        const int64_t n = rows_for(its);
+        uint64_t nbytes = uint64_t(n) * (uint64_t(its.row_bytes) + sizeof(About) + (its.has_dates ? sizeof(Dates) : 0));
+        nbytes += Table<Keys>::nbytes_for(heads_for(n), n);
+        if (its.policy == Policy::LRU_EXACT) return nbytes + Order::nbytes_for(n);
+        nbytes += (has_small(its) ? 2 : 1) * Ring::nbytes_for(n);
+        if (its.policy == Policy::S3FIFO) nbytes += Ghost::nbytes_for(its.capacity - small_share(its));
+        if (has_sketch(its)) nbytes += Sketch::nbytes_for(its.capacity);
+        return nbytes + (its.policy == Policy::ADAPTIVE ? Duel::nbytes_for(its.capacity) : 0);
     }
 
     // While nobody is inside: what does not hold of the whole, or null. For tests.
@@ -288,7 +295,7 @@ public:
                 n_small += node.queue.load() == SMALL;
             }
         if (n_alive != size()) return "size is not the number of entries";
-        if (has_small() && n_small != n_small_.load()) return "the small queue's size is not the number of its entries";
+        if (has_small(is) && n_small != n_small_.load()) return "the small queue's size is not the number of its entries";
         for (uint32_t id = 0; id < uint32_t(n_rows_); id++) {
             if (rows_.about(id).pins.load() & LEFT) rows[id]++;
             if ((id & Rows::MASK) != 0) continue;
@@ -324,11 +331,14 @@ private:
     uint64_t hash_of(const Node& node) const { return trimmed(Keys::hash_of(node.key.load(), is.seed)); }
     uint64_t trimmed(uint64_t hash) const { return is.hash_bits == 64 ? hash : hash & ~(~uint64_t(0) >> is.hash_bits); }
     uint32_t first_of(uint64_t hash) const { return table_.head(hash).load(std::memory_order_acquire); }
-    bool has_small() const { return is.policy != Policy::CLOCK && is.policy != Policy::LRU_EXACT; }
-    bool is_clock() const { return !has_small() || (duel_ && !duel_->is_lfu_better()); }
-    int64_t small_share() const {
-        return !has_small() ? 0 : std::max<int64_t>(1, is.capacity / (is.policy == Policy::S3FIFO ? 10 : 5));
+    static int64_t rows_for(const Settings& its) { return its.capacity + slack_of(its.capacity); }
+    static int64_t heads_for(int64_t n) { return n + n / 2; }
+    static bool has_small(const Settings& its) { return its.policy != Policy::CLOCK && its.policy != Policy::LRU_EXACT; }
+    static bool has_sketch(const Settings& its) { return has_small(its) && its.policy != Policy::S3FIFO; }
+    static int64_t small_share(const Settings& its) {
+        return !has_small(its) ? 0 : std::max<int64_t>(1, its.capacity / (its.policy == Policy::S3FIFO ? 10 : 5));
     }
+    bool is_clock() const { return !has_small(is) || (duel_ && !duel_->is_lfu_better()); }
     std::unique_lock<std::mutex> exclusive() {
         return order_ ? std::unique_lock<std::mutex>(order_->mutex) : std::unique_lock<std::mutex>();
     }
@@ -594,7 +604,7 @@ private:
             Ring& ring = from_small ? small_ : main_;
             uint32_t id = ring.pop();
             prefetch_behind(ring);
-            if (id == NONE && has_small()) id = (from_small ? main_ : small_).pop();
+            if (id == NONE && has_small(is)) id = (from_small ? main_ : small_).pop();
             if (id == NONE) return false;
             Node& node = table_[id];
             const bool is_small = node.queue.load(std::memory_order_relaxed) == SMALL;
@@ -741,6 +751,7 @@ private:
     // -- the exact LRU: a list through the nodes, under a mutex -------------------------------------------------------
 
     struct Order {
+        static uint64_t nbytes_for(int64_t n) { return 2 * (uint64_t(n) + 1) * sizeof(uint32_t); }
         explicit Order(uint32_t n) : end_(n), links_(new uint32_t[2 * (size_t(n) + 1)]) {
             newer(n) = older(n) = n;
         }

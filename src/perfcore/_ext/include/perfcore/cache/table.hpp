@@ -93,7 +93,9 @@ public:
         nodes_[id].state.store(UNLINKED, std::memory_order_release);
     }
 
-    uint64_t nbytes() const { return uint64_t(n_heads) * sizeof(std::atomic<uint32_t>) + n_nodes * sizeof(Node); }
+    static uint64_t nbytes_for(int64_t n_heads, int64_t n_nodes) {
+        return uint64_t(n_heads) * sizeof(std::atomic<uint32_t>) + uint64_t(n_nodes) * sizeof(Node);
+    }
 
     const uint32_t n_heads, n_nodes;
 
