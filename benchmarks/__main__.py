@@ -9,6 +9,9 @@ import time
 from pathlib import Path
 
 from . import environments, machine, readme, results, runner, sides
+from .caches import runner as cache_runner
+from .caches import table as cache_table
+from .caches.scenarios import SCENARIOS as CACHE_SCENARIOS
 from .models import ROOM, NotInstalled, version
 from .scenarios import RECIPES, SCENARIOS
 
@@ -18,17 +21,21 @@ LATEST = ROOM / "latest.json"
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.list:
-        print("\n".join(f"{name:<16} {scenario.what}" for name, scenario in SCENARIOS.items()))
+        known = {name: scenario.what for name, scenario in (SCENARIOS | CACHE_SCENARIOS).items()}
+        print("\n".join(f"{name:<16} {what}" for name, what in known.items()))
         return 0
     if chosen.merge or chosen.readme is not None:
         return _put_together(chosen)
-    unknown = sorted(set(chosen.ids) - set(SCENARIOS))
+    known = [*SCENARIOS, *CACHE_SCENARIOS]
+    unknown = sorted(set(chosen.ids) - set(known))
     if unknown:
-        print(f"unknown: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        print(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
+    ids = chosen.ids or known
     if chosen.rivals:
-        environments.install()
-    return _run(chosen.ids or list(SCENARIOS), chosen)
+        models, caches = not set(ids).isdisjoint(SCENARIOS), not set(ids).isdisjoint(CACHE_SCENARIOS)
+        environments.install([*models * environments.RIVALS, *caches * environments.CACHES])
+    return _run(ids, chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--readme", nargs="*", metavar="RESULTS",
-        help="run nothing; rewrite README.md's table and picture from these results (default: the last full run)",
+        help="run nothing; rewrite README.md's tables and picture from these results (default: the last full run)",
     )  # fmt: skip
     return parser
 
@@ -57,14 +64,18 @@ def _put_together(chosen: argparse.Namespace) -> int:
         print(reason, file=sys.stderr)
         return 1
     if chosen.readme is not None:
-        readme.rewrite(Path("."), document)
+        if not document["scenarios"].keys() <= CACHE_SCENARIOS.keys():
+            readme.rewrite(Path("."), document)
+        if not document["scenarios"].keys().isdisjoint(CACHE_SCENARIOS):
+            cache_table.rewrite(Path("."), document)
     if chosen.merge:
         _write(document, [chosen.json or str(LATEST)])
     return 0
 
 
 def _run(ids: list[str], chosen: argparse.Namespace) -> int:
-    asked, absent = sides.sides()
+    models = [name for name in ids if name in SCENARIOS]
+    asked, absent = sides.sides() if models else ([], [])
     document = {
         "machine": machine.describe(),
         "date": time.strftime("%Y-%m-%d"),
@@ -74,7 +85,7 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
     for line in [*(f"{name}: {value}" for name, value in document["machine"].items() if name != "flags"), *absent]:
         print(line)
     pool = runner.Pool(keep=chosen.check)
-    for name in ids:
+    for name in models:
         scenario, recipe = SCENARIOS[name], RECIPES[SCENARIOS[name].model]
         try:
             version(recipe.framework)
@@ -87,6 +98,9 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
         document["scenarios"][name] = {"what": scenario.what, "per": scenario.measure, "results": found}
         _print(name, scenario.what, found)
     pool.close()
+    for name in ids:
+        if name in CACHE_SCENARIOS:
+            _run_caches(name, document, chosen.check)
     if worst := results.margins(document):
         print("\nnarrowest:", *(f"{each.name} {each.ratio:.2f} × {each.against}" for each in worst[:3]), sep="\n  ")
     _write(document, [chosen.json] * bool(chosen.json) + [LATEST] * (not chosen.check and not chosen.ids))
@@ -94,10 +108,22 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
         f"{name}: {result['side']}: {result['error']}"
         for name, scenario in document["scenarios"].items()
         for result in scenario["results"]
-        if "error" in result and result["side"] not in environments.RIVALS
+        if "error" in result and result["side"] not in (*environments.RIVALS, *environments.CACHES)
     ]
     print(*failures, sep="\n", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _run_caches(name: str, document: dict, is_check: bool) -> None:
+    scenario = CACHE_SCENARIOS[name].tiny() if is_check else CACHE_SCENARIOS[name]
+    found = cache_runner.run(scenario, 0 if is_check else document["rounds"])
+    document["scenarios"][name] = {
+        "what": scenario.what,
+        "per": scenario.unit,
+        "results": found,
+        "targets": cache_runner.targets(scenario, found),
+    }
+    print(cache_table.told(name, scenario, found), flush=True)
 
 
 def _print(name: str, what: str, found: list[dict]) -> None:

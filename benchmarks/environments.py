@@ -7,8 +7,13 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
+from .caches.rivals import REQUIREMENTS
+from .caches.scenarios import CACHES
 from .models import version
 
 RIVALS = ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py")
@@ -25,13 +30,13 @@ def absence(rival: str) -> str | None:
     if not python(rival).exists():
         return f"{rival} is not installed and left out; --rivals installs it"
     if not _stamp(rival).exists():
-        return f"{rival} was installed for other versions of the frameworks and is left out; --rivals renews it"
+        return f"{rival} was installed for other versions of what is here and is left out; --rivals renews it"
     return None
 
 
-def install() -> None:
-    """An environment for each rival that has none yet."""
-    for rival in RIVALS:
+def install(rivals: Iterable[str]) -> None:
+    """An environment for each of them that has none yet."""
+    for rival in rivals:
         if absence(rival) is None:
             continue
         print(f"installing {rival} ...", flush=True)
@@ -45,6 +50,8 @@ def install() -> None:
 
 def _requirements(rival: str) -> list[str]:
     """What its adapter asks for; ``{sklearn}`` and so on are the versions here, whose files it must read."""
+    if rival in CACHES:
+        return [each.format(numpy=np.__version__) for each in REQUIREMENTS[rival]]
     here = {name: version(name) for name in ("lightgbm", "xgboost", "sklearn")}
     asked = importlib.import_module(f"benchmarks.adapters.{rival}").REQUIREMENTS
     return [each.format(**here) for each in asked]

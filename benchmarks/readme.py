@@ -26,17 +26,21 @@ LEGEND = {
 
 def rewrite(root: Path, document: dict) -> None:
     """Replace what stands between the two comments in README.md, and the picture that is shown there."""
-    path = root / "README.md"
-    text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{path}: {BEGIN} and {END} must be there once each")
     missing = [name for name in SHOWN if name not in document["scenarios"]]
     if missing:
         raise SystemExit(f"the results lack {', '.join(missing)}: run python -m benchmarks without ids")
     shown = f"![Time a row, by scenario and side]({PICTURE.as_posix()})\n\n{table(document)}"
-    head, _, rest = text.partition(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n{shown}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    put_between(root / "README.md", BEGIN, END, shown)
     (root / PICTURE).write_text(draw(document), encoding="utf-8")
+
+
+def put_between(path: Path, begin: str, end: str, shown: str) -> None:
+    """Replace what stands between two comments of a page."""
+    text = path.read_text(encoding="utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{path}: {begin} and {end} must be there once each")
+    head, _, rest = text.partition(begin)
+    path.write_text(f"{head}{begin}\n{shown}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def table(document: dict) -> str:

@@ -23,6 +23,7 @@ class Side:
     environment: dict[str, str] = field(default_factory=dict)
     rival: bool = False  # whose answers need not be those of the source bit for bit
     threads: int | None = None  # instead of the scenario's
+    module: str = "benchmarks.worker"  # what the process runs
 
     def refusal(self, scenario: Scenario, recipe: Recipe) -> str | None:
         """Why it is not asked in this scenario, or None."""
@@ -72,7 +73,7 @@ class Worker:
     def __init__(self, side: Side):
         self.side = side
         self._process = subprocess.Popen(
-            [side.python, "-m", "benchmarks.worker"],
+            [side.python, "-m", side.module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

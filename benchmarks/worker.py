@@ -7,8 +7,10 @@ import importlib
 import json
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +81,7 @@ def _frame(X: np.ndarray):
     return pandas.DataFrame({f"Column_{i}": X[:, i] for i in range(X.shape[1])})
 
 
-def main() -> None:
+def main(make: Callable[..., Any] = Job) -> None:
     # Whatever a framework prints goes to stderr; stdout is the line to the runner.
     told, sys.stdout = sys.stdout, sys.stderr
     job = None
@@ -88,7 +90,7 @@ def main() -> None:
         name = order.pop("do")
         try:
             if name == "prepare":
-                job = Job(**order)
+                job = make(**order)
                 reply = {}
             else:
                 reply = getattr(job, name)(**order)
