@@ -76,11 +76,14 @@ def test_a_number_of_views_is_no_more_than_the_capacity():
         FeatureCache(8, 4, max_pinned=9)
 
 
-def test_clearing_beside_a_resize_undoes_nothing():
+@pytest.mark.parametrize(
+    "call", [lambda c: c.clear(), lambda c: c.put(1, ROWS[0], version=1)], ids=["clear", "first version"]
+)
+def test_what_is_done_beside_a_resize_does_not_undo_it(call):
     for _ in range(50):
         cache = FeatureCache(50, 4)
         cache.put_many(range(50), ROWS)
-        thread = threading.Thread(target=cache.clear)
+        thread = threading.Thread(target=call, args=[cache])
         thread.start()
         cache.resize(10)
         thread.join()

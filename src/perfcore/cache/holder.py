@@ -113,8 +113,11 @@ class Holder:
 
     def keep_dates(self, native: RowCache, now: int) -> None:
         """From now on, rows have versions; where ``max_bytes`` bounds them there are fewer of them."""
-        capacity = self._n_rows(native.capacity, self._max_bytes, True)
-        native.resize(capacity, _pins(self._max_pinned, capacity), now, has_dates=True)
+        capacity, max_pinned = 0, -1  # as they are, were they only just changed
+        if self._max_bytes is not None:
+            capacity = self._n_rows(native.capacity, self._max_bytes, True)
+            max_pinned = _pins(self._max_pinned, capacity)
+        native.resize(capacity, max_pinned, now, has_dates=True)
         self.has_dates = True
         tracing.tell(self, native.nbytes)
 

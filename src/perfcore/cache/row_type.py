@@ -100,7 +100,9 @@ class RowType:
 
     def table(self, rows: Any, n: int) -> np.ndarray:
         """``n`` rows as they are stored. Arrays convert without loss or not at all; Python's numbers are rounded."""
-        if isinstance(rows, list | tuple):
+        if isinstance(rows, np.ndarray):
+            table = rows
+        elif isinstance(rows, list | tuple):
             table = self._of_lists(rows)
         elif hasattr(rows, "__arrow_c_array__") or (self.width is None and hasattr(rows, "__arrow_c_stream__")):
             table = self._of_columns(rows) if self.width is None else _of_fixed_size_lists(rows)
@@ -108,9 +110,11 @@ class RowType:
             table = np.asarray(rows)
         if table.shape != (n, *self.shape):
             raise InputError(f"rows of shape {table.shape} for {n} keys: it must be {(n, *self.shape)}")
-        if not np.can_cast(table.dtype, self.dtype, "safe"):
-            raise InputError(f"rows of {table.dtype}, the cache holds {self.dtype}: convert them first")
-        table = np.require(table, self.dtype, ("C", "A"))
+        flags = table.flags
+        if table.dtype != self.dtype or not flags.c_contiguous or not flags.aligned:
+            if not np.can_cast(table.dtype, self.dtype, "safe"):
+                raise InputError(f"rows of {table.dtype}, the cache holds {self.dtype}: convert them first")
+            table = np.require(table, self.dtype, ("C", "A"))
         for name in self.dictionaries.names:
             self.dictionaries.check(name, table[name])
         return table
