@@ -63,6 +63,12 @@ def test_rows_of_one_size():
     assert as_keys(np.empty(0, "V4")).listed() == []
 
 
+def test_ranges():
+    assert as_keys(range(5, -3, -4)).listed() == [5, 1]
+    assert as_keys(range(2**63 - 2, 2**63)).listed() == [2**63 - 2, 2**63 - 1]
+    assert as_keys(range(3, 3)).n == 0
+
+
 def test_of_other_libraries():
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     assert as_keys(pd.Series([1, 2])).listed() == as_keys(pl.Series([1, 2])).listed() == [1, 2]
@@ -81,6 +87,7 @@ def test_of_other_libraries():
         (np.zeros(2, [("a", "i4")]), "keys of dtype"),
         (np.zeros(2, "V0"), "keys of dtype"),
         (np.array([2**63], np.uint64), "is beyond"),
+        (range(2**63 - 1, 2**63 + 1), "is beyond"),
         (pa.array([1, None]), "1 keys are null"),
         (pa.array([1.5]), "Arrow type double"),
     ],

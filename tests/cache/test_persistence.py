@@ -83,9 +83,11 @@ def test_views_outlive_the_file(tmp_path, saved):
     [
         (["a", "", "ä" * 50], {"width": 2, "dtype": "float64"}),
         ([b"a", b"\0", b""], {"width": 3, "dtype": "bool"}),
+        ([b"x" * 10_000_000, b"y" * 10_000_000], {"width": 2}),
         ([1, 2, 3], {"schema": np.dtype([("a", "f8"), ("b", "i2")])}),
         ([1, 2, 3], {"width": 1, "dtype": "float16", "ttl": 50}),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_every_kind_of_key_and_row(keys, options, tmp_path):
     cache = FeatureCache(10, **options)

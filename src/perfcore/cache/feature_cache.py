@@ -375,7 +375,7 @@ class FeatureCache:
             its_dates = dates.shifted(its_dates, -dates.to_wall_clock(now))
         elif holder.has_dates:
             its_dates = dates.since(now, self._untils(keys.n, now), keys.n)
-        if at is not None and keys.n <= holder.capacity:
+        if at is not None and keys.n <= holder.capacity and os.name == "posix":
             native = holder.make(keys.kind, (file.fileno(), at, self._is_writeable, keys.native, its_dates))
         else:
             rows = np.frombuffer(batch.column("row").buffers()[-1], np.uint8)

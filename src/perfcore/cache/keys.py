@@ -44,7 +44,7 @@ def as_keys(keys: Any) -> Keys:
     if hasattr(keys, "to_numpy"):  # a pandas Series or Index
         return _of_array(keys.to_numpy())
     if isinstance(keys, range):
-        return _of_array(np.arange(keys.start, keys.stop, keys.step))
+        return _of_range(keys)
     if not isinstance(keys, list | tuple):
         raise InputError(f"keys come as {type(keys).__qualname__}: {ALLOWED}")
     return _of_list(keys)
@@ -67,6 +67,13 @@ def _of_array(keys: np.ndarray) -> Keys:
         raise InputError(f"keys of dtype {keys.dtype}: {ALLOWED}")
     # numpy cuts zero bytes off the ends of its own bytes
     return _cut(keys.tolist(), "bytes") if kind == "S" else _of_list(keys.tolist())
+
+
+def _of_range(keys: range) -> Keys:
+    try:
+        return _integers(np.arange(keys.start, keys.stop, keys.step, dtype=np.int64))
+    except OverflowError:  # its keys may lie within all the same
+        return _of_list(list(keys))
 
 
 def _of_list(keys: list | tuple) -> Keys:
