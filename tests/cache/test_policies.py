@@ -92,3 +92,15 @@ def test_an_lfu_put_looks_at_few_entries_however_many_there_are(n):
     cold = np.arange(10**6, 10**6 + 4 * n)
     cache.put_many(cold, np.zeros((len(cold), 1), "f4"))
     assert cache.get_many(hot)[1].mean() > 0.5 and len(cache) == n
+
+
+@pytest.mark.parametrize("policy", ["clock", "s3fifo", "lfu", "adaptive", "lru_exact"])
+def test_the_few_rows_that_no_view_holds_are_found_and_a_put_that_finds_none_looks_at_few(policy):
+    cache = FeatureCache(1000, 1, policy=policy, max_pinned=1.0)
+    cache.put_many(range(1000), np.zeros((1000, 1), "f4"))
+    views = [cache.view(key) for key in range(990)]
+    keys = range(5000, 15_000)
+    cache.put_many(keys, np.ones((10_000, 1), "f4"))
+    assert all((view == 0).all() for view in views) and cache.contains_many(keys).sum() == 10
+    stats = cache.stats()
+    assert stats["inserts"] > 1050 and stats["skipped_pinned"] < 10 * 10_000

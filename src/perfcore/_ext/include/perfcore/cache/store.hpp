@@ -59,6 +59,7 @@ struct Log {
 
 constexpr int64_t CHUNK = 256;  // keys a section: so long at most does a batch keep others' rows from coming back
 constexpr int MOST_PINNED = 30;  // pinned entries that an eviction passes before it gives up, where they are many
+constexpr int FEW_PINNED = 3;    // where the last one gave up, too
 constexpr int MOST_PASSED = 4096;  // entries that an eviction passes, because they are hot, before it takes any
 constexpr int HOTTEST = 3;
 
@@ -590,17 +591,30 @@ private:
         return true;
     }
 
-    int most_pinned() const { return 4 * rows_.pinned->n.load() <= is.capacity ? MOST_PASSED : MOST_PINNED; }
+    int most_pinned() const {
+        if (4 * rows_.pinned->n.load() <= is.capacity) return MOST_PASSED;
+        return gave_up_.load(std::memory_order_relaxed) ? FEW_PINNED : MOST_PINNED;
+    }
+    void gave_up(bool is_so) {
+        if (gave_up_.load(std::memory_order_relaxed) != is_so) gave_up_.store(is_so, std::memory_order_relaxed);
+    }
 
     // Takes one entry out and leaves its place, counted in `size_`, to the caller; false where it finds none.
     bool evict(Record& record, int64_t now, Log* log, bool takes_pinned = false) {
-        if (order_) return evict_oldest(record, now, log, takes_pinned);
+        const bool is_done = order_ ? evict_oldest(record, now, log, takes_pinned)
+                                    : evict_coldest(record, now, log, takes_pinned);
+        gave_up(!is_done);
+        return is_done;
+    }
+
+    bool evict_coldest(Record& record, int64_t now, Log* log, bool takes_pinned) {
         if (!has_evicted_.load(std::memory_order_relaxed)) has_evicted_.store(true, std::memory_order_relaxed);
         const int most_pinned = this->most_pinned();
         int n_pinned = 0;
         for (int64_t tries = 0; tries < 2 * MOST_PASSED && n_pinned < most_pinned; tries++) {
             const int64_t n_small = n_small_.load(std::memory_order_relaxed);
-            const bool from_small = n_small > 0 && (n_small >= small_share_ || is_clock());
+            const bool is_due = n_small >= small_share_ || is_clock() || n_pinned >= FEW_PINNED - 1;
+            const bool from_small = n_small > 0 && is_due;
             Ring& ring = from_small ? small_ : main_;
             uint32_t id = ring.pop();
             prefetch_behind(ring);
@@ -617,7 +631,7 @@ private:
             if (!takes_pinned && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
                 record.add(SKIPPED_PINNED);
                 n_pinned++;
-                home.push(id);
+                promote(id, node);  // a view is a use that lasts
                 continue;
             }
             const bool is_expired = is_over(row, now);
@@ -793,7 +807,7 @@ private:
     Stack free_rows_, free_nodes_, retired_rows_[3], retired_nodes_[3];
     alignas(64) std::atomic<int64_t> size_{0};
     alignas(64) std::atomic<int64_t> n_small_{0};
-    std::atomic<bool> has_evicted_{false};
+    std::atomic<bool> has_evicted_{false}, gave_up_{false};
 };
 
 }  // namespace perfcore::cache
