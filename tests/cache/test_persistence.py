@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -98,6 +99,27 @@ def test_every_kind_of_key_and_row(keys, options, tmp_path):
     assert hit.all() and found.tobytes() == rows.tobytes()
 
 
+def test_it_is_saved_while_threads_put_rows_and_versions(tmp_path):
+    for _ in range(10):
+        cache, stop = FeatureCache(2000, 4), threading.Event()
+        cache.put_many(range(1000), ROWS[:1000])
+
+        def put(cache=cache, stop=stop):
+            n = 0
+            while not stop.is_set():
+                n += 1
+                cache.put_many(range(500), ROWS[:500], version=n if n > 3 else None)
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        cache.save(tmp_path / "file")
+        cache.save(tmp_path / "file")
+        stop.set()
+        thread.join()
+        found, hit = FeatureCache.open(tmp_path / "file", strict=True).get_many(range(1000))
+        assert hit.all() and (found == ROWS[:1000]).all()
+
+
 def test_ages_go_on_while_it_is_shut(tmp_path):
     cache = FeatureCache(10, 4, ttl=100)
     now = cache._now()
@@ -156,6 +178,10 @@ def test_what_is_another_cache_or_no_file_at_all(saved, tmp_path):
         FeatureCache.open(tmp_path / "none", capacity=5, width=4, strict=True)
     with pytest.warns(UserWarning, match="starts empty"):
         assert len(FeatureCache.open(tmp_path / "none", capacity=5, width=4)) == 0
+    with pytest.warns(UserWarning, match="starts empty"):
+        cache = FeatureCache.open(tmp_path / "none", "r", capacity=5, width=4)
+    with pytest.raises(CacheError, match="to be read alone"):
+        cache.put(1, ROWS[0])
     pa.ipc.new_file(tmp_path / "other", pa.schema([("key", pa.int64())])).close()
     with pytest.raises(CacheFormatError, match="not of a cache"):
         FeatureCache.open(tmp_path / "other")

@@ -12,6 +12,16 @@ def test_one_row_of_any_form(row):
     assert cache.put(1, row) == 0 and (cache.get(1) == np.asarray(row, np.float32)).all()
 
 
+@pytest.mark.parametrize("keys", [[1, 2], ["a", "b"], [b"a", b"b"]], ids=str)
+def test_one_row_of_columns_whatever_its_key(keys):
+    cache = FeatureCache(10, schema=np.dtype([("a", "f8"), ("b", "i2")]))
+    cache.put(keys[0], (1.5, -3))
+    assert cache.get(keys[1]) is None and cache.view(keys[1]) is None
+    cache.put(keys[1], cache.get(keys[0]))
+    out = np.zeros((), cache.dtype)
+    assert cache.get(keys[1], out) is out and out.tolist() == (1.5, -3) == cache.view(keys[1]).tolist()
+
+
 def test_a_row_of_columns_is_a_tuple():
     cache = FeatureCache(10, schema=np.dtype([("a", "f8"), ("b", "i2")]))
     cache.put(1, (1.5, -3))

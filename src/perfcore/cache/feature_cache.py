@@ -128,7 +128,7 @@ class FeatureCache:
             except (TypeError, OverflowError):
                 pass  # said below, in words
         batch, hit = one_key(key), np.empty(1, bool)
-        to = row.empty(1)[0] if out is None else row.checked_out(out, None)
+        to = np.empty(row.shape, row.dtype) if out is None else row.checked_out(out, None)
         self._rows_of(batch).get(batch.native, to, None, hit, self._now())
         return to if hit[0] else None
 
@@ -248,7 +248,6 @@ class FeatureCache:
 
     async def get_or_load_many_async(self, keys: Any, loader: Callable[[Any], Awaitable[Any]]) -> np.ndarray:
         """`get_or_load_many` for tasks of an event loop: the loader and other tasks are awaited."""
-
         self._require_writeable()
         return await Misses(self, loader).rows_async(keys)
 
@@ -303,7 +302,7 @@ class FeatureCache:
         if native is not None:
             its_keys, rows, its_dates = native.entries(now)
             keys = Keys(self._holder.kind, its_keys, len(rows) // self._row.n_bytes)  # type: ignore[arg-type]
-            its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if self._holder.has_dates else None
+            its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if len(its_dates) else None
         contents = persistence.Contents(
             keys.kind, self._row.fingerprint, self.capacity, self.policy, self._row.dictionaries.told()
         )
@@ -340,7 +339,9 @@ class FeatureCache:
                     raise
                 raise CacheFormatError(f"{os.fspath(path)}: {error}") from error
             warnings.warn(f"the cache starts empty: {os.fspath(path)}: {error}", stacklevel=2)
-            return cls(**settings)
+            cache = cls(**settings)
+            cache._is_writeable = mode == "r+"
+            return cache
 
     @classmethod
     def _of_file(cls, file: BinaryIO, mode: str, settings: dict[str, Any]) -> FeatureCache:
