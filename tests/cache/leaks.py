@@ -13,7 +13,7 @@ import numpy as np
 import psleak
 import pyarrow as pa
 
-from perfcore import FeatureCache, PerfcoreError
+from perfcore import FeatureCache, ModelCache, PerfcoreError, PredictionCache
 
 TIMES, FOLDER = int(sys.argv[1]), Path(sys.argv[2])
 KEYS, TEXT = np.arange(50), [f"key {i}" for i in range(50)]
@@ -61,6 +61,47 @@ def of_itself():
     cache = made(on_evict=lambda *_: weak().stats())
     weak = weakref.ref(cache)
     cache.put_many(KEYS + 100, ROWS)
+
+
+class Predictor:
+    fingerprint = "leaks"
+
+    def predict(self, X, by=1):
+        return X[:, 0] * (1 // by)
+
+
+def predicted(predictor, folder=None):
+    """The cache, or once it was saved the predictor."""
+    cache = PredictionCache(predictor, 50)
+    for _ in range(2):
+        cache.predict(ROWS), cache.predict(ROWS[:20], by=1), cache.predict(ROWS.astype(np.int8))
+    if folder is None:
+        return cache
+    cache.save(folder)
+    return predictor
+
+
+class Model:
+    nbytes = 1
+
+    def close(self):
+        pass
+
+
+def models():
+    with ModelCache(3, max_bytes=10, ttl=100) as cache:
+        for key in range(5):
+            cache[key] = Model()
+            cache.get_or_load(f"model {key}", lambda _: Model())
+        with cache.lease("leased", lambda _: Model()):
+            cache.clear()
+        cache["a"] = cache["b"] = Model()
+        return [*cache.items()], cache.pop("a"), cache.popitem(), cache.stats()
+
+
+def model_of_itself():
+    cache = ModelCache(3)
+    cache.get_or_load("a", lambda key: cache.get_or_load(key, broken))
 
 
 def ended(future):
@@ -140,6 +181,16 @@ CALLS = {
     "stats": lambda: (kept.stats(), kept.nbytes, kept.capacity),
     "closed calls": lambda: [fails(lambda call=call: call(KEYS)) for call in (closed.get_many, closed.contains_many)],
     "writes to what is read alone": lambda: fails(lambda: read_only.put_many(KEYS, ROWS)),
+    "predictions": lambda: predicted(Predictor()).stats(),
+    "predictions that fail": lambda: fails(lambda: predicted(Predictor()).predict(ROWS, by=0)),
+    "predictions saved and opened": lambda: PredictionCache.open(FOLDER, predicted(Predictor(), FOLDER), 50).clear(),
+    "predictions of another": lambda: fails(
+        lambda: PredictionCache.open(FOLDER, predicted(Predictor(), FOLDER), 50, fingerprint="other", strict=True)
+    ),
+    "models": models,
+    "models that fail to load": lambda: fails(lambda: ModelCache(3).get_or_load("a", broken)),
+    "models of themselves": lambda: fails(model_of_itself),
+    "models that expire": lambda: ModelCache(3, ttl=1e-9).update(a=Model(), b=Model()),
 }
 
 

@@ -12,6 +12,7 @@ import perfcore
 QUICK = [
     *("made", "get_many", "view", "views that outlive", "put_many in turn", "on_evict that fails", "resize"),
     *("get_or_load_many that fails", "get_or_load_many of itself", "prefetch that fails", "open of what is broken"),
+    *("predictions", "models"),
 ]
 
 

@@ -290,6 +290,9 @@ def test_what_was_popped_is_not_closed_by_a_lease_but_is_once_it_is_put_again():
         assert cache.pop("a") is leased
     assert model.n_closed == 0
     cache["a"] = model
+    with cache.lease("a"):
+        cache["a"] = cache.pop("a")
+    assert model.n_closed == 0
     cache["b"] = Model()
     assert model.n_closed == 1
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import perfcore
 from perfcore import CacheError, CacheFormatError, ConfigurationError, PredictionCache
-from perfcore.cache import benefit
+from perfcore.cache import benefit, prediction_files
 from perfcore.cache.rows import rows_of
 
 pd = pytest.importorskip("pandas")
@@ -157,6 +157,14 @@ def test_method_arguments_dtype_and_names_tell_answers_apart():
     assert len(predictor.asked) == n
 
 
+def test_rows_of_the_same_bytes_and_other_dtypes_are_others():
+    predictor = Counting(lambda X: np.full(len(X), int(X.dtype.kind == "f") + X.shape[1]))
+    cache, X = PredictionCache(predictor, 100), np.array([[1.5, 2.5]])
+    for same_bytes in (X, X.view(np.int64), X.view(np.float32), X.view(">f8"), X.view(np.uint8)):
+        assert same(cache.predict(same_bytes), predictor.answer(same_bytes))
+    assert len(cache) == 5
+
+
 def test_all_nans_are_one_and_the_zeros_are_two():
     payload = np.array([0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000, 0x7FF8_0000_0000_0000], np.uint64).view(float)
     for X in (payload[:, None], pd.DataFrame({"a": payload, "b": 1}), payload.astype(np.float32)[:, None]):
@@ -235,10 +243,11 @@ def test_what_cannot_be_told_by_its_bytes_goes_to_the_predictor_as_it_is(X):
 
 def test_arguments_that_may_be_of_the_rows_are_passed_on():
     predictor = Counting(lambda X, base=0: X[:, 0] + np.asarray(base))
-    cache, X = PredictionCache(predictor, 9), np.ones((2, 1))
+    cache, X = PredictionCache(predictor, 9), np.array([[1.0], [2.0]])
     for base in ((1, 2), [1, 2], np.array([1, 2]), np.float64(3)):
-        assert same(cache.predict(X, base=base), predictor.answer(X, base))
-    assert cache.stats()["passed_on"] == 4 and len(cache) == 0
+        for its in (X, X[::-1]):
+            assert same(cache.predict(its, base=base), predictor.answer(its, base))
+    assert cache.stats()["passed_on"] == 8 and len(cache) == 0
 
 
 @pytest.mark.parametrize(
@@ -421,10 +430,9 @@ def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
             changed[len(changed) // 2] ^= 1
             rows.write_bytes(changed)
         else:
-            from perfcore.cache.prediction_files import _digest
-
+            (tmp_path / "x.arrow").write_bytes(rows.read_bytes())
             text = b"3" if damage == "no list" else data.partition(b"\n")[2].replace(rows.name.encode(), b"../x.arrow")
-            contents.write_bytes(_digest(text) + b"\n" + text)
+            contents.write_bytes(prediction_files._digest(text) + b"\n" + text)
         with pytest.warns(UserWarning, match="starts empty"):
             assert len(PredictionCache.open(folder, Counting(), 9)) == 0, damage
         with pytest.raises((CacheFormatError, FileNotFoundError)):
@@ -436,11 +444,16 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     cache.predict(table(3))
     cache.save(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("no space left")))
-    with pytest.raises(OSError, match="no space"):
-        cache.save(tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    monkeypatch.undo()
+
+    def full(*_):
+        raise OSError("no space left")
+
+    for place, name in ((os, "fsync"), (prediction_files, "replace_file")):
+        monkeypatch.setattr(place, name, full)
+        with pytest.raises(OSError, match="no space"):
+            cache.save(tmp_path)
+        monkeypatch.undo()
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     (tmp_path / "mine.arrow").write_bytes(b"")
     cache.save(tmp_path)
     assert (tmp_path / "mine.arrow").exists() and len(list(tmp_path.glob("*.arrow"))) == 2
