@@ -7,11 +7,12 @@ have versions or ages ``version``, ``until`` and ``touched``, in nanoseconds sin
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import mmap
 import os
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -66,14 +67,33 @@ def message(batch: pa.RecordBatch, contents: Contents, its_dates: np.ndarray | N
     return batch.replace_schema_metadata({"perfcore.cache": json.dumps(told)})
 
 
+class _Pieces(io.RawIOBase):
+    """Takes what is written as it lies."""
+
+    def __init__(self) -> None:
+        self.taken: list[memoryview] = []
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.size
+
+    def write(self, piece: Any) -> int:
+        self.taken.append(memoryview(piece))
+        self.size += len(piece)
+        return len(piece)
+
+
 def pieces(batch: pa.RecordBatch, compression: str | None) -> list[memoryview]:
-    """The bytes of a file."""
+    """The bytes of a file, with the buffers of the batch where they are."""
     import pyarrow as pa
 
-    sink = pa.BufferOutputStream()
+    sink = _Pieces()
     with pa.ipc.new_file(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
         writer.write_batch(batch)
-    return [memoryview(sink.getvalue())]
+    return sink.taken
 
 
 def _digest(batch: pa.RecordBatch, contents: Contents) -> str:
