@@ -165,8 +165,8 @@ def test_the_readme_is_rewritten_from_a_run(benchmarks, document, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "stale" not in text
     row = "| `cache-get-many` | get_many of 256 keys, all there | 100 ns |"
-    assert f"{row} dict of arrays 9.0 ×, take 0.50 ×, lru-dict 30 × |" in text
-    assert "| 100 bytes | dict of arrays 9.0 ×, lru-dict 30 × |" in text
+    assert f"{row} dict of arrays 9.0 ×; take 0.50 ×; lru-dict 30 × |" in text
+    assert "| 100 bytes | dict of arrays 9.0 ×; lru-dict 30 × |" in text
     del document["scenarios"]["cache-evict"]
     with pytest.raises(SystemExit, match="lack cache-evict"):
         table.rewrite(tmp_path, document)

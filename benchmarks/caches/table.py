@@ -54,7 +54,7 @@ def table(document: dict) -> str:
     for name, scenario in SCENARIOS.items():
         results = {result["side"]: result for result in document["scenarios"][name]["results"]}
         shown = [_against(side, results[side]) for side in _shown(scenario, results)]
-        lines.append(f"| `{name}` | {scenario.what} | {_value(results[OWN])} | {', '.join(shown)} |")
+        lines.append(f"| `{name}` | {scenario.what} | {_value(results[OWN])} | {'; '.join(shown)} |")
     machine = document["machine"]
     versions = dict.fromkeys(
         result["version"]
