@@ -217,6 +217,14 @@ def test_a_path_and_its_text_are_two_keys():
     assert list(cache) == [pathlib.Path("m.pcore")]
 
 
+def test_bounds_are_changed_by_numbers_alone():
+    cache = ModelCache(3)
+    for wrong in (lambda: cache.resize(max_items=0), lambda: cache.resize(max_bytes=1.5), lambda: cache.drop_idle("1")):
+        with pytest.raises(ConfigurationError, match="allowed"):
+            wrong()
+    assert (cache.max_items, cache.max_bytes) == (3, None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -320,6 +328,22 @@ def test_what_is_too_heavy_is_handed_out_and_closed_by_its_lease_alone():
     with cache.lease("a", lambda key: Model(key, 11)) as model:
         assert model.n_closed == 0
     assert model.n_closed == 1
+
+
+def test_what_was_loaded_and_cannot_be_kept_is_closed():
+    cache, model = ModelCache(1), Model()
+
+    def load(key):
+        cache.close()
+        return model
+
+    with pytest.raises(CacheError, match="closed"):
+        cache.get_or_load("a", load)
+    assert model.n_closed == 1
+    heavy = Model(nbytes="much")
+    with pytest.raises(InputError, match="weighs 'much'"):
+        ModelCache(max_bytes=9).get_or_load("a", lambda key: heavy)
+    assert heavy.n_closed == 1
 
 
 def test_close_may_use_the_cache_from_any_thread():

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import perfcore
-from perfcore import CacheError, CacheFormatError, ConfigurationError, PredictionCache
+from perfcore import CacheError, CacheFormatError, ConfigurationError, FeatureCache, PredictionCache
 from perfcore.cache import benefit, prediction_files
 from perfcore.cache.rows import rows_of
 
@@ -180,6 +180,16 @@ def test_the_table_is_left_as_it_is():
     before = X.tobytes()
     PredictionCache(Counting(), 9).predict(X)
     assert X.tobytes() == before
+
+
+def test_a_predictor_may_change_the_table_that_it_gets():
+    def answer(X):
+        X += 1
+        return X[:, 0].copy()
+
+    cache = PredictionCache(Counting(answer), 9)
+    assert cache.predict(np.zeros((1, 2))).tolist() == [1]
+    assert cache.predict(np.ones((1, 2))).tolist() == [2] and cache.predict(np.zeros((1, 2))).tolist() == [1]
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=12), st.integers(1, 9))
@@ -414,7 +424,7 @@ def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
         PredictionCache.open(folder, Counting(), 9, strict=True)
     cache = PredictionCache(Counting(), 9)
     cache.predict(table(3))
-    for damage in ("cut", "changed", "an answer's file changed", "gone", "named elsewhere", "no list"):
+    for damage in ("cut", "changed", "an answer's file changed", "gone", "named elsewhere", "no list", "of other keys"):
         cache.save(folder)
         contents = folder / "predictions.json"
         (rows,) = folder.glob("*.arrow")
@@ -425,6 +435,10 @@ def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
             contents.write_bytes(data.replace(b'"predict"', b'"predikt"'))
         elif damage == "gone":
             rows.unlink()
+        elif damage == "of other keys":
+            other = FeatureCache(9, 8, "uint8")
+            other.put(7, np.zeros(8, np.uint8))
+            other.save(rows)
         elif damage == "an answer's file changed":
             changed = bytearray(rows.read_bytes())
             changed[len(changed) // 2] ^= 1

@@ -110,7 +110,7 @@ class ModelCache(MutableMapping):
         self.ttl = dates.seconds("ttl", ttl)
         self._weigh = weigh
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # the least recently used first
-        self._by_id: dict[int, _Held] = {}  # of values that entries hold
+        self._by_id: dict[int, _Held] = {}  # of values that entries or leases hold
         self._weight = 0
         self._counts = dict.fromkeys(_COUNTS, 0)
         self._is_closed = False
@@ -244,7 +244,11 @@ class ModelCache(MutableMapping):
     def _load(self, key: Any, loader: Callable[[Any], Any], leases: bool) -> _Held:
         with self._statistics.load(1, is_prefetch=False):
             value = loader(key)
-        return self._put(key, value, self._weight_of(value), leases=leases, must=False)
+        try:
+            return self._put(key, value, self._weight_of(value), leases=leases, must=False)
+        except BaseException:  # closed meanwhile, or not to be weighed: nobody else has it
+            _close([value])
+            raise
 
     # -- what it is ------------------------------------------------------------------------------------
 
@@ -266,8 +270,9 @@ class ModelCache(MutableMapping):
 
     def drop_idle(self, seconds: float) -> int:
         """Remove values that were not used for so long; returns how many."""
+        idle = dates.seconds("seconds", seconds)
         with _Change(self) as leaving:
-            return self._expire(leaving, seconds)
+            return self._expire(leaving, idle)
 
     def stats(self) -> dict[str, Any]:
         """Counts since the cache was made; hits + misses are all look-ups, whenever no call is in flight.
@@ -328,7 +333,7 @@ class ModelCache(MutableMapping):
             if self._max_bytes is not None and weight > self._max_bytes:
                 self._counts["rejected"] += 1
                 if must:
-                    raise InputError(f"{key!r}: a value of {weight:,} bytes, max_bytes={self._max_bytes:,}")
+                    raise InputError(f"a value of {weight:,} bytes, max_bytes={self._max_bytes:,}")
                 held = _Held(value)
                 held.n_holders += leases
                 return held

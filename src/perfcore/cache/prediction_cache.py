@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import CacheError, CacheFormatError, ConfigurationError
+from ..errors import CacheError, CacheFormatError, ConfigurationError, InputError
 from . import forks, prediction_files
 from .benefit import Benefit
 from .feature_cache import FeatureCache
@@ -125,6 +125,7 @@ class PredictionCache:
                 return answer
         missing = np.flatnonzero(~hit)
         at, place = _distinct(table.keys, missing)
+        keys = table.keys[at]  # a copy, since a predictor may change X, where they lie
         asked = X if len(at) == n_rows else taken(X, at)
         looked_up = time.perf_counter_ns()
         part = self._asked(method, asked, arguments, len(at), n_rows)
@@ -135,7 +136,7 @@ class PredictionCache:
         if packing is None or answers is None or answers.packing != packing:
             return part if asked is X else self._passed_on(method, X, arguments)
         packed = packing.packed(part)
-        answers.by_row.put_many(table.keys[at], packed)
+        answers.by_row.put_many(keys, packed)
         answer = part
         if asked is not X:
             if not n_hits:
@@ -253,9 +254,11 @@ class PredictionCache:
         """
         cache = cls(predictor, capacity, **settings)
         try:
-            for question, packing, path in prediction_files.read(folder, cache.fingerprint):
+            for told, packing, path in prediction_files.read(folder, cache.fingerprint):
+                question = Question(*told)
                 by_row = FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **cache._settings)
-                cache._answers[Question(*question)] = Answers(packing, by_row)
+                _require_bytes(by_row, path)
+                cache._answers[question] = Answers(packing, by_row)
         except (CacheFormatError, FileNotFoundError) as error:
             if strict:
                 raise
@@ -274,6 +277,13 @@ def _fingerprint(predictor: Any, given: str | None) -> str:
     if not any(hasattr(predictor, name) for name in METHODS):
         raise ConfigurationError(f"a {type(predictor).__qualname__} has none of {', '.join(METHODS)}")
     return found
+
+
+def _require_bytes(by_row: FeatureCache, path: str) -> None:
+    try:
+        by_row.contains_many([b""])
+    except InputError as error:
+        raise CacheFormatError(f"{path}: {error}") from error
 
 
 def _is_kept(value: Any, n_rows: int) -> bool:

@@ -70,7 +70,7 @@ def read(folder: str | os.PathLike, fingerprint: str) -> list[tuple[tuple, Packi
             raise CacheFormatError(f"{path}: of another protocol than {PROTOCOL}")
         if its_fingerprint != fingerprint:
             raise CacheFormatError(f"{path}: of another predictor, {its_fingerprint}; this one is {fingerprint}")
-        return [(_tuples(question), _packing(*packing), _path(folder, name)) for question, packing, name in told]
+        return [(_question(*question), _packing(*packing), _path(folder, name)) for question, packing, name in told]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, CacheFormatError):
             raise
@@ -79,6 +79,10 @@ def read(folder: str | os.PathLike, fingerprint: str) -> list[tuple[tuple, Packi
 
 def _digest(contents: bytes) -> bytes:
     return hashlib.blake2b(contents, digest_size=16).hexdigest().encode()
+
+
+def _question(method: str, arguments: str, columns: list, row_bytes: int) -> tuple:
+    return str(method), str(arguments), _tuples(columns), int(row_bytes)
 
 
 def _tuples(told: Any) -> Any:
