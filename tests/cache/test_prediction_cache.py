@@ -516,18 +516,26 @@ def test_of_calls_beyond_those_that_were_timed_it_says_what_is_certain():
     assert seen(10, 1, 0, lookup=70, computed=[(1, 40_000)] * 10)["predict_ns"] == 40_000
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.003])
-def test_stats_say_whether_it_pays(pause):
+@pytest.mark.parametrize(("ns_a_row", "pays"), [(1, False), (10_000, True)])
+def test_stats_say_whether_it_pays(monkeypatch, ns_a_row, pays):
+    now = [0]
+
+    def clock():
+        now[0] += 1000
+        return now[0]
+
     def answer(X):
-        if pause:
-            time.sleep(pause)
+        now[0] += ns_a_row * len(X)
         return X[:, 0]
 
-    cache, X = PredictionCache(Counting(answer), 100), table(50, 200)
+    monkeypatch.setattr(time, "perf_counter_ns", clock)
+    cache, X = PredictionCache(Counting(answer), 100), table(50)
     for _ in range(20):
         cache.predict(X[:40])
         cache.predict(X[10:])
-    assert cache.stats()["pays"] is (pause > 0)
+    stats = cache.stats()
+    assert stats["pays"] is pays and stats["predict_ns"] == pytest.approx(ns_a_row + 1000 / 40)
+    assert stats["lookup_ns"] == pytest.approx((38 * 1000 + 2 * 2000) / 1600)
 
 
 # -- threads and forks ---------------------------------------------------------------------------------
