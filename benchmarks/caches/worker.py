@@ -201,6 +201,7 @@ class Job:
         for keys, rows in itertools.islice(self._made(), 1):
             small.put_many(small.hand(keys[: self._batch]), rows[: self._batch])
         small.close()
+        del small, keys, rows
         contender = self._contenders[side] = self._new(side)
         pids = ["self", *map(str, contender.processes())]
         _trim()
