@@ -1,6 +1,6 @@
 """ModelCache: objects of any size by key, the least recently used of which make room.
 
-What runs under its lock is this file alone: keys are of types whose hash and equality are the interpreter's own, and
+No code but the cache's own runs under its lock: keys are of types whose hash and equality are the interpreter's own, and
 weighing, loading, closing and the end of objects that leave happen outside. The interpreter itself may collect garbage
 anywhere, also there, and a finaliser that it runs may use the cache. So the lock is one that its thread may take again,
 and every step leaves the cache whole: weights are added before an entry is there, and subtracted after it has gone, so
@@ -10,63 +10,21 @@ that the sum is never too low.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, ItemsView, Iterator, MutableMapping, ValuesView
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from ..errors import CacheError, ConfigurationError, InputError
+from ..errors import ConfigurationError, InputError
 from . import dates, forks
+from .entries import Change, Entry, Held, close_all, plain_key
 from .loading import Flights
 from .statistics import Statistics
 
-_PLAIN = (str, bytes, int, bool, type(None))
 _COUNTS = ("hits", "misses", "inserts", "updates", "evicted", "expired", "deleted", "rejected")
 _MISSING: Any = object()
-
-
-class _Held:
-    """A value, and how many entries and leases hold it; the last that lets it go closes it."""
-
-    __slots__ = ("it", "n_holders", "is_given_away")
-
-    def __init__(self, it: Any):
-        self.it, self.n_holders, self.is_given_away = it, 0, False
-
-
-class _Entry:
-    __slots__ = ("held", "key", "used", "weight")
-
-    def __init__(self, key: Any, held: _Held, weight: int, used: int):
-        self.key, self.held, self.weight, self.used = key, held, weight, used
-
-
-class _Change:
-    """The cache's lock; what the list bears, (value, whether it is to be closed), leaves after the lock is released."""
-
-    __slots__ = ("cache", "even_closed", "held", "leaving")
-
-    def __init__(self, cache: ModelCache, even_closed: bool = False):
-        self.cache, self.even_closed = cache, even_closed
-        self.leaving: list[tuple[_Held, bool]] = []
-
-    def __enter__(self) -> list[tuple[_Held, bool]]:
-        self.held = self.cache._lock.held
-        self.held.acquire()
-        if self.cache._is_closed and not self.even_closed:
-            self.held.release()
-            raise CacheError("the cache is closed")
-        return self.leaving
-
-    def __exit__(self, *_: object) -> None:
-        self.held.release()
-        if self.leaving:
-            _close([held.it for held, is_free in self.leaving if is_free])
 
 
 class ModelCache(MutableMapping):
@@ -109,8 +67,8 @@ class ModelCache(MutableMapping):
         self._max_items, self._max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
         self.ttl = dates.seconds("ttl", ttl)
         self._weigh = weigh
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()  # the least recently used first
-        self._by_id: dict[int, _Held] = {}  # of values that entries or leases hold
+        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()  # the least recently used first
+        self._by_id: dict[int, Held] = {}  # of values that entries or leases hold
         self._weight = 0
         self._counts = dict.fromkeys(_COUNTS, 0)
         self._is_closed = False
@@ -122,7 +80,7 @@ class ModelCache(MutableMapping):
     # -- a mapping -------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Any:
-        held = self._found(_plain(key))
+        held = self._found(plain_key(key))
         if held is None:
             raise KeyError(key)
         return held.it
@@ -132,17 +90,17 @@ class ModelCache(MutableMapping):
         self._put(key, value, self._weight_of(value))
 
     def __delitem__(self, key: Any) -> None:
-        if self._removed(_plain(key)) is None:
+        if self._removed(plain_key(key)) is None:
             raise KeyError(key)
 
     def __contains__(self, key: Any) -> bool:
-        plain = _plain(key)
-        with _Change(self) as leaving:
+        plain = plain_key(key)
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             return plain in self._entries
 
     def __len__(self) -> int:
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             return len(self._entries)
 
@@ -158,7 +116,7 @@ class ModelCache(MutableMapping):
 
     def pop(self, key: Any, default: Any = _MISSING) -> Any:
         """Take a value out, unclosed."""
-        entry = self._removed(_plain(key), gives_away=True)
+        entry = self._removed(plain_key(key), gives_away=True)
         if entry is not None:
             return entry.held.it
         if default is _MISSING:
@@ -167,7 +125,7 @@ class ModelCache(MutableMapping):
 
     def popitem(self) -> tuple[Any, Any]:
         """Take the least recently used value out, unclosed, with its key."""
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             entry = self._take_out(self._first(), leaving, "deleted", gives_away=True)
         if entry is None:
@@ -176,12 +134,12 @@ class ModelCache(MutableMapping):
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         """The value of a key, or ``default``, once that is stored."""
-        plain = _plain(key)
+        plain = plain_key(key)
         held = self._found(plain)
         return (self._put(key, default, self._weight_of(default), replaces=False) if held is None else held).it
 
     def clear(self) -> None:
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             for plain in list(self._entries):
                 self._take_out(plain, leaving, "deleted")
 
@@ -201,7 +159,7 @@ class ModelCache(MutableMapping):
         CacheError
             Where a loader asks for the key that it is to load itself.
         """
-        plain = _plain(key)
+        plain = plain_key(key)
         held = self._found(plain)
         return (self._loaded(key, plain, loader) if held is None else held).it
 
@@ -211,7 +169,7 @@ class ModelCache(MutableMapping):
 
         Without ``loader`` a key that is not there raises KeyError.
         """
-        plain = _plain(key)
+        plain = plain_key(key)
         held = self._found(plain, leases=True)
         if held is None and loader is None:
             raise KeyError(key)
@@ -220,12 +178,12 @@ class ModelCache(MutableMapping):
         try:
             yield held.it
         finally:
-            with _Change(self, even_closed=True) as leaving:
+            with Change(self, even_closed=True) as leaving:
                 self._let_go(held, leaving)
 
-    def _loaded(self, key: Any, plain: Hashable, loader: Any, leases: bool = False) -> _Held | None:
+    def _loaded(self, key: Any, plain: Hashable, loader: Any, leases: bool = False) -> Held | None:
         """What the loader or another thread's loader brought; for a lease None where that has left again."""
-        own: list[_Held] = []
+        own: list[Held] = []
 
         def load(_: list) -> dict:
             held = self._found(plain, counts=False, leases=leases) or self._load(key, loader, leases)
@@ -235,19 +193,19 @@ class ModelCache(MutableMapping):
         held = self._flights.load([plain], load)[plain]
         if own or not leases:
             return held
-        with _Change(self):
+        with Change(self):
             if held.n_holders == 0 or held.is_given_away:
                 return None
             held.n_holders += 1
             return held
 
-    def _load(self, key: Any, loader: Callable[[Any], Any], leases: bool) -> _Held:
+    def _load(self, key: Any, loader: Callable[[Any], Any], leases: bool) -> Held:
         with self._statistics.load(1, is_prefetch=False):
             value = loader(key)
         try:
             return self._put(key, value, self._weight_of(value), leases=leases, must=False)
         except BaseException:  # closed meanwhile, or not to be weighed: nobody else has it
-            _close([value])
+            close_all([value])
             raise
 
     # -- what it is ------------------------------------------------------------------------------------
@@ -263,7 +221,7 @@ class ModelCache(MutableMapping):
     def resize(self, *, max_items: int | None = None, max_bytes: int | None = None) -> None:
         """Allow another number of values or bytes, where given; what is too much leaves at once."""
         max_items, max_bytes = _bound("max_items", max_items), _bound("max_bytes", max_bytes)
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             self._max_items = self._max_items if max_items is None else max_items
             self._max_bytes = self._max_bytes if max_bytes is None else max_bytes
             self._evict(leaving)
@@ -271,7 +229,7 @@ class ModelCache(MutableMapping):
     def drop_idle(self, seconds: float) -> int:
         """Remove values that were not used for so long; returns how many."""
         idle = dates.seconds("seconds", seconds)
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             return self._expire(leaving, idle)
 
     def stats(self) -> dict[str, Any]:
@@ -279,14 +237,14 @@ class ModelCache(MutableMapping):
 
         ``recent_hit_rate`` and loads are as `FeatureCache.stats` tells them.
         """
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             counts, its = dict(self._counts), {"size": len(self._entries), "bytes": self._weight}
         return self._statistics.told(counts) | its | {"max_items": self.max_items, "max_bytes": self.max_bytes}
 
     def close(self) -> None:
         """Close all values, but those on lease, which their leases close; the cache cannot be used any more."""
-        with _Change(self, even_closed=True) as leaving:
+        with Change(self, even_closed=True) as leaving:
             self._is_closed = True
             for plain in list(self._entries):
                 self._take_out(plain, leaving, "deleted")
@@ -309,8 +267,8 @@ class ModelCache(MutableMapping):
 
     # -- under the lock --------------------------------------------------------------------------------
 
-    def _found(self, plain: Hashable, counts: bool = True, leases: bool = False) -> _Held | None:
-        with _Change(self) as leaving:
+    def _found(self, plain: Hashable, counts: bool = True, leases: bool = False) -> Held | None:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             entry = self._entries.get(plain)
             if counts:
@@ -325,23 +283,23 @@ class ModelCache(MutableMapping):
 
     def _put(
         self, key: Any, value: Any, weight: int, *, replaces: bool = True, leases: bool = False, must: bool = True
-    ) -> _Held:
+    ) -> Held:
         """The value as it is held now; where it is too heavy and need not, by no entry."""
-        plain = _plain(key)
-        with _Change(self) as leaving:
+        plain = plain_key(key)
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             if self._max_bytes is not None and weight > self._max_bytes:
                 self._counts["rejected"] += 1
                 if must:
                     raise InputError(f"a value of {weight:,} bytes, max_bytes={self._max_bytes:,}")
-                held = _Held(value)
+                held = Held(value)
                 held.n_holders += leases
                 return held
-            held = self._by_id.setdefault(id(value), _Held(value))
+            held = self._by_id.setdefault(id(value), Held(value))
             held.n_holders += 1 + leases
             held.is_given_away = False
             self._weight += weight
-            entry = _Entry(key, held, weight, self._now())
+            entry = Entry(key, held, weight, self._now())
             while (there := self._entries.setdefault(plain, entry)) is not entry:
                 if not replaces:
                     self._weight -= weight
@@ -352,12 +310,12 @@ class ModelCache(MutableMapping):
             self._evict(leaving)
             return held
 
-    def _removed(self, plain: Hashable, gives_away: bool = False) -> _Entry | None:
-        with _Change(self) as leaving:
+    def _removed(self, plain: Hashable, gives_away: bool = False) -> Entry | None:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             return self._take_out(plain, leaving, "deleted", gives_away)
 
-    def _take_out(self, plain: Hashable, leaving: list, why: str, gives_away: bool = False) -> _Entry | None:
+    def _take_out(self, plain: Hashable, leaving: list, why: str, gives_away: bool = False) -> Entry | None:
         entry = self._entries.pop(plain, None)
         if entry is None:
             return None
@@ -367,7 +325,7 @@ class ModelCache(MutableMapping):
         self._let_go(entry.held, leaving)
         return entry
 
-    def _let_go(self, held: _Held, leaving: list, closes: bool = True) -> None:
+    def _let_go(self, held: Held, leaving: list, closes: bool = True) -> None:
         held.n_holders -= 1
         is_last = held.n_holders == 0
         if is_last and self._by_id.get(id(held.it)) is held:
@@ -402,7 +360,7 @@ class ModelCache(MutableMapping):
                 continue
 
     def _listed(self) -> list[tuple[Any, Any]]:
-        with _Change(self) as leaving:
+        with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             return [(entry.key, entry.held.it) for entry in list(self._entries.values())]
 
@@ -434,35 +392,7 @@ class _Values(ValuesView):
         return iter([value for _, value in self._mapping._listed()])
 
 
-def _plain(key: Any) -> Hashable:
-    """What a key is looked up by: itself, or for paths their text, whose hash and equality run no Python code."""
-    if type(key) in _PLAIN:
-        return key
-    if type(key) is tuple:
-        return tuple(map(_plain, key))
-    if isinstance(key, PurePath):
-        return PurePath, os.fspath(key)
-    raise InputError(
-        f"a key of {type(key).__qualname__}: allowed are str, bytes, int, bool, None, paths, and tuples of these, "
-        "not of classes derived from them"
-    )
-
-
 def _bound(name: str, value: int | None) -> int | None:
     if value is None or (not isinstance(value, bool) and isinstance(value, int | np.integer) and value >= 1):
         return value
     raise ConfigurationError(f"{name}={value!r}: allowed is a whole number from 1 on")
-
-
-def _close(values: list) -> None:
-    """Close what has a ``close``; errors, which are nobody's who caused this, are warned of once all are closed."""
-    errors = []
-    for value in values:
-        try:
-            close = None if isinstance(value, type) else getattr(value, "close", None)
-            if callable(close):
-                close()
-        except Exception as error:
-            errors.append(f"{type(value).__qualname__}.close(): {error!r}")
-    if errors:
-        warnings.warn(f"values that left a ModelCache: {'; '.join(errors)}", RuntimeWarning, stacklevel=4)
