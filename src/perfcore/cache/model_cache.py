@@ -1,10 +1,10 @@
 """ModelCache: objects of any size by key, the least recently used of which make room.
 
-No code but the cache's own runs under its lock: keys are of types whose hash and equality are the interpreter's own, and
-weighing, loading, closing and the end of objects that leave happen outside. The interpreter itself may collect garbage
-anywhere, also there, and a finaliser that it runs may use the cache. So the lock is one that its thread may take again,
-and every step leaves the cache whole: weights are added before an entry is there, and subtracted after it has gone, so
-that the sum is never too low.
+No code but the cache's own runs under its lock: the hash and equality of keys are the interpreter's own; weighing,
+loading, closing and the end of objects that leave happen outside. The interpreter itself may collect garbage anywhere,
+also there, and a finaliser that it runs may use the cache. So the lock is one that its thread may take again, and every
+step leaves the cache whole: weights are added before an entry is there, and subtracted after it has gone, so that the
+sum is never too low.
 """
 
 from __future__ import annotations
