@@ -77,8 +77,8 @@ private:
     std::atomic<uint64_t> added_{0};
 };
 
-// The last ``n`` keys that left, by 31 bits of their hash, in buckets of eight, and in the order in which they left.
-// Threads that race may lose one of them: it is a hint.
+// The last ``n`` keys that left, by 31 bits of their hash, each in one of two buckets of eight, and in the order in which
+// they left. Threads that race may lose one of them: it is a hint.
 class Ghost {
 public:
     explicit Ghost(int64_t n)
@@ -87,13 +87,7 @@ public:
 
     void add(uint64_t hash) {
         const uint64_t at = added_.fetch_add(1, std::memory_order_relaxed);
-        std::atomic<uint64_t>* cell = bucket_of(hash);
-        for (int i = 1; i < 8 && cell->load(std::memory_order_relaxed) != 0; i++) {
-            std::atomic<uint64_t>* other = bucket_of(hash) + i;
-            const uint64_t its = other->load(std::memory_order_relaxed);
-            if (its == 0 || uint32_t(at) - uint32_t(its) > uint32_t(at) - uint32_t(cell->load())) cell = other;
-        }
-        if (cell->exchange(its_cell(hash, at), std::memory_order_relaxed) == 0)
+        if (place_for(hash, at).exchange(its_cell(hash, at), std::memory_order_relaxed) == 0)
             n_held_.fetch_add(1, std::memory_order_relaxed);
         order_[at % n_order_].store(hash, std::memory_order_relaxed);
         while (n_held_.load(std::memory_order_relaxed) > n_ || added_.load() - left_.load() >= n_order_) {
@@ -115,14 +109,35 @@ private:
     static uint64_t order_for(int64_t n) { return 2 * uint64_t(n); }
     static uint64_t buckets_for(int64_t n) { return uint64_t(n) / 4 + 1; }
     static uint64_t its_cell(uint64_t hash, uint64_t at) { return (hash | 1) << 32 | uint32_t(at); }
-    std::atomic<uint64_t>* bucket_of(uint64_t hash) const { return &cells_[8 * high_product(hash, n_buckets_)]; }
+    std::atomic<uint64_t>* bucket_of(uint64_t hash, int which) const {
+        return &cells_[8 * high_product(which == 0 ? hash : hash * 0x9e3779b97f4a7c15ULL, n_buckets_)];
+    }
+
+    // An empty cell of the emptier bucket; where both are full, that of the oldest key.
+    std::atomic<uint64_t>& place_for(uint64_t hash, uint64_t at) {
+        std::atomic<uint64_t>* empty = nullptr;
+        std::atomic<uint64_t>* oldest = bucket_of(hash, 0);
+        int most = 0;
+        for (int which = 0; which < 2; which++) {
+            std::atomic<uint64_t>* bucket = bucket_of(hash, which);
+            int n_empty = 0;
+            for (int i = 0; i < 8; i++) {
+                const uint64_t its = bucket[i].load(std::memory_order_relaxed);
+                if (its == 0 && ++n_empty > most) empty = &bucket[i];
+                if (uint32_t(at) - uint32_t(its) > uint32_t(at) - uint32_t(oldest->load(std::memory_order_relaxed)))
+                    oldest = &bucket[i];
+            }
+            most = std::max(most, n_empty);
+        }
+        return empty != nullptr ? *empty : *oldest;
+    }
 
     template <class Is>
     bool forget(uint64_t hash, Is is) {
-        std::atomic<uint64_t>* bucket = bucket_of(hash);
-        for (int i = 0; i < 8; i++) {
-            uint64_t found = bucket[i].load(std::memory_order_relaxed);
-            if (found == 0 || !is(found) || !bucket[i].compare_exchange_strong(found, 0)) continue;
+        for (int i = 0; i < 16; i++) {
+            std::atomic<uint64_t>& cell = bucket_of(hash, i / 8)[i % 8];
+            uint64_t found = cell.load(std::memory_order_relaxed);
+            if (found == 0 || !is(found) || !cell.compare_exchange_strong(found, 0)) continue;
             n_held_.fetch_sub(1, std::memory_order_relaxed);
             return true;
         }

@@ -168,12 +168,12 @@ private:
         const double lead = double(lead_) / n_;
         leads_ = KEPT * leads_ + lead, squares_ = KEPT * squares_ + lead * lead, periods_ = KEPT * periods_ + 1;
         n_asked_ = 0, lead_ = 0;
-        // A change costs hits, too: not for less than half a hit in 100 requests, nor for what one period had by chance.
+        // A change costs hits, too: not for less than half a hit in 100 requests, nor where the periods disagree.
         if (std::abs(leads_) > LEAST * periods_ && leads_ * leads_ > SURE * squares_)
             is_lfu_better_.store(leads_ > 0, std::memory_order_relaxed);
     }
 
-    static constexpr double KEPT = 0.98, LEAST = 0.005, SURE = 1.4;
+    static constexpr double KEPT = 0.98, LEAST = 0.005, SURE = 0.95;
 
     const int shift_;
     const uint32_t n_, n_window_;

@@ -80,7 +80,7 @@ public:
           table_(uint32_t(heads_for(n_rows_)), uint32_t(n_rows_)),
           main_(settings.policy != Policy::LRU_EXACT ? uint32_t(n_rows_) : 1),
           small_(has_small(settings) ? uint32_t(n_rows_) : 1), small_share_(small_share(settings)) {
-        if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(settings.capacity - small_share_);
+        if (is.policy == Policy::S3FIFO) ghost_ = std::make_unique<Ghost>(ghost_share(is));
         if (has_sketch(is)) sketch_ = std::make_unique<Sketch>(settings.capacity);
         if (is.policy == Policy::ADAPTIVE) duel_ = std::make_unique<Duel>(settings.capacity, small_share_, *sketch_);
         if (is.policy == Policy::LRU_EXACT) order_ = std::make_unique<Order>(uint32_t(n_rows_));
@@ -276,7 +276,7 @@ public:
         nbytes += Table<Keys>::nbytes_for(heads_for(n), n);
         if (its.policy == Policy::LRU_EXACT) return nbytes + Order::nbytes_for(n);
         nbytes += (has_small(its) ? 2 : 1) * Ring::nbytes_for(n);
-        if (its.policy == Policy::S3FIFO) nbytes += Ghost::nbytes_for(its.capacity - small_share(its));
+        if (its.policy == Policy::S3FIFO) nbytes += Ghost::nbytes_for(ghost_share(its));
         if (has_sketch(its)) nbytes += Sketch::nbytes_for(its.capacity);
         return nbytes + (its.policy == Policy::ADAPTIVE ? Duel::nbytes_for(its.capacity) : 0);
     }
@@ -335,6 +335,7 @@ private:
     static int64_t rows_for(const Settings& its) { return its.capacity + slack_of(its.capacity); }
     static int64_t heads_for(int64_t n) { return n + n / 2; }
     static bool has_small(const Settings& its) { return its.policy != Policy::CLOCK && its.policy != Policy::LRU_EXACT; }
+    static int64_t ghost_share(const Settings& its) { return std::max<int64_t>(1, its.capacity * 9 / 10); }
     static bool has_sketch(const Settings& its) { return has_small(its) && its.policy != Policy::S3FIFO; }
     static int64_t small_share(const Settings& its) {
         return !has_small(its) ? 0 : std::max<int64_t>(1, its.capacity / (its.policy == Policy::S3FIFO ? 10 : 5));
