@@ -57,11 +57,15 @@ def hit_ratio(trace, capacity, policy):
 @pytest.mark.parametrize(("name", "capacity", "best", "lru", "clock", "s3fifo", "lfu"), TABLE)
 def test_policies_reach_what_they_are_to(name, capacity, best, lru, clock, s3fifo, lfu, load):
     trace = load(name)
-    found = {policy: hit_ratio(trace, capacity, policy) for policy in ("lru_exact", "clock", "s3fifo", "lfu")}
+    found = {
+        policy: hit_ratio(trace, capacity, policy) for policy in ("lru_exact", "clock", "s3fifo", "lfu", "adaptive")
+    }
     assert abs(found["lru_exact"] - lru) < 0.06
     assert clock is None or abs(found["clock"] - clock) < 0.06
     assert s3fifo is None or abs(found["s3fifo"] - s3fifo) < 0.3
-    assert lfu is None or found["lfu"] > lfu - 1
+    assert lfu is None or abs(found["lfu"] - lfu) < 1
+    if len(trace) >= 50 * capacity:  # seeds of the sketch apart, 1 point; docs/cache.md
+        assert found["adaptive"] > max(found["clock"], found["lfu"]) - 1.5
     assert best is None or max(found.values()) < best + 0.06
 
 
