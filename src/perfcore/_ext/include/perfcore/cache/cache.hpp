@@ -193,6 +193,7 @@ public:
     // Keys, rows and dates (version, until and touched of each) of what is there; one section after another.
     void entries(int64_t now, Log& log, std::vector<int64_t>* dates) override {
         const std::lock_guard<std::mutex> alone(resizing_);
+        log.rows.reserve(size_t(store().size() * store().is.row_bytes));
         for (uint32_t at = 0; at < store().n_chains(); at += uint32_t(CHUNK)) {
             const Section section(*this, 0);
             store().visit(at, std::min(store().n_chains(), at + uint32_t(CHUNK)), now,
