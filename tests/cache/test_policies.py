@@ -104,3 +104,15 @@ def test_the_few_rows_that_no_view_holds_are_found_and_a_put_that_finds_none_loo
     assert all((view == 0).all() for view in views) and cache.contains_many(keys).sum() == 10
     stats = cache.stats()
     assert stats["inserts"] > 1050 and stats["skipped_pinned"] < 10 * 10_000
+
+
+def test_text_of_keys_is_counted_as_long_as_it_is_kept():
+    cache = FeatureCache(100, 1)
+    cache.put("a", np.zeros(1, "f4"))
+    before = cache.nbytes
+    cache.put_many([f"{i:1000}" for i in range(90)], np.zeros((90, 1), "f4"))
+    assert 90_000 < cache.nbytes - before < 95_000
+    cache.put_many([str(i) for i in range(1000)], np.zeros((1000, 1), "f4"))
+    assert abs(cache.nbytes - before) < 25_000  # what was evicted lately may not have come back yet
+    cache.clear()
+    assert cache.nbytes < before

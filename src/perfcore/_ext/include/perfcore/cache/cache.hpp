@@ -220,7 +220,7 @@ public:
     }
     uint64_t nbytes() override {
         const Section section(*this, 0);
-        return store().nbytes_for(store().is);
+        return store().nbytes();
     }
     const char* check() override { return store().check(); }
     void before_fork() override {

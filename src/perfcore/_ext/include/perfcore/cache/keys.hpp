@@ -45,6 +45,7 @@ struct Integers {
     static uint64_t kept(Ref key, uint64_t) { return uint64_t(key); }
     static uint64_t hash_of(uint64_t word, uint64_t seed) { return hash(int64_t(word), seed); }
     static void forget(uint64_t) {}
+    static int64_t nbytes(uint64_t) { return 0; }
     static uint64_t copied(uint64_t word) { return word; }
     template <class Log>
     static void write(uint64_t word, Log& log) {
@@ -95,6 +96,9 @@ struct Strings {
     }
     static uint64_t hash_of(uint64_t word, uint64_t) { return reinterpret_cast<Kept*>(word)->hash; }
     static void forget(uint64_t word) { std::free(reinterpret_cast<Kept*>(word)); }
+    static int64_t nbytes(uint64_t word) {
+        return word == 0 ? 0 : int64_t(sizeof(Kept)) + reinterpret_cast<Kept*>(word)->size;
+    }
     static uint64_t copied(uint64_t word) {
         Kept* of = reinterpret_cast<Kept*>(word);
         return kept({of->bytes(), of->size}, of->hash);

@@ -97,7 +97,7 @@ public:
             const uint32_t id = free_nodes_.pop(node_link()), row = uint32_t(i);
             const uint64_t hash = hash_of(keys[i]);
             Node& node = table_[id];
-            node.key.store(Keys::kept(keys[i], hash));
+            keep(node, Keys::kept(keys[i], hash));
             node.row.store(row);
             node.heat.store(0);
             node.queue.store(MAIN);
@@ -110,9 +110,8 @@ public:
                 size_.fetch_add(1);
                 continue;
             }
-            Keys::forget(node.key.load());
+            forget(node);
             node.row.store(NONE);
-            node.state.store(FREE);
             free_nodes_.push(id, id, node_link());
             free_rows_.push(row, row, row_link());
         }
@@ -243,7 +242,7 @@ public:
             else if (is.has_dates) rows_.dates(fresh).touched.store(now, std::memory_order_relaxed);
             Node& node = table_[made];
             const uint64_t hash = other.hash_of(old);
-            node.key.store(Keys::copied(old.key.load()));
+            keep(node, Keys::copied(old.key.load()));
             node.row.store(fresh);
             node.heat.store(old.heat.load());
             node.queue.store(has_small(is) ? old.queue.load() : uint8_t(MAIN));
@@ -269,6 +268,8 @@ public:
     }
     int64_t size() const { return size_.load(std::memory_order_acquire); }
     uint32_t n_chains() const { return table_.n_heads; }
+    uint64_t nbytes() const { return nbytes_for(is) + uint64_t(text_.load(std::memory_order_relaxed)); }
+
     // Memory of the rows and of what stands beside them, but for the text of keys.
     static uint64_t nbytes_for(const Settings& its) {
         const int64_t n = rows_for(its);
@@ -486,7 +487,7 @@ private:
                 node.queue.store(queue, std::memory_order_relaxed);
                 if (queue == SMALL) n_small_.fetch_add(1, std::memory_order_relaxed);
                 node.key.store(0, std::memory_order_relaxed);
-                node.key.store(Keys::kept(key, hash), std::memory_order_relaxed);
+                keep(node, Keys::kept(key, hash));
             } else if ((id = table_.insert(made, key, hash)) == NONE) {
                 enqueue(made);
                 if (duel_) duel_->put(hash);
@@ -502,10 +503,9 @@ private:
         if (done != Put::UPDATED) free_rows_.push(fresh, fresh, row_link());
         if (made == NONE) return;
         Node& node = table_[made];
-        Keys::forget(node.key.load(std::memory_order_relaxed));
+        forget(node);
         leave_small(node);
         node.row.store(NONE, std::memory_order_relaxed);
-        node.state.store(FREE, std::memory_order_relaxed);
         free_nodes_.push(made, made, node_link());
         size_.fetch_sub(1, std::memory_order_release);
     }
@@ -516,6 +516,17 @@ private:
         if (is_clock()) return MAIN;
         if (!has_evicted_.load(std::memory_order_relaxed)) return n_small_.load() >= small_share_ ? MAIN : SMALL;
         return ghost_ && ghost_->remove(hash) ? MAIN : SMALL;
+    }
+
+    void keep(Node& node, uint64_t word) {
+        node.key.store(word, std::memory_order_relaxed);
+        if (const int64_t n = Keys::nbytes(word)) text_.fetch_add(n, std::memory_order_relaxed);
+    }
+    void forget(Node& node) {
+        const uint64_t word = node.key.load(std::memory_order_relaxed);
+        if (const int64_t n = Keys::nbytes(word)) text_.fetch_sub(n, std::memory_order_relaxed);
+        Keys::forget(word);
+        node.state.store(FREE, std::memory_order_relaxed);
     }
 
     void enqueue(uint32_t id) {
@@ -757,8 +768,7 @@ private:
         rows_.unpinned([&](uint32_t id) { free_rows_.push(id, id, row_link()); });
         for (uint32_t id = retired_nodes_[old % 3].detach(), next; id != NONE; id = next) {
             next = table_[id].link.load(std::memory_order_relaxed);
-            Keys::forget(table_[id].key.load(std::memory_order_relaxed));
-            table_[id].state.store(FREE, std::memory_order_relaxed);
+            forget(table_[id]);
             free_nodes_.push(id, id, node_link());
         }
     }
@@ -808,6 +818,7 @@ private:
     Stack free_rows_, free_nodes_, retired_rows_[3], retired_nodes_[3];
     alignas(64) std::atomic<int64_t> size_{0};
     alignas(64) std::atomic<int64_t> n_small_{0};
+    alignas(64) std::atomic<int64_t> text_{0};  // bytes of keys that are text
     std::atomic<bool> has_evicted_{false}, gave_up_{false};
 };
 
