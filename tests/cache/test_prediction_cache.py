@@ -1,11 +1,16 @@
 """Predictions by row: the predictor's own bits, and of each row computed once."""
 
+import copy
 import itertools
 import json
 import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,6 +295,18 @@ def test_more_ways_to_ask_than_are_kept_are_answered_all_the_same():
     assert [cache.predict(X, by=i)[0] for i in range(40)] == list(range(40)) and len(cache) == 16
 
 
+def test_arguments_are_given_by_place_or_by_name():
+    predictor = Counting()
+    predictor.predict = lambda X, by=1.0, *, plus=0: predictor.asked.append(X) or X[:, 0] * by + plus
+    cache, X = PredictionCache(predictor, 90), table(3)
+    for _ in range(2):
+        assert same(cache.predict(X, 2.0), X[:, 0] * 2) and same(cache.predict(X, 3.0), X[:, 0] * 3)
+        assert same(cache.predict(X, 2.0, plus=1), X[:, 0] * 2 + 1) and same(cache.predict(X=X, by=2.0), X[:, 0] * 2)
+    assert predictor.n_rows == [3] * 4
+    with pytest.raises(TypeError, match="positional"):
+        cache.predict(X, 2.0, 1)
+
+
 # -- failures ------------------------------------------------------------------------------------------
 
 
@@ -345,6 +362,13 @@ def test_a_closed_cache_says_so():
         with pytest.raises(CacheError, match="closed"):
             use()
     assert "closed" in repr(cache)
+
+
+def test_a_cache_is_not_pickled_or_copied():
+    cache = PredictionCache(Counting(), 9)
+    for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="not pickled or copied"):
+            duplicate(cache)
 
 
 # -- ages ----------------------------------------------------------------------------------------------
@@ -424,7 +448,10 @@ def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
         PredictionCache.open(folder, Counting(), 9, strict=True)
     cache = PredictionCache(Counting(), 9)
     cache.predict(table(3))
-    for damage in ("cut", "changed", "an answer's file changed", "gone", "named elsewhere", "no list", "of other keys"):
+    for n, damage in enumerate(
+        ("cut", "changed", "an answer's file changed", "gone", "named elsewhere", "no list", "of other keys")
+    ):
+        folder = tmp_path / str(n)
         cache.save(folder)
         contents = folder / "predictions.json"
         (rows,) = folder.glob("*.arrow")
@@ -472,6 +499,96 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     cache.save(tmp_path)
     assert (tmp_path / "mine.arrow").exists() and len(list(tmp_path.glob("*.arrow"))) == 2
     assert json.loads((tmp_path / "predictions.json").read_bytes().partition(b"\n")[2])[1] == "counting"
+
+
+SAVES = """
+import sys, numpy as np
+from perfcore import PredictionCache
+class Sum:
+    def predict(self, X):
+        return X.sum(axis=1)
+cache = PredictionCache(Sum(), 5000, fingerprint="sum")
+cache.predict(np.random.default_rng(int(sys.argv[2])).random((500, 4)))
+for _ in range(5):
+    cache.save(sys.argv[1])
+"""
+
+
+def test_of_processes_that_save_to_one_folder_the_last_counts_and_readers_find_it_whole(tmp_path):
+    class Sum:
+        def predict(self, X):
+            return X.sum(axis=1)
+
+    def opened():
+        return PredictionCache.open(tmp_path, Sum(), 5000, fingerprint="sum", strict=True)
+
+    cache = PredictionCache(Sum(), 5000, fingerprint="sum")
+    cache.predict(np.random.default_rng(0).random((500, 4)))
+    cache.save(tmp_path)
+    path = os.pathsep.join([str(Path(perfcore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    savers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVES, str(tmp_path), str(seed)],
+            env=os.environ | {"PYTHONPATH": path},
+        )
+        for seed in range(3)
+    ]
+    while any(saver.poll() is None for saver in savers):
+        assert len(opened()) == 500
+    assert [saver.returncode for saver in savers] == [0, 0, 0] and len(opened()) == 500
+
+
+def test_what_others_are_saving_stays_and_what_they_left_goes(tmp_path, monkeypatch):
+    cache, (fresh, old) = PredictionCache(Counting(), 9), ("0" * 16 + ".arrow", "1" * 16 + ".arrow")
+    cache.predict(table(3))
+    for name in (fresh, old):
+        (tmp_path / name).write_bytes(b"")
+    os.utime(tmp_path / old, (time.time() - 3700,) * 2)
+    cache.save(tmp_path)
+    (own,) = {path.name for path in tmp_path.glob("*.arrow")} - {fresh}
+    assert not (tmp_path / old).exists()
+    save = FeatureCache.save
+
+    def removed_meanwhile(self, path, *arguments):
+        save(self, path, *arguments)
+        os.unlink(path)
+
+    monkeypatch.setattr(FeatureCache, "save", removed_meanwhile)
+    with pytest.raises(FileNotFoundError):
+        cache.save(tmp_path)
+    assert {path.name for path in tmp_path.glob("*.arrow")} == {fresh, own}
+    assert len(PredictionCache.open(tmp_path, Counting(), 9, strict=True)) == 3
+
+
+def test_a_reader_whose_file_is_replaced_reads_the_new_one(tmp_path, monkeypatch):
+    cache, read, n_reads = PredictionCache(Counting(), 9), prediction_files.read, []
+    cache.predict(table(3))
+    cache.save(tmp_path)
+
+    def read_and_replaced(*arguments):
+        contents = read(*arguments)
+        n_reads.append(1)
+        if len(n_reads) < 4:
+            cache.save(tmp_path)
+        return contents
+
+    monkeypatch.setattr(prediction_files, "read", read_and_replaced)
+    assert len(PredictionCache.open(tmp_path, Counting(), 9, strict=True)) == 3 and len(n_reads) == 4
+
+
+def test_what_a_save_has_put_in_place_stays_whatever_comes_after(tmp_path, monkeypatch):
+    replace = prediction_files.replace_file
+
+    def interrupted(*arguments):
+        replace(*arguments)
+        raise KeyboardInterrupt
+
+    cache = PredictionCache(Counting(), 9)
+    cache.predict(table(3))
+    monkeypatch.setattr(prediction_files, "replace_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.save(tmp_path)
+    assert len(PredictionCache.open(tmp_path, Counting(), 9, strict=True)) == 3
 
 
 # -- whether it pays -----------------------------------------------------------------------------------

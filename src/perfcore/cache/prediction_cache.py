@@ -36,7 +36,7 @@ class Question(NamedTuple):
     """What is asked of rows; each has its own answers."""
 
     method: str
-    arguments: str  # their repr, in the order of their names
+    arguments: str  # their repr, of those by name in the order of names
     columns: tuple  # as in `rows.Rows`
     row_bytes: int
 
@@ -49,9 +49,9 @@ class Answers(NamedTuple):
 class PredictionCache:
     """A predictor's own methods, which compute only rows that were not asked for before.
 
-    It has those of `METHODS` that the predictor has. They take a table and keyword arguments, compute what is not
-    there in one call of the predictor, a row that comes twice once, and answer as the predictor does: the same bits,
-    dtype and shape, in C order.
+    It has those of `METHODS` that the predictor has. They take a table and the predictor's arguments, compute what is
+    not there in one call of the predictor, a row that comes twice once, and answer as the predictor does: the same
+    bits, dtype and shape, in C order.
 
     Rows are compared by all their bytes, never by a hash alone (`rows.canonical` says what NaN and -0.0 are), among
     those of the same fingerprint, method, arguments, and names and dtypes of columns. What cannot be kept so goes to
@@ -102,16 +102,19 @@ class PredictionCache:
             return functools.partial(self._answer, name)
         raise AttributeError(f"no {name}: a PredictionCache has those of {', '.join(METHODS)} that its predictor has")
 
-    def _answer(self, method: str, X: Any, **arguments: Any) -> Any:
+    def _answer(self, method: str, /, X: Any, *positional: Any, **named: Any) -> Any:
         if self._is_closed:
             raise CacheError("the cache is closed")
         start = time.perf_counter_ns()
         table = rows_of(X)
-        if table is None or not all(_is_kept(value, len(table.keys)) for value in arguments.values()):
-            return self._passed_on(method, X, arguments)
-        question = Question(
-            method, repr(sorted(arguments.items())) if arguments else "", table.columns, table.keys.itemsize
-        )
+
+        def ask(X: Any) -> Any:
+            return getattr(self.predictor, method)(X, *positional, **named)
+
+        if table is None or not all(_is_kept(value, len(table.keys)) for value in (*positional, *named.values())):
+            return self._passed_on(ask, X)
+        arguments = repr((positional, sorted(named.items()))) if positional or named else ""
+        question = Question(method, arguments, table.columns, table.keys.itemsize)
         answers = self._answers.get(question)
         n_rows = len(table.keys)
         if answers is None:
@@ -128,13 +131,13 @@ class PredictionCache:
         keys = table.keys[at]  # a copy, since a predictor may change X, where they lie
         asked = X if len(at) == n_rows else taken(X, at)
         looked_up = time.perf_counter_ns()
-        part = self._asked(method, asked, arguments, len(at), n_rows)
+        part = _answered(ask, asked, len(at), n_rows)
         computed = time.perf_counter_ns()
         packing = Packing.of(part, len(at))
         if answers is None and packing is not None:
             answers = self._answers_to(question, packing)
         if packing is None or answers is None or answers.packing != packing:
-            return part if asked is X else self._passed_on(method, X, arguments)
+            return part if asked is X else self._passed_on(ask, X)
         packed = packing.packed(part)
         answers.by_row.put_many(keys, packed)
         answer = part
@@ -147,18 +150,10 @@ class PredictionCache:
         self._count(n_rows, n_hits, lookup, len(at), computed - looked_up)
         return answer
 
-    def _asked(self, method: str, X: Any, arguments: dict, n: int, n_rows: int) -> Any:
-        try:
-            return getattr(self.predictor, method)(X, **arguments)
-        except Exception as error:
-            if n != n_rows:
-                error.add_note(f"The predictor was asked for the {n} of {n_rows} rows that were not in the cache.")
-            raise
-
-    def _passed_on(self, method: str, X: Any, arguments: dict) -> Any:
+    def _passed_on(self, ask: Callable, X: Any) -> Any:
         with self._lock:
             self._n_passed_on += 1
-        return getattr(self.predictor, method)(X, **arguments)
+        return ask(X)
 
     def _answers_to(self, question: Question, packing: Packing) -> Answers | None:
         if len(self._answers) >= MOST_QUESTIONS:
@@ -210,6 +205,9 @@ class PredictionCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a PredictionCache is not pickled or copied: save() writes a folder, which open() reads")
+
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else f"{len(self):,} answers"
         return f"<perfcore.PredictionCache of {self.predictor!r}, {state}>"
@@ -219,7 +217,7 @@ class PredictionCache:
     def save(self, folder: str | os.PathLike) -> None:
         """Write all answers to a folder, made where there is none, in the place of those that it may hold.
 
-        Answers that are computed meanwhile may be in it or not. One process at a time may save to a folder.
+        Answers that are computed meanwhile may be in it or not. Of processes that save to one folder the last counts.
         """
         if self._is_closed:
             raise CacheError("the cache is closed")
@@ -254,17 +252,27 @@ class PredictionCache:
         """
         cache = cls(predictor, capacity, **settings)
         try:
-            for told, packing, path in prediction_files.read(folder, cache.fingerprint):
-                question = Question(*told)
-                by_row = FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **cache._settings)
-                _require_bytes(by_row, path)
-                cache._answers[question] = Answers(packing, by_row)
+            cache._answers = cache._opened(folder)
         except (CacheFormatError, FileNotFoundError) as error:
             if strict:
                 raise
-            cache._answers.clear()
             warnings.warn(f"the cache starts empty: {error}", stacklevel=2)
         return cache
+
+    def _opened(self, folder: str | os.PathLike) -> dict[Question, Answers]:
+        contents = prediction_files.read(folder, self.fingerprint)
+        while True:
+            try:
+                return {Question(*told): self._of_file(packing, path) for told, packing, path in contents}
+            except FileNotFoundError:  # another save may have removed it
+                before, contents = contents, prediction_files.read(folder, self.fingerprint)
+                if contents == before:
+                    raise
+
+    def _of_file(self, packing: Packing, path: str) -> Answers:
+        by_row = FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **self._settings)
+        _require_bytes(by_row, path)
+        return Answers(packing, by_row)
 
 
 def _fingerprint(predictor: Any, given: str | None) -> str:
@@ -284,6 +292,15 @@ def _require_bytes(by_row: FeatureCache, path: str) -> None:
         by_row.contains_many([b""])
     except InputError as error:
         raise CacheFormatError(f"{path}: {error}") from error
+
+
+def _answered(ask: Callable, X: Any, n: int, n_rows: int) -> Any:
+    try:
+        return ask(X)
+    except Exception as error:
+        if n != n_rows:
+            error.add_note(f"The predictor was asked for the {n} of {n_rows} rows that were not in the cache.")
+        raise
 
 
 def _is_kept(value: Any, n_rows: int) -> bool:

@@ -1,7 +1,9 @@
 """A folder of predictions: an Arrow file for each question, and beside them what they are, with a digest of it.
 
-The file ``predictions.json`` is written last, and names those that belong to it; each ``save`` makes new ones. So the
-folder holds the old predictions or all of the new ones.
+The file ``predictions.json`` is written last, and names those that belong to it; each ``save`` makes new ones, under
+names that nobody else has. So the folder holds the old predictions or all of the new ones, whoever saves at once: the
+last counts. A save removes the files whose ``predictions.json`` it replaces, and what others left an hour ago; who is
+reading the old ones finds one gone and reads ``predictions.json`` again.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from .packing import Packing, Part
 
 PROTOCOL = 1
 CONTENTS = "predictions.json"
+OLD = 60 * 60.0  # seconds; of a file that nothing names, as those of a save that is under way
 _NAME = re.compile(r"[0-9a-f]{16}\.arrow")
 
 
@@ -38,14 +41,36 @@ def write(
     try:
         for (_, _, save), name in zip(kept, names, strict=True):
             save(os.path.join(folder, name))
+        for name in names:
+            os.utime(os.path.join(folder, name))  # raises where it was so long ago that another save removed it
+        replaced = _named(folder)
         replace_file(os.path.join(folder, CONTENTS), [_digest(written), b"\n", written])
     except BaseException:
-        _remove(folder, names)
+        _remove(folder, {*names} - _named(folder))
         raise
-    _remove(folder, [name for name in os.listdir(folder) if _NAME.fullmatch(name) and name not in names])
+    _remove(folder, (replaced | _old(folder)) - _named(folder))
 
 
-def _remove(folder: str | os.PathLike, names: list[str]) -> None:
+def _named(folder: str | os.PathLike) -> set[str]:
+    """The files that belong to what is there now; none where that cannot be read."""
+    try:
+        with open(os.path.join(folder, CONTENTS), "rb") as file:
+            _, _, told = json.loads(file.read().partition(b"\n")[2])
+        return {name for _, _, name in told if _NAME.fullmatch(name)}
+    except (OSError, ValueError, TypeError, RecursionError):
+        return set()
+
+
+def _old(folder: str | os.PathLike) -> set[str]:
+    now, found = os.stat(os.path.join(folder, CONTENTS)).st_mtime, set()  # by the clock of the folder's own machine
+    for name in filter(_NAME.fullmatch, os.listdir(folder)):
+        with contextlib.suppress(FileNotFoundError):
+            if now - os.stat(os.path.join(folder, name)).st_mtime > OLD:
+                found.add(name)
+    return found
+
+
+def _remove(folder: str | os.PathLike, names: Iterable[str]) -> None:
     for name in names:
         with contextlib.suppress(OSError):  # one that was never written; on Windows, one that is mapped
             os.unlink(os.path.join(folder, name))
