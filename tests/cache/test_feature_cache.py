@@ -266,6 +266,60 @@ def test_who_asks_is_told_what_was_evicted():
     assert keys == ["a", "b"] and (evicted == rows([1, 2])).all() and not expired.any()
 
 
+def test_what_on_evict_raises_is_warned_of_and_reaches_nobody():
+    told = []
+
+    def fail(keys, *_):
+        told.extend(keys)
+        raise RuntimeError("no disk")
+
+    cache = FeatureCache(2, 4, on_evict=fail)
+    cache.put_many([1, 2], rows([1, 2]))
+    with pytest.warns(RuntimeWarning, match=r"on_evict of a FeatureCache: RuntimeError\('no disk'\)"):
+        assert cache.put_many([3], rows([3])) == 0
+    with pytest.warns(RuntimeWarning, match="on_evict"):
+        assert (cache.get_or_load_many([4], rows) == rows([4])).all()
+    assert 4 in cache and told == [1, 2]
+
+
+def test_on_evict_may_ask_for_what_was_just_loaded():
+    found = []
+    cache = FeatureCache(1, 4, on_evict=lambda *_: found.append(cache.get_or_load_many([7], None)))
+    cache.put(1, row(1))
+    assert (cache.get_or_load_many([7], rows) == rows([7])).all() and (found[0] == rows([7])).all()
+
+
+def test_only_a_put_says_of_which_kind_keys_are(cache):
+    assert cache.get(1) is None and cache.view(1) is None and 1 not in cache and cache.delete_many([1]) == 0
+    found, hit = cache.get_many([1, 2])
+    assert np.isnan(found).all() and not hit.any() and cache.stats()["misses"] == 3 and cache.nbytes == 0
+    cache.put("a", row(1))
+    assert "a" in cache and cache.delete("a") and not cache.delete("a")
+
+
+EMPTY = {
+    "lists": ([], []),
+    "arrays": (np.array([]), np.array([])),
+    "rows of no width": (np.array([], int), np.empty((0, 4), np.float32)),
+}
+
+
+@pytest.mark.parametrize("what", EMPTY)
+def test_empty_batches_do_nothing(what, cache):
+    keys, table = EMPTY[what]
+    assert cache.put_many(keys, table) == 0 and cache.get_many(keys)[0].shape == (0, 4)
+    cache.put("a", row(1))
+    assert cache.put_many(keys, table) == cache.delete_many(keys) == 0 and len(cache) == 1
+    assert cache.get_or_load_many(keys, None).shape == (0, 4)
+
+
+def test_empty_series_do_nothing():
+    pa, pd = pytest.importorskip("pyarrow"), pytest.importorskip("pandas")
+    cache = FeatureCache(10, 4)
+    for keys in (pd.Series([]), pd.Series([], dtype=object), pa.array([]), pa.chunked_array([], pa.string())):
+        assert cache.put_many(keys, []) == 0 and cache.get_many(keys)[0].shape == (0, 4)
+
+
 def test_columns_of_several_dtypes():
     pa = pytest.importorskip("pyarrow")
     schema = pa.schema(
@@ -370,6 +424,19 @@ BAD = {
     "NaN among keys": (lambda c: c.get_many([1, float("nan")]), InputError, "keys of the types float, int"),
     "no key": (lambda c: c.get(None), InputError, "keys of the types NoneType"),
     "bytes among text": (lambda c: c.put_many(["a", b"a"], rows([1, 2])), InputError, "keys of the types bytes, str"),
+    "masked keys": (
+        lambda c: c.get_many(np.ma.masked_array([1, 2], [0, 1])),
+        InputError,
+        "keys come as a masked array",
+    ),
+    "masked rows": (
+        lambda c: c.put_many([1], np.ma.masked_array(rows([1]), True)),
+        InputError,
+        "rows come as a masked array",
+    ),
+    "half a pair": (lambda c: c.put("\ud800", row(1)), InputError, "has half a surrogate pair"),
+    "half a pair in an array": (lambda c: c.get_many(np.array(["\ud800"])), InputError, "has half a surrogate pair"),
+    "on_evict": (lambda c: FeatureCache(4, 4, on_evict=3), ConfigurationError, "on_evict=3: allowed is what can be"),
     "compression": (lambda c: c.save("none", compression="gzip"), ConfigurationError, "compression='gzip'"),
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -273,6 +274,95 @@ def test_what_a_loader_raises_while_prefetching_is_in_the_future(cache):
     assert cache.prefetch([1], table).result(60) == 1
     with pytest.raises(InputError, match="one kind a cache"):
         cache.prefetch(["a"], table)
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_a_loader_may_use_its_buffer_anew(awaits, cache):
+    buffer, begun, go_on = np.zeros((1, 4), np.float32), threading.Event(), threading.Event()
+    answers = []
+
+    def load(keys):
+        begun.set()
+        go_on.wait(60)
+        buffer[:] = table(keys)
+        return buffer
+
+    async def load_async(keys):
+        return load(keys)
+
+    def wait():
+        answers.append(cache.get_or_load_many([1], None))
+
+    def first():
+        if awaits:
+            asyncio.run(cache.get_or_load_many_async([1], load_async))
+        else:
+            cache.get_or_load_many([1], load)
+
+    land = cache._flights.land
+
+    def land_and_load_another(flight):
+        land(flight)
+        buffer[:] = -1
+
+    cache._flights.land = land_and_load_another
+    threads = [threading.Thread(target=first)]
+    threads[0].start()
+    begun.wait(60)
+    threads += [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads[1:]:
+        thread.start()
+    while len(cache._flights._waits) < 3:
+        time.sleep(0.001)
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == 3 and all((rows == table([1])).all() for rows in answers)
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_what_is_put_or_deleted_while_it_is_loaded_is_not_overwritten(awaits, cache):
+    def load(keys):
+        cache.put(1, table([100])[0])
+        cache.delete_many([2])
+        return table(keys)
+
+    async def load_async(keys):
+        return load(keys)
+
+    if awaits:
+        rows = asyncio.run(cache.get_or_load_many_async([1, 2, 3], load_async))
+    else:
+        rows = cache.get_or_load_many([1, 2, 3], load)
+    assert (rows == table([1, 2, 3])).all()
+    assert (cache.get(1) == table([100])).all() and 2 not in cache and 3 in cache
+
+    def clear(keys):
+        cache.clear()
+        return table(keys)
+
+    cache.get_or_load_many([7], clear)
+    assert len(cache) == 0 and not cache._flights
+
+
+def test_who_asks_after_a_delete_does_not_get_what_was_being_loaded_before(cache):
+    begun, go_on, source = threading.Event(), threading.Event(), {1: 1}
+
+    def load(keys):
+        rows = table([source[key] for key in keys.tolist()])
+        begun.set()
+        go_on.wait(60)
+        return rows
+
+    thread = threading.Thread(target=cache.get_or_load_many, args=([1], load))
+    thread.start()
+    begun.wait(60)
+    source[1] = 2
+    cache.delete(1)
+    go_on.set()
+    assert (cache.get_or_load_many([1], load) == table([2])).all()
+    thread.join(60)
+    assert (cache.get(1) == table([2])).all()
 
 
 @pytest.mark.parametrize("rows", [None, 3, [[1.0]], np.zeros((1, 4)), "abcd"], ids=str)

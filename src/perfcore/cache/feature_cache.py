@@ -87,14 +87,16 @@ class FeatureCache:
         self.ttl_jitter = ttl_jitter
         idle = None if idle_ttl is None else round(idle_ttl * 1e9)
         has_dates = ttl is not None or idle is not None
-        self._holder = Holder(self._row.n_bytes, capacity, max_bytes, max_pinned, policy, idle, has_dates)
+        if on_evict is not None and not callable(on_evict):
+            raise ConfigurationError(f"on_evict={on_evict!r}: allowed is what can be called with (keys, rows, expired)")
         self._on_evict = on_evict
+        self._flights, self._statistics = Flights(), Statistics()
+        forks.register(self._flights)  # before the rows, since they are stored under its lock
+        forks.register(self._statistics)
+        self._holder = Holder(self._row.n_bytes, capacity, max_bytes, max_pinned, policy, idle, has_dates)
         self._random = np.random.default_rng()
         self._is_writeable = True
         self._now = time.monotonic_ns
-        self._flights, self._statistics = Flights(), Statistics()
-        forks.register(self._flights)
-        forks.register(self._statistics)
 
     # -- reading ---------------------------------------------------------------------------------------
 
@@ -127,9 +129,8 @@ class FeatureCache:
                 return native.get_one(key, out, row.shape, row.dtype, self._now() if holder.has_dates else 0)
             except (TypeError, OverflowError):
                 pass  # said below, in words
-        batch, hit = one_key(key), np.empty(1, bool)
         to = np.empty(row.shape, row.dtype) if out is None else row.checked_out(out, None)
-        self._rows_of(batch).get(batch.native, to, None, hit, self._now())
+        _, hit = self._get(one_key(key), to)
         return to if hit[0] else None
 
     def view(self, key: Any) -> np.ndarray | None:
@@ -144,7 +145,8 @@ class FeatureCache:
             Where as many rows are held by views as ``max_pinned`` allows.
         """
         batch = one_key(key)
-        row = self._rows_of(batch).pin(batch.native, self._now())
+        native = self._holder.of(batch)
+        row = None if native is None else native.pin(batch.native, self._now())
         if row is False:
             n = self._holder.n_pinned_most
             raise CacheError(f"views hold {n} rows, as many as max_pinned allows; copy with get()")
@@ -155,7 +157,7 @@ class FeatureCache:
         return self._contains(as_keys(keys))
 
     def __contains__(self, key: Any) -> bool:
-        return bool(self.contains_many([key])[0])
+        return bool(self._contains(one_key(key))[0])
 
     def __len__(self) -> int:
         native = self._holder.open()
@@ -184,18 +186,14 @@ class FeatureCache:
         batch = as_keys(keys)
         table = self._row.table(rows, batch.n)
         versions = None if version is None else dates.versions(version, batch.n)
-        native, now = self._holder.of(batch), self._now()
+        native = self._holder.begun(batch)
         if native is None:
             return 0
-        if version is not None and not self._holder.has_dates:
-            self._holder.keep_dates(native, now)
-        n_rejected, evicted = native.put(
-            batch.native, table, versions, self._untils(batch.n, now), now, self._on_evict is not None
-        )
-        if evicted is not None and len(evicted[2]):
-            gone, its_rows, expired = evicted
-            its_rows = its_rows.view(self._row.dtype).reshape(-1, *self._row.shape)
-            self._on_evict(Keys(batch.kind, gone, len(expired)).listed(), its_rows, expired)  # type: ignore[misc]
+        if self._flights:
+            self._flights.overtake(batch.listed())
+        n_rejected, evicted = self._store(native, batch, table, versions)
+        if evicted is not None:
+            self._tell_evicted(evicted)
         return n_rejected
 
     def put(self, key: Any, row: Any, *, version: int | None = None) -> int:
@@ -207,11 +205,18 @@ class FeatureCache:
         self._require_writeable()
         batch = as_keys(keys)
         native = self._holder.of(batch)
+        if self._flights:
+            self._flights.overtake(batch.listed())
         return 0 if native is None else native.remove(batch.native, np.empty(batch.n, bool))
 
+    def delete(self, key: Any) -> bool:
+        """Remove a key; returns whether it was there."""
+        return self.delete_many([key]) == 1
+
     def clear(self) -> None:
-        """Remove everything; writers wait meanwhile, readers do not."""
+        """Remove everything; writers wait meanwhile, readers do not. Keys stay of the kind that they were."""
         self._require_writeable()
+        self._flights.overtake()
         self._holder.clear(self._now())
 
     def resize(self, capacity: int) -> None:
@@ -434,19 +439,41 @@ class FeatureCache:
         native = self._holder.of(batch)
         if native is not None:
             native.get(batch.native, rows, fill, hit, self._now())
+        else:
+            hit[...] = False
+            if fill is not None:
+                rows[...] = fill
+            self._statistics.leave_out(0, -batch.n)  # misses that no native one counts
         return rows, hit
 
     def _contains(self, batch: Keys) -> np.ndarray:
-        hit = np.empty(batch.n, bool)
+        hit = np.zeros(batch.n, bool)
         native = self._holder.of(batch)
         if native is not None:
             native.contains(batch.native, hit, self._now())
         return hit
 
-    def _rows_of(self, batch: Keys) -> RowCache:
-        native = self._holder.of(batch)
-        assert native is not None  # for a key there are rows
-        return native
+    def _store(
+        self, native: RowCache, batch: Keys, table: np.ndarray, versions: np.ndarray | None = None
+    ) -> tuple[int, tuple | None]:
+        """How many were rejected, and what was evicted, as ``on_evict`` is told, where there is one."""
+        now = self._now()
+        if versions is not None and not self._holder.has_dates:
+            self._holder.keep_dates(native, now)
+        n_rejected, evicted = native.put(
+            batch.native, table, versions, self._untils(batch.n, now), now, self._on_evict is not None
+        )
+        if evicted is None or not len(evicted[2]):
+            return n_rejected, None
+        keys, rows, expired = evicted
+        rows = rows.view(self._row.dtype).reshape(-1, *self._row.shape)
+        return n_rejected, (Keys(batch.kind, keys, len(expired)).listed(), rows, expired)
+
+    def _tell_evicted(self, evicted: tuple) -> None:
+        try:
+            self._on_evict(*evicted)  # type: ignore[misc]  # there is one, where something is told
+        except Exception as error:
+            warnings.warn(f"on_evict of a FeatureCache: {error!r}", RuntimeWarning, stacklevel=3)
 
     def _require_writeable(self) -> None:
         if not self._is_writeable:

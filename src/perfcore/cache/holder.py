@@ -1,4 +1,4 @@
-"""Holder: the rows of a cache in C++, from its first keys, which tell their kind, until it is closed."""
+"""Holder: the rows of a cache in C++, from the first keys that are put, which tell their kind, until it is closed."""
 
 from __future__ import annotations
 
@@ -33,28 +33,31 @@ class Holder:
         self.kind: Kind | None = None  # known wherever native is
         self.is_closed = False
         self.has_dates = has_dates
-        self._row_bytes, self._policy, self._idle, self._max_bytes = row_bytes, policy, idle, max_bytes
+        self._row_bytes, self._policy, self._idle, self.max_bytes = row_bytes, policy, idle, max_bytes
         self._capacity = self._n_rows(capacity, max_bytes, has_dates)  # to make native with
-        self._max_pinned = max_pinned
+        self.max_pinned = max_pinned
         if _pins(max_pinned, self._capacity) < max_pinned and not isinstance(max_pinned, float):
             raise ConfigurationError(f"max_pinned={max_pinned!r}: the capacity is {self._capacity}")
         forks.register(self)
 
     def of(self, keys: Keys) -> RowCache | None:
-        """The rows, for keys of their kind; None where there are no keys, which say nothing of it."""
+        """The rows, for keys of their kind; None where there are no keys, or nothing was put yet."""
         native = self.native
         if native is None:
-            native = self._begun(keys)
-        if not keys.n:
+            native = self.open()
+        if native is None or not keys.n:
             return None
         if keys.kind != self.kind:
             raise InputError(f"keys are {keys.kind}, this cache's are {self.kind}: one kind a cache")
         return native
 
-    def _begun(self, keys: Keys) -> RowCache | None:
-        with forks.lock:
-            native = self.open()
-            return self.make(keys.kind) if native is None and keys.n else native
+    def begun(self, keys: Keys) -> RowCache | None:
+        """`of`, for keys that are put, the first of which tell their kind."""
+        if self.native is None and keys.n:
+            with forks.lock:
+                if self.open() is None:
+                    self.make(keys.kind)
+        return self.of(keys)
 
     def open(self) -> RowCache | None:
         """The rows, if there were keys yet."""
@@ -71,7 +74,7 @@ class Holder:
                 kind != "integers",
                 has_dates=self.has_dates,
                 idle=self._idle,
-                max_pinned=_pins(self._max_pinned, self._capacity),
+                max_pinned=_pins(self.max_pinned, self._capacity),
                 seed=secrets.randbits(64),
                 mapped=mapped,
             )
@@ -87,7 +90,7 @@ class Holder:
 
     @property
     def n_pinned_most(self) -> int:
-        return _pins(self._max_pinned, self.capacity)
+        return _pins(self.max_pinned, self.capacity)
 
     @property
     def n_bytes(self) -> int:
@@ -95,14 +98,15 @@ class Holder:
         return nbytes_for(self.capacity, self._row_bytes, self._policy, self.has_dates)
 
     def resize(self, capacity: int, now: int) -> None:
-        """Another number of rows, whatever ``max_bytes`` was."""
-        capacity = self._n_rows(capacity, None, self.has_dates)
+        """Another number of rows, as far as ``max_bytes`` allows."""
+        if capacity is None:
+            raise ConfigurationError("capacity=None: allowed is a whole number from 1 on")
+        capacity = self._n_rows(capacity, self.max_bytes, self.has_dates)
         with forks.lock:
-            self._max_bytes = None
             native = self.open()
             self._capacity = capacity
         if native is not None:
-            native.resize(capacity, _pins(self._max_pinned, capacity), now)
+            native.resize(capacity, _pins(self.max_pinned, capacity), now)
             tracing.tell(self, native.nbytes)
 
     def clear(self, now: int) -> None:
@@ -114,9 +118,9 @@ class Holder:
     def keep_dates(self, native: RowCache, now: int) -> None:
         """From now on, rows have versions; where ``max_bytes`` bounds them there are fewer of them."""
         capacity, max_pinned = 0, -1  # as they are, were they only just changed
-        if self._max_bytes is not None:
-            capacity = self._n_rows(native.capacity, self._max_bytes, True)
-            max_pinned = _pins(self._max_pinned, capacity)
+        if self.max_bytes is not None:
+            capacity = self._n_rows(native.capacity, self.max_bytes, True)
+            max_pinned = _pins(self.max_pinned, capacity)
         native.resize(capacity, max_pinned, now, has_dates=True)
         self.has_dates = True
         tracing.tell(self, native.nbytes)

@@ -26,7 +26,7 @@ class Keys(NamedTuple):
             return self.native.tolist()
         offsets, data = self.native[0].tolist(), self.native[1].tobytes()
         cut = [data[begin:end] for begin, end in zip(offsets, offsets[1:], strict=False)]
-        return cut if self.kind == "bytes" else [key.decode("utf-8", "surrogatepass") for key in cut]
+        return cut if self.kind == "bytes" else [key.decode() for key in cut]
 
 
 def as_keys(keys: Any) -> Keys:
@@ -38,6 +38,8 @@ def as_keys(keys: Any) -> Keys:
         Where there is something else among them, or several kinds.
     """
     if isinstance(keys, np.ndarray):
+        if isinstance(keys, np.ma.MaskedArray):
+            raise InputError(f"keys come as a masked array: {ALLOWED}; hand in keys.compressed()")
         return _of_array(keys)
     if hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__"):
         return _of_arrow(keys)
@@ -52,6 +54,8 @@ def as_keys(keys: Any) -> Keys:
 
 def one_key(key: Any) -> Keys:
     """A single key, as a batch of one."""
+    if type(key) is int and -(2**63) <= key < 2**63:
+        return Keys("integers", np.array((key,), np.int64), 1)
     return _of_list([key])
 
 
@@ -59,7 +63,7 @@ def _of_array(keys: np.ndarray) -> Keys:
     if keys.ndim != 1:
         raise InputError(f"keys of shape {keys.shape}: {ALLOWED}")
     kind = keys.dtype.kind
-    if kind in "iu":
+    if kind in "iu" or not len(keys):
         return _integers(keys)
     if kind == "V" and keys.dtype.names is None and keys.dtype.subdtype is None and keys.itemsize:
         return _of_one_size(np.ascontiguousarray(keys))
@@ -84,7 +88,10 @@ def _of_list(keys: list | tuple) -> Keys:
         except OverflowError:
             raise InputError(f"integer keys lie in {-(2**63)}..{2**63 - 1}; one is beyond") from None
     if all(issubclass(kind, str) for kind in kinds):
-        return _cut([key.encode("utf-8", "surrogatepass") for key in keys], "text")
+        try:
+            return _cut([key.encode() for key in keys], "text")
+        except UnicodeEncodeError as error:
+            raise InputError(f"the text key {error.object!r} has half a surrogate pair, which is no text") from None
     if all(issubclass(kind, bytes) for kind in kinds):
         return _cut(keys, "bytes")
     odd = sorted({kind.__qualname__ for kind in kinds})
@@ -120,7 +127,12 @@ def _of_arrow(keys: Any) -> Keys:
         array = array.combine_chunks()
         array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        values = array.dictionary
+        if values.type == pa.string_view():  # which cannot be taken from
+            values = pc.cast(values, pa.large_string())
+        array = values.take(array.indices)
+    if not len(array):
+        return _integers(np.empty(0, np.int64))
     if array.null_count:
         raise InputError(f"{array.null_count} keys are null: {ALLOWED}")
     if pa.types.is_integer(array.type):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,7 +26,7 @@ class Flight:
 
 
 class Flights:
-    """Who loads which keys. No loader is called, and nobody waits, while the lock is held.
+    """Who loads which keys. No loader is called, and nobody waits for one, while the lock is held.
 
     Its thread may take it again, for a finaliser that loads may come in anywhere; it is done before this goes on.
     """
@@ -36,7 +37,7 @@ class Flights:
         self._lock = threading.RLock()
 
     def load(self, keys: Sequence, loader: Callable[[list], dict]) -> dict:
-        """Rows of keys, no two of them alike: of those that nobody else is loading by the loader.
+        """Rows of keys, no two of them alike: of those that nobody else is loading by the loader, which stores them.
 
         Raises what the loader raised, here and wherever else its keys are waited for; `CacheError` where a loader waits
         for what it is to load itself. Who waits for a thread or task that is stopped loads its keys in its place.
@@ -109,10 +110,29 @@ class Flights:
         if is_circle:
             raise CacheError(f"a loader waits for keys that it is to load itself: {keys[:8]}")
 
+    def overtake(self, keys: Iterable | None = None) -> None:
+        """Others have written or removed keys (None: all): what is being loaded of them is not to be stored."""
+        with self._lock:
+            for key in list(self._by_key) if keys is None else keys:
+                self._by_key.pop(key, None)
+
+    @contextlib.contextmanager
+    def storing(self, keys: list) -> Iterator[set]:
+        """Of the very list that a loader was called with, what nobody has overtaken; who does so now writes later.
+
+        A loader is not told its flight: an error knows the frames that it came through, and the flight the error.
+        """
+        with self._lock:
+            yield {key for key in keys if key in self._by_key and self._by_key[key].keys is keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_key)
+
     def land(self, flight: Flight) -> None:
         with self._lock:
             for key in flight.keys:
-                self._by_key.pop(key, None)  # none is there in the child of a loader that forks
+                if self._by_key.get(key) is flight:  # not in the child of a loader that forks
+                    del self._by_key[key]
 
     def before_fork(self) -> None:
         self._lock.acquire()

@@ -21,18 +21,23 @@ class Misses:
 
     def __init__(self, cache: FeatureCache, loader: Callable[[Any], Any], is_prefetch: bool = False):
         self.cache, self.loader, self.is_prefetch = cache, loader, is_prefetch
+        self._evicted: list = []  # to be told of once the flight has landed
 
     def rows(self, keys: Any) -> np.ndarray:
         """Rows of all keys: what is missing is loaded, or waited for where others load it."""
         batch, rows, hit = self._asked(keys)
         if not hit.all():
-            _fill_in(batch, rows, hit, self.cache._flights.load(_unlike(batch, hit), self._loaded))
+            _fill_in(batch, rows, hit, self._load(_unlike(batch, hit)))
         return rows
 
     async def rows_async(self, keys: Any) -> np.ndarray:
         batch, rows, hit = self._asked(keys)
         if not hit.all():
-            _fill_in(batch, rows, hit, await self.cache._flights.load_async(_unlike(batch, hit), self._loaded_async))
+            try:
+                found = await self.cache._flights.load_async(_unlike(batch, hit), self._loaded_async)
+            finally:
+                self._tell_evicted()
+            _fill_in(batch, rows, hit, found)
         return rows
 
     def begin(self, keys: Keys, executor: Executor | None) -> Future[int]:
@@ -53,8 +58,17 @@ class Misses:
             del future  # the error knows this frame
 
     def _fetch(self, keys: Keys) -> int:
-        missing = _unlike(keys, self.cache._contains(keys))
-        return len(self.cache._flights.load(missing, self._loaded))
+        return len(self._load(_unlike(keys, self.cache._contains(keys))))
+
+    def _load(self, missing: list) -> dict:
+        try:
+            return self.cache._flights.load(missing, self._loaded)
+        finally:
+            self._tell_evicted()
+
+    def _tell_evicted(self) -> None:
+        while self._evicted:
+            self.cache._tell_evicted(self._evicted.pop(0))
 
     def _asked(self, keys: Any) -> tuple[Keys, np.ndarray, np.ndarray]:
         batch = as_keys(keys)
@@ -65,16 +79,16 @@ class Misses:
         if not left:
             return there
         with self.cache._statistics.load(len(left), self.is_prefetch):
-            table = self._checked(left, self.loader(self._handed_out(left)))
-        return there | self._stored(left, table)
+            table = self._checked(left, self.loader(handed_out(left)))
+        return there | self._stored(missing, left, table)
 
     async def _loaded_async(self, missing: list) -> dict:
         left, there = self._left(missing)
         if not left:
             return there
         with self.cache._statistics.load(len(left), self.is_prefetch):
-            table = self._checked(left, await self.loader(self._handed_out(left)))
-        return there | self._stored(left, table)
+            table = self._checked(left, await self.loader(handed_out(left)))
+        return there | self._stored(missing, left, table)
 
     def _left(self, missing: list) -> tuple[list, dict]:
         """What is still not there, now that nobody else loads it; and what has come meanwhile."""
@@ -87,18 +101,30 @@ class Misses:
         there = {key: row for key, row, is_there in zip(came_keys, rows, hit.tolist(), strict=True) if is_there}
         return [key for key in missing if key not in there], there
 
-    def _handed_out(self, keys: list) -> Any:
-        return np.array(keys, np.int64) if isinstance(keys[0], int) else keys
-
     def _checked(self, keys: list, rows: Any) -> np.ndarray:
         try:
             return self.cache._row.table(rows, len(keys))
         except InputError as error:
             raise InputError(f"the loader was asked for {len(keys)} keys: {error}") from error
 
-    def _stored(self, keys: list, table: np.ndarray) -> dict:
-        self.cache.put_many(keys, table)
-        return dict(zip(keys, table, strict=True))
+    def _stored(self, missing: list, keys: list, table: np.ndarray) -> dict:
+        """Rows for all who wait. What others have put or deleted meanwhile is handed out alone, not stored over theirs.
+
+        The table may lie where the loader writes its next.
+        """
+        rows = table.copy()
+        native = self.cache._holder.begun(as_keys(keys))  # waits for a fork, which waits for the lock below
+        with self.cache._flights.storing(missing) as its:
+            at = [i for i, key in enumerate(keys) if key in its]
+            if native is not None and at:
+                _, evicted = self.cache._store(native, as_keys([keys[i] for i in at]), rows[at])
+                self._evicted += [] if evicted is None else [evicted]
+        return dict(zip(keys, rows, strict=True))
+
+
+def handed_out(keys: list) -> Any:
+    """Keys as loaders get them: an int64 array, or a list of str or bytes."""
+    return np.array(keys, np.int64) if isinstance(keys[0], int) else keys
 
 
 def _unlike(keys: Keys, hit: np.ndarray) -> list:
