@@ -88,7 +88,7 @@ def test_every_method_answers_the_predictors_bits():
     seen = set()
     for name, model, X in models():
         for predictor in (perfcore.compile(model), model):
-            cache = PredictionCache(predictor, 100, fingerprint=name)
+            cache = PredictionCache(predictor, 500, fingerprint=name)
             for method in METHODS:
                 assert hasattr(cache, method) == hasattr(predictor, method), (name, method)
                 if not hasattr(predictor, method):
@@ -278,9 +278,10 @@ def test_arguments_that_may_be_of_the_rows_are_passed_on():
     ids=["objects", "nothing", "fewer rows", "series", "number", "empty list"],
 )
 def test_answers_that_are_no_rows_are_handed_on(answer):
-    cache, X = PredictionCache(Counting(answer), 9), table(2)
+    cache, X = PredictionCache(Counting(answer), 9), table(2)[[0, 1, 1]]
     for _ in range(2):
         assert type(cache.predict(X)) is type(answer(X)) and len(cache) == 0
+    assert cache.predictor.n_rows == [3, 3] and cache.stats()["passed_on"] == 2
 
 
 def test_answers_of_another_kind_than_the_first_are_handed_on_whole():
@@ -288,11 +289,92 @@ def test_answers_of_another_kind_than_the_first_are_handed_on_whole():
     cache, X = PredictionCache(predictor, 9), table(3)
     assert cache.predict(X[:1]).dtype == np.float32
     assert same(cache.predict(X), predictor.answer(X)) and predictor.n_rows == [1, 2, 3]
+    assert cache.stats()["passed_on"] == 1 and cache.stats()["misses"] == 1
 
 
-def test_more_ways_to_ask_than_are_kept_are_answered_all_the_same():
-    cache, X = PredictionCache(Counting(lambda X, by=1: X[:, 0] * by), 9), np.ones((1, 1))
-    assert [cache.predict(X, by=i)[0] for i in range(40)] == list(range(40)) and len(cache) == 16
+# -- ways to ask ---------------------------------------------------------------------------------------
+
+
+def times(capacity, **settings):
+    return PredictionCache(Counting(lambda X, by=1: X[:, 0] * by), capacity, **settings)
+
+
+def test_of_17_ways_to_ask_the_least_recently_used_leaves():
+    cache, X = times(100), np.ones((2, 1))
+    for by in range(16):
+        cache.predict(X, by=by)
+    cache.predict(X, by=0)
+    assert cache.predict(X, by=16).tolist() == [16, 16] and len(cache) == 16
+    n = len(cache.predictor.asked)
+    cache.predict(X, by=0), cache.predict(X, by=16), cache.predict(X, by=2)
+    assert len(cache.predictor.asked) == n
+    cache.predict(X, by=1)
+    assert len(cache.predictor.asked) == n + 1
+
+
+def test_every_row_is_a_hit_or_a_miss_in_however_many_ways_it_is_asked_for():
+    cache, X = times(9), np.ones((2, 1))
+    assert [cache.predict(X, by=by)[1] for by in range(40)] == list(range(40))
+    stats = cache.stats()
+    assert (stats["hits"], stats["misses"], stats["passed_on"]) == (0, 80, 0) and len(cache.predictor.asked) == 40
+    assert 1 <= stats["size"] <= 9
+
+
+def test_a_cleared_cache_has_room_for_other_ways():
+    cache, X = times(1000), table(50)
+    for by in range(16):
+        cache.predict(X, by=by)
+    cache.clear()
+    assert len(cache) == 0 and cache.stats()["bytes"] == 0
+    for _ in range(2):
+        cache.predict(X, by=99)
+    assert cache.predictor.n_rows == [50] * 17
+
+
+def test_the_capacity_bounds_all_ways_together_and_memory_is_taken_as_it_is_needed():
+    cache, X = times(1_000_000), np.ones((1, 1))
+    for by in range(20):
+        cache.predict(X, by=by)
+    assert cache.stats()["bytes"] < 3e6
+    X = np.random.default_rng(0).normal(size=(700, 1))
+    cache = times(1000)
+    for by in range(16):
+        for at in range(0, 700, 100):
+            cache.predict(X[at : at + 100], by=by)
+            assert len(cache) <= 1000
+    assert len(cache) > 900
+
+
+def test_a_way_takes_the_room_that_it_needs_up_to_its_share():
+    X = np.random.default_rng(0).normal(size=(10_000, 1))
+    cache = times(10_000)
+    for by, n, left in ((1, 10_000, 10_000), (2, 100, 10_000 - 1024), (2, 2000, 10_000 - 2048), (2, 10_000, 5000)):
+        cache.predict(X[:n], by=by)
+        (_, first), *_ = cache._ways
+        assert first.by_row.capacity == left and len(cache) > 8000
+
+
+@pytest.mark.parametrize("policy", ["clock", "s3fifo", "lfu", "adaptive", "lru_exact"])
+def test_a_growing_way_forgets_nothing(policy):
+    cache, X = times(30_000, policy=policy), np.random.default_rng(0).normal(size=(20_000, 1))
+    for at in range(0, 20_000, 500):
+        cache.predict(X[at : at + 500])
+    cache.predict(X)
+    assert cache.stats()["misses"] == 20_000 and len(cache) == 20_000
+
+
+def test_what_is_opened_with_less_room_has_as_much(tmp_path):
+    cache = times(9000)
+    for by in (1, 2, 3):
+        cache.predict(np.random.default_rng(0).normal(size=(3000 - by, 1)), by=by)
+    cache.save(tmp_path)
+    for capacity, size in ((10_000, 8994), (600, 600), (2, 2)):
+        again = PredictionCache.open(tmp_path, Counting(), capacity, strict=True)
+        assert size * 0.9 <= len(again) <= size
+    again = PredictionCache.open(tmp_path, cache.predictor, 20_000, strict=True)
+    again.predict(np.random.default_rng(1).normal(size=(9000, 1)), by=1)
+    again.predict(np.random.default_rng(0).normal(size=(2999, 1)), by=1)
+    assert again.stats()["hits"] == 2999 and len(again) == 8994 + 9000
 
 
 def test_arguments_are_given_by_place_or_by_name():
@@ -397,12 +479,12 @@ def test_answers_survive_a_restart(tmp_path):
     folder, X = tmp_path / "answers", table()
     for name, model, its in itertools.islice(models(), 2):
         predictor = perfcore.compile(model)
-        cache = PredictionCache(predictor, 100)
+        cache = PredictionCache(predictor, 500)
         asked = [method for method in METHODS if hasattr(predictor, method)]
         for method in asked:
             getattr(cache, method)(its)
         cache.save(folder)
-        again = PredictionCache.open(folder, perfcore.compile(model), 100, strict=True)
+        again = PredictionCache.open(folder, perfcore.compile(model), 500, strict=True)
         for method in asked:
             assert same(getattr(again, method)(its), getattr(predictor, method)(its)), (name, method)
         assert again.stats()["computed"] == 0 and len(again) == len(cache)
@@ -678,6 +760,33 @@ def test_many_threads_get_the_predictors_answers():
         thread.join()
     stats = cache.stats()
     assert wrong == [] and stats["hits"] + stats["misses"] == 6 * 150 * 20 and len(cache) <= 80
+
+
+def test_many_threads_ask_in_many_ways_while_others_clear_and_save(tmp_path):
+    X, barrier, wrong = np.arange(3000.0)[:, None], threading.Barrier(5), []
+    cache = times(5000)
+
+    def ask(seed):
+        random = np.random.default_rng(seed)
+        barrier.wait()
+        try:
+            for _ in range(60):
+                its, by = X[random.integers(0, 3000, 300)], int(random.integers(0, 20))
+                wrong.extend([by] * (not same(cache.predict(its, by=by), its[:, 0] * by)))
+        except Exception as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    while any(thread.is_alive() for thread in threads):
+        cache.clear()
+        cache.save(tmp_path)
+        time.sleep(0.01)
+    stats = cache.stats()
+    assert wrong == [] and stats["hits"] + stats["misses"] == 4 * 60 * 300
+    assert sum(way.by_row.capacity for _, way in cache._ways) <= 5000
 
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")

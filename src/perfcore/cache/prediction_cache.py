@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from .benefit import Benefit
 from .feature_cache import FeatureCache
 from .packing import Packing
 from .rows import rows_of, taken
+from .ways import Question, Way, Ways
 
 METHODS = (
     "predict",
@@ -28,22 +29,7 @@ METHODS = (
     "apply",
 )
 DAY = 24 * 60 * 60.0
-MOST_QUESTIONS = 16
 _SCALARS = (str, bytes, int, float, bool, type(None))
-
-
-class Question(NamedTuple):
-    """What is asked of rows; each has its own answers."""
-
-    method: str
-    arguments: str  # their repr, of those by name in the order of names
-    columns: tuple  # as in `rows.Rows`
-    row_bytes: int
-
-
-class Answers(NamedTuple):
-    packing: Packing
-    by_row: FeatureCache
 
 
 class PredictionCache:
@@ -51,13 +37,14 @@ class PredictionCache:
 
     It has those of `METHODS` that the predictor has. They take a table and the predictor's arguments, compute what is
     not there in one call of the predictor, a row that comes twice once, and answer as the predictor does: the same
-    bits, dtype and shape, in C order.
+    bits, dtype and shape, in C order. The first table that is asked for in a way, a method with arguments and a kind of
+    table, is computed whole.
 
     Rows are compared by all their bytes, never by a hash alone (`rows.canonical` says what NaN and -0.0 are), among
     those of the same fingerprint, method, arguments, and names and dtypes of columns. What cannot be kept so goes to
     the predictor as it is, and is counted as ``passed_on``: lists, texts, categories, nulls, sparse tables; arguments
-    other than numbers, strings, None and short tuples of these; answers that are no arrays of one dtype and shape a
-    row; and what is asked in more than 16 ways.
+    other than numbers, strings, None and short tuples of these; and answers that are no arrays of one dtype and
+    shape a row.
 
     The predictor must answer each row by itself. Where it computes by BLAS (linear models, networks), a row's last
     bits depend on the table around it; of such a row the first answer is kept.
@@ -66,7 +53,9 @@ class PredictionCache:
     ----------
     predictor : what `perfcore.compile` returns, or any object with one of `METHODS`
     capacity : int
-        Rows that are kept of each method, set of arguments and kind of table.
+        Rows that are kept at most, of all methods, arguments and kinds of tables together. These share them: what is
+        asked in a way takes what it needs until all are given out, and its equal share then. At most 16 ways have
+        answers; the least recently used makes room for another.
     ttl : float, optional
         Seconds after which an answer has expired: a day unless said; None: never.
     policy : as in `FeatureCache`
@@ -90,11 +79,8 @@ class PredictionCache:
         fingerprint: str | None = None,
     ):
         self.predictor, self.fingerprint = predictor, _fingerprint(predictor, fingerprint)
-        self._settings: dict[str, Any] = {"capacity": capacity, "ttl": ttl, "policy": policy}
-        FeatureCache(width=1, **self._settings)  # refuses what does not fit
-        self._answers: dict[Question, Answers] = {}
+        self._ways = Ways(capacity, {"ttl": ttl, "policy": policy})
         self._benefit, self._n_passed_on = Benefit(), 0
-        self._is_closed = False
         self._lock = forks.Lock()
 
     def __getattr__(self, name: str) -> Callable:
@@ -103,8 +89,7 @@ class PredictionCache:
         raise AttributeError(f"no {name}: a PredictionCache has those of {', '.join(METHODS)} that its predictor has")
 
     def _answer(self, method: str, /, X: Any, *positional: Any, **named: Any) -> Any:
-        if self._is_closed:
-            raise CacheError("the cache is closed")
+        self._require_open()
         start = time.perf_counter_ns()
         table = rows_of(X)
 
@@ -112,34 +97,38 @@ class PredictionCache:
             return getattr(self.predictor, method)(X, *positional, **named)
 
         if table is None or not all(_is_kept(value, len(table.keys)) for value in (*positional, *named.values())):
-            return self._passed_on(ask, X)
+            self._count_passed_on()
+            return ask(X)
         arguments = repr((positional, sorted(named.items()))) if positional or named else ""
         question = Question(method, arguments, table.columns, table.keys.itemsize)
-        answers = self._answers.get(question)
+        way = self._ways.get(question, start)
         n_rows = len(table.keys)
-        if answers is None:
-            hit, n_hits = np.zeros(n_rows, bool), 0
+        if way is None:  # whole, since an answer that cannot be kept cannot be put together either
+            n_hits, at, place = 0, np.arange(n_rows), slice(None)
+            missing = at
         else:
-            rows, hit = answers.by_row.get_many(table.keys)
+            rows, hit = way.by_row.get_many(table.keys)
             n_hits = int(np.count_nonzero(hit))
             if n_hits == n_rows:
-                answer = answers.packing.unpacked(rows)
+                answer = way.packing.unpacked(rows)
                 self._count(n_rows, n_hits, time.perf_counter_ns() - start)
                 return answer
-        missing = np.flatnonzero(~hit)
-        at, place = _distinct(table.keys, missing)
+            missing = np.flatnonzero(~hit)
+            at, place = _distinct(table.keys, missing)
         keys = table.keys[at]  # a copy, since a predictor may change X, where they lie
         asked = X if len(at) == n_rows else taken(X, at)
         looked_up = time.perf_counter_ns()
         part = _answered(ask, asked, len(at), n_rows)
         computed = time.perf_counter_ns()
         packing = Packing.of(part, len(at))
-        if answers is None and packing is not None:
-            answers = self._answers_to(question, packing)
-        if packing is None or answers is None or answers.packing != packing:
-            return part if asked is X else self._passed_on(ask, X)
+        if way is None and packing is not None:
+            way = self._ways.add(question, packing, start)
+        if packing is None or way is None or way.packing != packing:
+            self._count_passed_on()
+            return part if asked is X else ask(X)
         packed = packing.packed(part)
-        answers.by_row.put_many(keys, packed)
+        self._ways.make_room(way, len(at))
+        way.by_row.put_many(keys, packed)
         answer = part
         if asked is not X:
             if not n_hits:
@@ -150,16 +139,9 @@ class PredictionCache:
         self._count(n_rows, n_hits, lookup, len(at), computed - looked_up)
         return answer
 
-    def _passed_on(self, ask: Callable, X: Any) -> Any:
+    def _count_passed_on(self) -> None:
         with self._lock:
             self._n_passed_on += 1
-        return ask(X)
-
-    def _answers_to(self, question: Question, packing: Packing) -> Answers | None:
-        if len(self._answers) >= MOST_QUESTIONS:
-            return None
-        by_row = FeatureCache(width=packing.width, dtype="uint8", **self._settings)
-        return self._answers.setdefault(question, Answers(packing, by_row))
 
     def _count(self, n_rows: int, n_hits: int, lookup: int, n_computed: int = 0, ns: int = 0) -> None:
         with self._lock:
@@ -171,7 +153,7 @@ class PredictionCache:
 
     def __len__(self) -> int:
         """Answers that are there."""
-        return sum(len(each.by_row) for each in list(self._answers.values()))
+        return len(self._ways)
 
     def stats(self) -> dict[str, Any]:
         """Counts since the cache was made, and whether it pays.
@@ -181,23 +163,18 @@ class PredictionCache:
         all calls over what was taken; ``pays`` says whether that is more than 1. They are None as long as too few
         calls, or none as large as those of the cache, tell. ``passed_on`` counts calls, all else rows.
         """
-        answers = list(self._answers.items())
-        nbytes = sum(its.by_row.nbytes + len(its.by_row) * (asked.row_bytes + 16) for asked, its in answers)
+        nbytes = sum(way.by_row.nbytes for _, way in self._ways)
         with self._lock:
             told = self._benefit.told() | {"passed_on": self._n_passed_on}
-        return told | {"size": len(self), "capacity": self._settings["capacity"], "bytes": nbytes}
+        return told | {"size": len(self), "capacity": self._ways.capacity, "bytes": nbytes}
 
     def clear(self) -> None:
         """Remove all answers."""
-        for each in list(self._answers.values()):
-            each.by_row.clear()
+        self._ways.clear()
 
     def close(self) -> None:
         """Give the memory back; the cache cannot be used any more."""
-        self._is_closed = True
-        answers, self._answers = self._answers, {}
-        for each in answers.values():
-            each.by_row.close()
+        self._ways.close()
 
     def __enter__(self) -> PredictionCache:
         return self
@@ -209,8 +186,12 @@ class PredictionCache:
         raise TypeError("a PredictionCache is not pickled or copied: save() writes a folder, which open() reads")
 
     def __repr__(self) -> str:
-        state = "closed" if self._is_closed else f"{len(self):,} answers"
+        state = "closed" if self._ways.is_closed else f"{len(self):,} answers"
         return f"<perfcore.PredictionCache of {self.predictor!r}, {state}>"
+
+    def _require_open(self) -> None:
+        if self._ways.is_closed:
+            raise CacheError("the cache is closed")
 
     # -- files -----------------------------------------------------------------------------------------
 
@@ -219,12 +200,9 @@ class PredictionCache:
 
         Answers that are computed meanwhile may be in it or not. Of processes that save to one folder the last counts.
         """
-        if self._is_closed:
-            raise CacheError("the cache is closed")
-        kept = [(question, each) for question, each in list(self._answers.items()) if len(each.by_row)]
-        prediction_files.write(
-            folder, self.fingerprint, [(question, each.packing, each.by_row.save) for question, each in kept]
-        )
+        self._require_open()
+        kept = [(question, way.packing, way.by_row.save) for question, way in self._ways if len(way.by_row)]
+        prediction_files.write(folder, self.fingerprint, kept)
 
     @classmethod
     def open(
@@ -252,14 +230,14 @@ class PredictionCache:
         """
         cache = cls(predictor, capacity, **settings)
         try:
-            cache._answers = cache._opened(folder)
+            cache._ways.take(cache._opened(folder))
         except (CacheFormatError, FileNotFoundError) as error:
             if strict:
                 raise
             warnings.warn(f"the cache starts empty: {error}", stacklevel=2)
         return cache
 
-    def _opened(self, folder: str | os.PathLike) -> dict[Question, Answers]:
+    def _opened(self, folder: str | os.PathLike) -> dict[Question, Way]:
         contents = prediction_files.read(folder, self.fingerprint)
         while True:
             try:
@@ -269,10 +247,10 @@ class PredictionCache:
                 if contents == before:
                     raise
 
-    def _of_file(self, packing: Packing, path: str) -> Answers:
-        by_row = FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **self._settings)
-        _require_bytes(by_row, path)
-        return Answers(packing, by_row)
+    def _of_file(self, packing: Packing, path: str) -> Way:
+        way = self._ways.of_file(packing, path)
+        _require_bytes(way.by_row, path)
+        return way
 
 
 def _fingerprint(predictor: Any, given: str | None) -> str:
