@@ -179,6 +179,18 @@ def test_all_nans_are_one_and_the_zeros_are_two():
     assert PredictionCache(predictor, 9).predict(np.array([[0.0], [-0.0], [0.0]])).tolist() == [1.0, -1.0, 1.0]
 
 
+@pytest.mark.parametrize("make", [np.asarray, lambda X: pd.DataFrame({"a": X[:, 0]})], ids=["array", "pandas"])
+def test_a_nan_in_the_table_changes_no_other_rows_bytes_whatever_their_order(make):
+    tables = [np.array([[1.0], [np.nan]], dtype) for dtype in (">f8", ">f4", "<f8")]
+    for X in tables:
+        assert rows_of(make(X)).keys[0].tobytes() == rows_of(make(X[:1])).keys[0].tobytes() == X[:1].tobytes()
+    predictor = Counting()
+    cache, X = PredictionCache(predictor, 9), tables[0]
+    for its in (X, X[:1].byteswap(), X[:1]):
+        assert same(cache.predict(make(its)), predictor.answer(its))
+    assert predictor.n_rows == [2, 1]
+
+
 def test_the_table_is_left_as_it_is():
     X = np.array([[np.nan, 1.0]])
     X.view(np.uint64)[0, 0] |= 1
@@ -226,6 +238,24 @@ def test_answers_of_every_shape_come_back(answer):
     for at in (slice(0, 9), slice(5, 30), slice(None), slice(None)):
         assert same(cache.predict(X[at]), answer(X[at]))
     assert predictor.n_rows == [9, 21, 30] and cache.stats()["passed_on"] == 0
+
+
+@pytest.mark.parametrize("container", [list, tuple])
+def test_answers_with_an_array_for_each_row_are_not_taken_for_outputs(container):
+    predictor = Counting(lambda X: container([row * 2 for row in X]))
+    cache, X = PredictionCache(predictor, 9), np.array([[1.0, 2.0], [3.0, 4.0]])
+    for its in (X, X[:1], X[:, :1], X[:1, :1], X[:1, :1]):
+        assert same(cache.predict(its), predictor.answer(its))
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_arrays_of_one_answer_are_aligned_and_have_memory_of_their_own(n):
+    cache, X = PredictionCache(Counting(lambda X: (X[:, 0] > 0, X[:, 0] * 2, X[:, 0] * 3)), 9), table(n + 1)
+    cache.predict(X)
+    arrays = cache.predict(X[:n])
+    assert cache.stats()["hits"] == n and all(each.flags.aligned for each in arrays)
+    arrays[1][:] = 7
+    assert same(cache.predict(X[:n]), (X[:n, 0] > 0, X[:n, 0] * 2, X[:n, 0] * 3)) and same(arrays[2], X[:n, 0] * 3)
 
 
 # -- what is passed on ---------------------------------------------------------------------------------

@@ -25,10 +25,15 @@ class Packing(NamedTuple):
 
     @classmethod
     def of(cls, answer: Any, n_rows: int) -> Packing | None:
-        """How a predictor's answer to so many rows is packed; None where it is no array, or list of arrays, of rows."""
+        """How a predictor's answer to so many rows is packed; None where it is no array, or list of arrays, of rows.
+
+        A list of as many arrays as there are rows may have one a row.
+        """
         container = type(answer).__name__ if type(answer) in (list, tuple) else "array"
         arrays = [answer] if container == "array" else answer
-        if not arrays or not all(_has_rows(each, n_rows) for each in arrays):
+        if container != "array" and len(answer) in (0, n_rows):
+            return None
+        if not all(_has_rows(each, n_rows) for each in arrays):
             return None
         packing = cls(container, tuple(Part(each.dtype.str, each.shape[1:]) for each in arrays))
         return packing if packing.width else None
@@ -49,7 +54,8 @@ class Packing(NamedTuple):
         if self.container == "array":
             return _array_of(rows, self.parts[0])
         ends = np.cumsum([part.nbytes for part in self.parts])[:-1]
-        arrays = map(_array_of, np.split(rows, ends, axis=1), self.parts)
+        pieces = (piece.copy() for piece in np.split(rows, ends, axis=1))  # a view of one row may lie anywhere
+        arrays = map(_array_of, pieces, self.parts)
         return list(arrays) if self.container == "list" else tuple(arrays)
 
 

@@ -28,7 +28,10 @@ def canonical(table: np.ndarray) -> np.ndarray:
     if table.dtype.kind != "f":
         return table
     has_nan = cells.scan(table, np.inf)[0] if table.ndim == 2 and is_kernel_ready(table) else np.isnan(table).any()
-    return np.where(np.isnan(table), table.dtype.type(np.nan), table) if has_nan else table
+    if has_nan:
+        table = np.array(table)  # of the same byte order
+        table[np.isnan(table)] = np.nan
+    return table
 
 
 def rows_of(X: Any) -> Rows | None:
