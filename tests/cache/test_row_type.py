@@ -33,10 +33,19 @@ def test_a_row_of_columns_is_a_tuple():
     ("dtype", "rows", "message"),
     [
         ("float32", np.zeros((1, 2)), "rows of float64, the cache holds float32"),
-        ("int16", [[1.5, 2.0]], "rows of float64, the cache holds int16"),
+        ("int16", [[1.5, 2.0]], "rows of float, the cache holds int16"),
         ("int8", [[300, 1]], "cannot be 2 x int8"),
         ("uint8", [[-1, 1]], "cannot be 2 x uint8"),
-        ("float32", [["a", "b"]], "cannot be 2 x float32"),
+        ("float32", [["a", "1"]], "rows of str, the cache holds float32"),
+        ("float32", [[None, 1.0]], "rows of NoneType, the cache holds float32"),
+        ("bool", [[2, True]], "rows of int, the cache holds bool"),
+        ("float32", [[1e300, 1.0]], "cannot be 2 x float32: overflow"),
+        ("int8", [np.array([300, 1])], "rows of int64, the cache holds int8"),
+        ("int8", (np.array([1.5, 1]),), "rows of float64, the cache holds int8"),
+        ("float32", [np.array([1e300, 1.0])], "rows of float64, the cache holds float32"),
+        ("float32", [np.array(["1", "2"])], "rows of <U1, the cache holds float32"),
+        ("float32", [np.float32([1.0, 2.0]), np.float32([1.0])], "cannot be 2 x float32"),
+        ("float32", [1.0], "cannot be 2 x float32"),
         ("float32", [[1.0], [2.0, 3.0]], "cannot be 2 x float32"),
         ("float32", [[1.0, 2.0, 3.0]], r"rows of shape \(1, 3\) for 1 keys"),
         ("float32", None, "rows of shape"),
@@ -47,6 +56,63 @@ def test_what_is_no_row(dtype, rows, message):
     with pytest.raises(InputError, match=message):
         cache.put_many([1], rows)
     assert len(cache) == 0
+
+
+COLUMNS = np.dtype([("price", "f8"), ("count", "i2"), ("is_new", "?")])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ((1.5, 2.5, True), "column 'count' is of float, the cache holds int16"),
+        (("1.5", 2, True), "column 'price' is of str, the cache holds float64"),
+        ((None, 2, True), "column 'price' is of NoneType"),
+        ((1.5, 2, 1), "column 'is_new' is of int, the cache holds bool"),
+        ((1.5, 70_000, True), "cannot be 3 columns"),
+        ((1.5, 2), "cannot be 3 columns"),
+        (1.5, "cannot be 3 columns"),
+    ],
+)
+def test_what_is_no_row_of_columns(row, message):
+    cache = FeatureCache(10, schema=COLUMNS)
+    for load in (lambda: cache.put(1, row), lambda: cache.get_or_load_many([1], lambda keys: [row])):
+        with pytest.raises(InputError, match=message):
+            load()
+    assert len(cache) == 0
+
+
+def test_columns_of_a_structured_array_go_by_name():
+    cache = FeatureCache(10, schema=COLUMNS)
+    other = np.array([(7, 3, True, 1.5), (8, 4, False, 2.5)], "i8, i2, ?, f4")
+    other.dtype.names = ("id", "count", "is_new", "price")
+    expected = np.array([(1.5, 3, True), (2.5, 4, False)], COLUMNS)
+    cache.put_many([1, 2], other)
+    cache.put_many([3, 4], list(other))
+    cache.put(5, other[1])
+    cache.get_or_load_many([6], lambda keys: other[:1])
+    rows, hit = cache.get_many(range(1, 7))
+    assert hit.all() and (rows == expected[[0, 1, 0, 1, 1, 0]]).all()
+    for fill in (other[1], other[1:].reshape(())):
+        assert cache.get_many([99], fill=fill)[0] == expected[1]
+
+
+def test_a_structured_array_without_a_column_is_told():
+    cache, other = FeatureCache(10, schema=COLUMNS), np.zeros(1, [("price", "f8"), ("Count", "i2"), ("is_new", "?")])
+    with pytest.raises(InputError, match=r"no column 'count'; theirs are \['price', 'Count', 'is_new'\]"):
+        cache.put_many([1], other)
+    with pytest.raises(InputError, match="no column 'count'"):
+        cache.get_many([1], fill=other[0])
+    assert len(cache) == 0
+
+
+def test_rows_in_lists_may_be_arrays():
+    cache = FeatureCache(10, 2, "int16")
+    cache.put_many([1, 2, 3], [np.array([1, -2], np.int8), np.array([3, 4], np.int16), np.array([5, 6], np.uint8)])
+    cache.put_many([4, 5], [[np.int64(7), True], [np.uint8(8), 9]])
+    assert cache.get_many(range(1, 6))[0].tolist() == [[1, -2], [3, 4], [5, 6], [7, 1], [8, 9]]
+    cache = FeatureCache(10, 2, "uint64")
+    cache.put(1, [2**64 - 1, 1])
+    assert cache.get(1).tolist() == [2**64 - 1, 1]
 
 
 @pytest.mark.parametrize(

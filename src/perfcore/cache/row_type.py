@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NUMBERS = "native floats, integers and bool of up to 8 bytes"
+_INTEGERS = (int, np.integer, np.bool_)
+_LISTED = {"b": (bool, np.bool_), "i": _INTEGERS, "u": _INTEGERS, "f": (*_INTEGERS, float, np.floating)}  # by kind
 
 
 class RowType:
@@ -81,6 +85,8 @@ class RowType:
         if value is None:
             return self._blank
         row = np.zeros(self.shape, self.dtype)
+        if self.width is None and isinstance(value, np.ndarray | np.void):
+            value = self._by_name(np.asarray(value))
         try:
             row[...] = value
         except (TypeError, ValueError, OverflowError) as error:
@@ -104,14 +110,16 @@ class RowType:
             raise InputError("rows come as a masked array; a cache has no masked numbers: fill them first")
         if n == 0 and hasattr(rows, "__len__") and len(rows) == 0:
             return self.empty(0)
+        if isinstance(rows, list | tuple):
+            rows = self._of_lists(rows)
         if isinstance(rows, np.ndarray):
             table = rows
-        elif isinstance(rows, list | tuple):
-            table = self._of_lists(rows)
         elif hasattr(rows, "__arrow_c_array__") or (self.width is None and hasattr(rows, "__arrow_c_stream__")):
             table = self._of_columns(rows) if self.width is None else _of_fixed_size_lists(rows)
         else:
             table = np.asarray(rows)
+        if self.width is None:
+            table = self._by_name(table)
         if table.shape != (n, *self.shape):
             raise InputError(f"rows of shape {table.shape} for {n} keys: it must be {(n, *self.shape)}")
         flags = table.flags
@@ -146,14 +154,32 @@ class RowType:
             table[name] = numbers
         return table
 
+    def _by_name(self, rows: np.ndarray) -> np.ndarray:
+        """The columns of the schema of a structured array, which may have others, and in another order."""
+        names = rows.dtype.names
+        if names is None or names == self.dtype.names:
+            return rows
+        absent = [name for name in self.dtype.names or () if name not in names]
+        if absent:
+            raise InputError(f"rows have no column {absent[0]!r}; theirs are {list(names)}")
+        return rows[list(self.dtype.names or ())]
+
     def _of_lists(self, rows: list | tuple) -> np.ndarray:
+        """Of numbers, or of rows that are arrays, which convert as arrays do."""
         try:
-            table = np.asarray(rows, self.dtype)
-            if self.width is not None and self.dtype.kind != "f" and np.asarray(rows).dtype.kind not in "bui":
-                raise InputError(f"rows of {np.asarray(rows).dtype}, the cache holds {self.dtype}: convert them first")
-        except (TypeError, ValueError, OverflowError) as error:
+            if any(hasattr(row, "__array__") for row in rows):
+                return np.asarray(rows)
+            if self.width is None:
+                for name, column in zip(self.dtype.names or (), zip(*rows, strict=True), strict=False):
+                    _check_types(column, self.dtype[name], f"column {name!r} is")
+            else:
+                _check_types(itertools.chain.from_iterable(rows), self.dtype, "rows")
+            with np.errstate(over="raise"):
+                return np.asarray(rows, self.dtype)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"rows that cannot be {self}: {error}") from error
-        return table
 
     # -- Arrow -----------------------------------------------------------------------------------------
 
@@ -198,6 +224,13 @@ def _of_fixed_size_lists(rows: Any) -> np.ndarray:
 
 def _is_number(dtype: np.dtype) -> bool:
     return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+
+
+def _check_types(values: Iterable, dtype: np.dtype, what: str) -> None:
+    """Numbers that no conversion to ``dtype`` cuts off, by their types alone: numpy takes text as numbers, too."""
+    odd = [kind.__qualname__ for kind in set(map(type, values)) if not issubclass(kind, _LISTED[dtype.kind])]
+    if odd:
+        raise InputError(f"{what} of {', '.join(sorted(odd))}, the cache holds {dtype}: convert them first")
 
 
 def _number(field: Any) -> np.dtype:
