@@ -1,5 +1,6 @@
 """Models by name: the least recently used leaves, is closed once and outside of the lock, and is loaded once."""
 
+import asyncio
 import gc
 import multiprocessing
 import pathlib
@@ -200,7 +201,14 @@ test_any_use_is_as_that_of_an_ordered_mapping = Against.TestCase
 
 @pytest.mark.parametrize(
     ("key", "message"),
-    [([1], "a key of list"), (1.0, "a key of float"), (("a", [1]), "a key of list"), (np.str_("a"), "a key of str_")],
+    [
+        ([1], "a key of list"),
+        (1.0, "a key of float"),
+        (("a", [1]), "a key of list"),
+        (np.str_("a"), "a key of str_"),
+        (np.timedelta64(3, "s"), "a key of timedelta64"),
+        (type("Odd", (np.int64,), {})(3), "a key of Odd"),
+    ],
     ids=str,
 )
 def test_keys_that_could_run_python_code_are_refused(key, message):
@@ -208,6 +216,15 @@ def test_keys_that_could_run_python_code_are_refused(key, message):
     for use in (cache.get, cache.__contains__, lambda key: cache.get_or_load(key, Model)):
         with pytest.raises(InputError, match=message):
             use(key)
+
+
+@pytest.mark.parametrize("integer", [np.int64(3), np.uint8(3), np.intc(3)], ids=lambda key: type(key).__name__)
+def test_an_integer_of_numpy_is_the_key_that_it_is_equal_to(integer):
+    cache = ModelCache(3)
+    cache[integer], cache["tenant", integer] = 1, 2
+    assert cache[3] == 1 == cache.get_or_load(integer, Model) and cache["tenant", 3] == 2
+    cache[3] = 4
+    assert dict(cache) == {integer: 4, ("tenant", 3): 2}
 
 
 def test_a_path_and_its_text_are_two_keys():
@@ -469,6 +486,20 @@ def test_one_load_for_many_callers():
     assert calls == ["m"] and len({id(each) for each in told}) == 1
     stats = cache.stats()
     assert stats["loads"] == 1 and stats["load_seconds"] > 0 and stats["misses"] == n
+
+
+def test_tasks_load_in_threads_once():
+    cache, loads = ModelCache(2), []
+
+    def load(key):
+        loads.append(key)
+        time.sleep(0.05)
+        return key.upper()
+
+    async def ask():
+        return await asyncio.gather(*(asyncio.to_thread(cache.get_or_load, "a", load) for _ in range(4)))
+
+    assert asyncio.run(ask()) == ["A"] * 4 and loads == ["a"]
 
 
 def test_a_failing_loader_reaches_all_and_poisons_nothing():

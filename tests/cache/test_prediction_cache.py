@@ -464,6 +464,14 @@ def test_a_predictor_must_be_told_from_others_and_have_a_method():
     assert not hasattr(cache, "predict_proba") and not hasattr(cache, "fit")
 
 
+def test_what_the_predictor_says_of_itself_is_said():
+    predictor = Counting()
+    predictor.classes_, predictor.n_features_in_ = np.array(["a", "b"]), 5
+    cache = PredictionCache(predictor, 9)
+    assert cache.classes_ is predictor.classes_ and cache.n_features_in_ == 5
+    assert not hasattr(cache, "feature_names_in_") and not hasattr(cache, "answer")
+
+
 def test_a_closed_cache_says_so():
     with PredictionCache(Counting(), 9) as cache:
         cache.predict(table())
@@ -655,7 +663,7 @@ def test_what_others_are_saving_stays_and_what_they_left_goes(tmp_path, monkeypa
     cache.predict(table(3))
     for name in (fresh, old):
         (tmp_path / name).write_bytes(b"")
-    os.utime(tmp_path / old, (time.time() - 3700,) * 2)
+    os.utime(tmp_path / old, (time.time() - 700,) * 2)
     cache.save(tmp_path)
     (own,) = {path.name for path in tmp_path.glob("*.arrow")} - {fresh}
     assert not (tmp_path / old).exists()

@@ -8,12 +8,15 @@ from collections.abc import Hashable
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import CacheError, InputError
 
 if TYPE_CHECKING:
     from .model_cache import ModelCache
 
 _PLAIN = (str, bytes, int, bool, type(None))
+_INTEGERS = {np.dtype(code).type for code in np.typecodes["AllInteger"]}
 
 
 class Held:
@@ -56,15 +59,17 @@ class Change:
 
 
 def plain_key(key: Any) -> Hashable:
-    """What a key is looked up by: itself, or for paths their text, whose hash and equality run no Python code."""
+    """What a key is looked up by: itself; numpy's integers as Python's, paths as text. No Python code compares them."""
     if type(key) in _PLAIN:
         return key
     if type(key) is tuple:
         return tuple(map(plain_key, key))
+    if type(key) in _INTEGERS:
+        return int(key)
     if isinstance(key, PurePath):
         return PurePath, os.fspath(key)
     raise InputError(
-        f"a key of {type(key).__qualname__}: allowed are str, bytes, int, bool, None, paths, and tuples of these, "
+        f"a key of {type(key).__qualname__}: allowed are str, bytes, integers, bool, None, paths, and tuples of these, "
         "not of classes derived from them"
     )
 

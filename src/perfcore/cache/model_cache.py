@@ -30,7 +30,7 @@ _MISSING: Any = object()
 class ModelCache(MutableMapping):
     """A bounded mapping of objects, such as models, which many threads use at once.
 
-    Keys are str, bytes, int, bool, None, paths, and tuples of these. Looking a key up, in whatever way but ``in``,
+    Keys are str, bytes, integers, bool, None, paths, and tuples of these. Looking a key up, in whatever way but ``in``,
     makes it the most recently used one.
 
     A value that leaves is closed, where it has a ``close``: once evicted, expired, replaced, deleted, cleared, or when

@@ -28,6 +28,7 @@ METHODS = (
     "predict_raw",
     "apply",
 )
+FACTS = ("classes_", "n_features_in_", "feature_names_in_")
 DAY = 24 * 60 * 60.0
 _SCALARS = (str, bytes, int, float, bool, type(None))
 
@@ -35,10 +36,10 @@ _SCALARS = (str, bytes, int, float, bool, type(None))
 class PredictionCache:
     """A predictor's own methods, which compute only rows that were not asked for before.
 
-    It has those of `METHODS` that the predictor has. They take a table and the predictor's arguments, compute what is
-    not there in one call of the predictor, a row that comes twice once, and answer as the predictor does: the same
-    bits, dtype and shape, in C order. The first table that is asked for in a way, a method with arguments and a kind of
-    table, is computed whole.
+    It has those of `METHODS` and `FACTS` that the predictor has. Methods take a table and the predictor's arguments,
+    compute what is not there in one call of the predictor, a row that comes twice once, and answer as the predictor
+    does: the same bits, dtype and shape, in C order. The first table of a way to ask (a method, arguments, a kind of
+    table) is computed whole.
 
     Rows are compared by all their bytes, never by a hash alone (`rows.canonical` says what NaN and -0.0 are), among
     those of the same fingerprint, method, arguments, and names and dtypes of columns. What cannot be kept so goes to
@@ -83,10 +84,13 @@ class PredictionCache:
         self._benefit, self._n_passed_on = Benefit(), 0
         self._lock = forks.Lock()
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Any:
+        if name in FACTS and hasattr(self.predictor, name):
+            return getattr(self.predictor, name)
         if name in METHODS and hasattr(self.predictor, name):
             return functools.partial(self._answer, name)
-        raise AttributeError(f"no {name}: a PredictionCache has those of {', '.join(METHODS)} that its predictor has")
+        allowed = ", ".join((*METHODS, *FACTS))
+        raise AttributeError(f"no {name}: a PredictionCache has those of {allowed} that its predictor has")
 
     def _answer(self, method: str, /, X: Any, *positional: Any, **named: Any) -> Any:
         self._require_open()

@@ -2,8 +2,8 @@
 
 The file ``predictions.json`` is written last, and names those that belong to it; each ``save`` makes new ones, under
 names that nobody else has. So the folder holds the old predictions or all of the new ones, whoever saves at once: the
-last counts. A save removes the files whose ``predictions.json`` it replaces, and what others left an hour ago; who is
-reading the old ones finds one gone and reads ``predictions.json`` again.
+last counts. A save removes the files whose ``predictions.json`` it replaces, and what others left ten minutes ago; who
+is reading the old ones finds one gone and reads ``predictions.json`` again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .packing import Packing, Part
 
 PROTOCOL = 1
 CONTENTS = "predictions.json"
-OLD = 60 * 60.0  # seconds; of a file that nothing names, as those of a save that is under way
+OLD = 10 * 60.0  # seconds; of a file that nothing names, as those of a save that is under way
 _NAME = re.compile(r"[0-9a-f]{16}\.arrow")
 
 
