@@ -89,6 +89,8 @@ def test_looking_does_not_count_as_use_but_getting_does():
     cache = ModelCache(2)
     cache["a"], cache["b"] = 1, 2
     assert "a" in cache and list(cache.items()) == [("a", 1), ("b", 2)] and list(cache.values()) == [1, 2]
+    assert 1 in cache.values() and 3 not in cache.values() and cache.stats()["hits"] == 0
+    assert ("a", 1) in cache.items() and ("a", 2) not in cache.items() and ("x", 1) not in cache.items()
     cache["c"] = 3
     assert list(cache) == ["b", "c"]
     assert cache["b"] == 2
@@ -361,6 +363,86 @@ def test_what_was_loaded_and_cannot_be_kept_is_closed():
     with pytest.raises(InputError, match="weighs 'much'"):
         ModelCache(max_bytes=9).get_or_load("a", lambda key: heavy)
     assert heavy.n_closed == 1
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_an_error_of_closing_others_leaves_what_was_loaded_open_and_no_lease_behind(error):
+    class Bad(Model):
+        def close(self):
+            raise error("no")
+
+    def raises():
+        return pytest.raises(RuntimeWarning if error is OSError else error, match="no")
+
+    cache, model = ModelCache(1), Model()
+    cache["a"] = Bad()
+    with raises():
+        cache.get_or_load("b", lambda key: model)
+    assert cache["b"] is model and model.n_closed == 0
+    cache = ModelCache(1)
+    cache["a"] = Bad()
+    with raises(), cache.lease("b", lambda key: model):
+        pass
+    assert cache["b"] is model and model.n_closed == 0
+    cache.clear()
+    assert model.n_closed == 1
+    cache = ModelCache(2, ttl=10)
+    clock = Clock(cache)
+    cache["a"] = Bad()
+    clock.pass_(5)
+    cache["b"] = model
+    clock.pass_(5)
+    with raises(), cache.lease("b"):
+        pass
+    cache.clear()
+    assert model.n_closed == 2 and not cache._by_id
+
+
+@pytest.mark.parametrize("leased", [False, True])
+@pytest.mark.parametrize("nbytes", [9, 10])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_what_was_loaded_is_closed_once_though_closing_others_fails(leased, nbytes):
+    class Bad(Model):
+        def close(self):
+            raise OSError("no")
+
+    cache, model, other = ModelCache(max_bytes=9, ttl=10), Model(nbytes=nbytes), Model()
+    clock = Clock(cache)
+
+    def load(key):
+        cache["bad"] = Bad()
+        clock.pass_(5)
+        cache[key] = other
+        clock.pass_(5)
+        return model
+
+    with pytest.raises(RuntimeWarning, match="no"):
+        cache.lease("a", load).__enter__() if leased else cache.get_or_load("a", load)
+    assert cache["a"] is other and (model.n_closed, other.n_closed) == (leased or nbytes == 9, 0)
+    cache.clear()
+    assert other.n_closed == 1 and not cache._by_id
+
+
+@pytest.mark.parametrize("leased", [False, True])
+def test_a_value_that_is_set_while_the_key_is_loaded_stays_and_the_loaded_one_is_closed(leased):
+    cache, loaded, model = ModelCache(4, 10), Model(), Model()
+
+    def load(key):
+        cache[key] = model
+        return loaded
+
+    if leased:
+        with cache.lease("a", load) as found:
+            del cache["a"]
+            assert found is model and model.n_closed == 0
+        assert model.n_closed == 1
+    else:
+        assert cache.get_or_load("a", load) is model is cache["a"] and model.n_closed == 0
+        cache.clear()
+    assert (loaded.n_closed, model.n_closed, cache.stats()["bytes"]) == (1, 1, 0) and not cache._by_id
+    same = cache.get_or_load("a", lambda key: cache.setdefault(key, Model()))
+    assert same.n_closed == 0 and cache["a"] is same
 
 
 def test_close_may_use_the_cache_from_any_thread():

@@ -27,6 +27,12 @@ class Held:
     def __init__(self, it: Any):
         self.it, self.n_holders, self.is_given_away = it, 0, False
 
+    def lease(self, leases: list[Held] | None) -> None:
+        """For one more, who keeps in the list what is to be let go; None: for nobody."""
+        if leases is not None:
+            self.n_holders += 1
+            leases.append(self)
+
 
 class Entry:
     __slots__ = ("held", "key", "used", "weight")

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError, InputError
+from ..errors import CacheError, ConfigurationError, InputError
 from . import dates, forks
 from .entries import Change, Entry, Held, close_all, plain_key
 from .loading import Flights
@@ -151,8 +151,9 @@ class ModelCache(MutableMapping):
     def get_or_load(self, key: Any, loader: Callable[[Any], Any]) -> Any:
         """The value of a key; where it is not there, what ``loader(key)`` returns, once that is stored.
 
-        A value that weighs more than ``max_bytes`` is handed out and not stored. Threads that ask for a key while it
-        is loaded wait for that; what the loader raised reaches all of them, and the key can be loaded again.
+        Where the key was set meanwhile that value stays, and what was loaded is closed. A value that weighs more than
+        ``max_bytes`` is handed out and not stored. Threads that ask for a key while it is loaded wait for that; what
+        the loader raised reaches all of them, and the key can be loaded again.
 
         Raises
         ------
@@ -169,19 +170,21 @@ class ModelCache(MutableMapping):
 
         Without ``loader`` a key that is not there raises KeyError.
         """
-        plain = plain_key(key)
-        held = self._found(plain, leases=True)
-        if held is None and loader is None:
-            raise KeyError(key)
-        while held is None:
-            held = self._loaded(key, plain, loader, leases=True)
+        plain, leases = plain_key(key), list[Held]()
         try:
+            held = self._found(plain, leases=leases)
+            if held is None and loader is None:
+                raise KeyError(key)
+            while held is None:
+                held = self._loaded(key, plain, loader, leases)
             yield held.it
         finally:
-            with Change(self, even_closed=True) as leaving:
-                self._let_go(held, leaving)
+            if leases:
+                with Change(self, even_closed=True) as leaving:
+                    for each in leases:
+                        self._let_go(each, leaving)
 
-    def _loaded(self, key: Any, plain: Hashable, loader: Any, leases: bool = False) -> Held | None:
+    def _loaded(self, key: Any, plain: Hashable, loader: Any, leases: list[Held] | None = None) -> Held | None:
         """What the loader or another thread's loader brought; for a lease None where that has left again."""
         own: list[Held] = []
 
@@ -191,20 +194,25 @@ class ModelCache(MutableMapping):
             return {plain: held}
 
         held = self._flights.load([plain], load)[plain]
-        if own or not leases:
+        if own or leases is None:
             return held
         with Change(self):
             if held.n_holders == 0 or held.is_given_away:
                 return None
-            held.n_holders += 1
+            held.lease(leases)
             return held
 
-    def _load(self, key: Any, loader: Callable[[Any], Any], leases: bool) -> Held:
+    def _load(self, key: Any, loader: Callable[[Any], Any], leases: list[Held] | None) -> Held:
         with self._statistics.load(1, is_prefetch=False):
             value = loader(key)
         try:
-            return self._put(key, value, self._weight_of(value), leases=leases, must=False)
-        except BaseException:  # closed meanwhile, or not to be weighed: nobody else has it
+            weight = self._weight_of(value)
+        except BaseException:
+            close_all([value])
+            raise
+        try:
+            return self._put(key, value, weight, leases=leases, is_loaded=True)
+        except CacheError:  # closed meanwhile; any other error is one of closing others, once it is stored
             close_all([value])
             raise
 
@@ -267,7 +275,7 @@ class ModelCache(MutableMapping):
 
     # -- under the lock --------------------------------------------------------------------------------
 
-    def _found(self, plain: Hashable, counts: bool = True, leases: bool = False) -> Held | None:
+    def _found(self, plain: Hashable, counts: bool = True, leases: list[Held] | None = None) -> Held | None:
         with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             entry = self._entries.get(plain)
@@ -278,32 +286,44 @@ class ModelCache(MutableMapping):
             with contextlib.suppress(KeyError):  # a finaliser may just have deleted it
                 self._entries.move_to_end(plain)
             entry.used = self._now()
-            entry.held.n_holders += leases
+            entry.held.lease(leases)
             return entry.held
 
     def _put(
-        self, key: Any, value: Any, weight: int, *, replaces: bool = True, leases: bool = False, must: bool = True
+        self,
+        key: Any,
+        value: Any,
+        weight: int,
+        *,
+        replaces: bool = True,
+        is_loaded: bool = False,
+        leases: list[Held] | None = None,
     ) -> Held:
-        """The value as it is held now; where it is too heavy and need not, by no entry."""
+        """What is held now: the value, or what is there and is not replaced.
+
+        What was loaded replaces nothing, is closed then, and where it is too heavy it is held by no entry.
+        """
         plain = plain_key(key)
         with Change(self) as leaving:
             self._expire(leaving, self.ttl)
             if self._max_bytes is not None and weight > self._max_bytes:
                 self._counts["rejected"] += 1
-                if must:
+                if not is_loaded:
                     raise InputError(f"a value of {weight:,} bytes, max_bytes={self._max_bytes:,}")
                 held = Held(value)
-                held.n_holders += leases
+                held.lease(leases)
                 return held
             held = self._by_id.setdefault(id(value), Held(value))
-            held.n_holders += 1 + leases
+            held.n_holders += 1
+            held.lease(leases)
             held.is_given_away = False
             self._weight += weight
             entry = Entry(key, held, weight, self._now())
             while (there := self._entries.setdefault(plain, entry)) is not entry:
-                if not replaces:
+                if is_loaded or not replaces:
                     self._weight -= weight
-                    self._let_go(held, leaving, closes=False)
+                    there.held.lease(leases)  # with what was loaded, which leaves with its lease
+                    self._let_go(held, leaving, closes=is_loaded)
                     return there.held
                 self._take_out(plain, leaving, "updates")
             self._counts["inserts"] += 1
@@ -384,12 +404,18 @@ class _Items(ItemsView):
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return iter(self._mapping._listed())
 
+    def __contains__(self, item: object) -> bool:
+        return item in self._mapping._listed()  # the mixin's looks the key up, which is a use
+
 
 class _Values(ValuesView):
     _mapping: ModelCache
 
     def __iter__(self) -> Iterator[Any]:
         return iter([value for _, value in self._mapping._listed()])
+
+    def __contains__(self, value: object) -> bool:
+        return value in list(self)
 
 
 def _bound(name: str, value: int | None) -> int | None:
