@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from perfcore import CacheError, FeatureCache, InputError
+from perfcore import CacheError, FeatureCache, InputError, ModelCache
 
 
 def table(keys):
@@ -118,6 +118,24 @@ def test_loaders_that_wait_for_one_another_are_told(cache):
 
     results = at_once(2, work)
     assert any(isinstance(each, CacheError) for each in results)
+
+
+def test_loaders_of_two_caches_that_wait_for_one_another_are_told(cache):
+    both, models = threading.Barrier(2), ModelCache(4)
+
+    def load(keys):
+        both.wait(60)
+        return np.full((1, 4), models.get_or_load("a", lambda key: 1.0), np.float32)
+
+    def load_model(key):
+        both.wait(60)
+        return cache.get_or_load_many([1], table).sum()
+
+    results = at_once(
+        2, lambda i: models.get_or_load("a", load_model) if i else cache.get_or_load_many([1], load).sum()
+    )
+    assert any(isinstance(each, CacheError) for each in results)
+    assert models.get_or_load("a", lambda key: 2.0) == 2.0 and (cache.get_or_load_many([1], table) == table([1])).all()
 
 
 def test_more_keys_than_fit_are_handed_out_all_the_same():

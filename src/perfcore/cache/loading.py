@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import CacheError
 
@@ -31,9 +31,11 @@ class Flights:
     Its thread may take it again, for a finaliser that loads may come in anywhere; it is done before this goes on.
     """
 
+    _waits: ClassVar[dict[Hashable, Flight]] = {}  # of owners, for flights of any cache
+    _waits_lock: ClassVar = threading.RLock()
+
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Flight] = {}
-        self._waits: dict[Hashable, Flight] = {}  # of owners
         self._lock = threading.RLock()
 
     def load(self, keys: Sequence, loader: Callable[[list], dict]) -> dict:
@@ -101,7 +103,7 @@ class Flights:
         """Note who waits for whom. A thread that waits keeps all of its tasks from going on, a task itself alone."""
         met: Flight | None = flight
         keys = flight.keys
-        with self._lock:
+        with self._waits_lock:
             self._waits[me] = flight
             while met is not None and not met.rows.done() and me not in (met.owner, met.thread):
                 met = self._waits.get(met.owner)
@@ -135,13 +137,12 @@ class Flights:
                     del self._by_key[key]
 
     def before_fork(self) -> None:
-        self._lock.acquire()
+        """Nothing: the child begins anew, whatever others are at."""
 
     def after_fork(self, is_child: bool) -> None:
-        if is_child:
-            self.__init__()  # type: ignore[misc]  # the threads that were loading are gone
-        else:
-            self._lock.release()
+        if is_child:  # the threads that were loading are gone
+            self.__init__()  # type: ignore[misc]
+            Flights._waits, Flights._waits_lock = {}, threading.RLock()
 
 
 class _Landing:

@@ -113,7 +113,7 @@ class Misses:
         The table may lie where the loader writes its next.
         """
         rows = table.copy()
-        native = self.cache._holder.begun(as_keys(keys))  # waits for a fork, which waits for the lock below
+        native = self.cache._holder.begun(as_keys(keys))
         with self.cache._flights.storing(missing) as its:
             at = [i for i, key in enumerate(keys) if key in its]
             if native is not None and at:

@@ -75,7 +75,6 @@ class ModelCache(MutableMapping):
         self._now = time.monotonic_ns
         self._lock, self._flights, self._statistics = forks.Lock(), Flights(), Statistics()
         forks.register(self._flights)
-        forks.register(self._statistics)
 
     # -- a mapping -------------------------------------------------------------------------------------
 

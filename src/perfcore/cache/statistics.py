@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
+
+from . import forks
 
 WINDOW = 60.0  # seconds
 _APART = 1.0  # seconds between two marks, at least
@@ -22,7 +23,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self.clock = time.monotonic
-        self._lock = threading.RLock()
+        self._lock = forks.Lock()
         self._loads = {"loads": 0, "load_errors": 0, "loaded": 0, "prefetched": 0}
         self._seconds = {"load_seconds": 0.0, "longest_load_seconds": 0.0}
         self._own_hits = self._own_misses = 0
@@ -67,15 +68,6 @@ class Statistics:
                 "recent_seconds": now - then,
             }
             return counts | {"hits": hits, "misses": misses} | rates | self._loads | self._seconds
-
-    def before_fork(self) -> None:
-        self._lock.acquire()
-
-    def after_fork(self, is_child: bool) -> None:
-        if is_child:
-            self._lock = threading.RLock()
-        else:
-            self._lock.release()
 
 
 def _part(hits: int, misses: int) -> float | None:
