@@ -417,6 +417,8 @@ def test_arguments_are_given_by_place_or_by_name():
     assert predictor.n_rows == [3] * 4
     with pytest.raises(TypeError, match="positional"):
         cache.predict(X, 2.0, 1)
+    with pytest.raises(perfcore.InputError, match=r"predict\(\) takes a table, first or as X=; got data"):
+        cache.predict(data=X)
 
 
 # -- failures ------------------------------------------------------------------------------------------

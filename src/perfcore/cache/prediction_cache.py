@@ -92,8 +92,10 @@ class PredictionCache:
         allowed = ", ".join((*METHODS, *FACTS))
         raise AttributeError(f"no {name}: a PredictionCache has those of {allowed} that its predictor has")
 
-    def _answer(self, method: str, /, X: Any, *positional: Any, **named: Any) -> Any:
+    def _answer(self, method: str, /, X: Any = None, *positional: Any, **named: Any) -> Any:
         self._require_open()
+        if X is None:
+            raise InputError(f"{method}() takes a table, first or as X=; got {', '.join(named) or 'none'}")
         start = time.perf_counter_ns()
         table = rows_of(X)
 

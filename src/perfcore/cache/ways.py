@@ -23,10 +23,15 @@ class Question(NamedTuple):
 
 
 class Way:
-    __slots__ = ("by_row", "packing", "used")
+    __slots__ = ("by_row", "packing", "room", "used")
 
     def __init__(self, packing: Packing, by_row: FeatureCache, used: int = 0):
         self.packing, self.by_row, self.used = packing, by_row, used
+        self.room = by_row.capacity  # which takes longer to ask
+
+    def resize(self, room: int) -> None:
+        self.by_row.resize(room)
+        self.room = room
 
 
 class Ways:
@@ -70,30 +75,30 @@ class Ways:
 
     def make_room(self, way: Way, n: int) -> None:
         """Before so many rows are put."""
-        needed, there = len(way.by_row) + n, way.by_row.capacity
-        if there < min(needed, self.capacity):
+        needed = len(way.by_row) + n
+        if way.room < min(needed, self.capacity):
             with forks.lock:
                 if any(each is way for each in self._ways.values()):
-                    self._resize(way, max(needed, 2 * there))
+                    self._resize(way, max(needed, 2 * way.room))
 
     def _resize(self, way: Way, wanted: int) -> None:
-        others = [each.by_row for each in self._ways.values() if each is not way]
+        others = [each for each in self._ways.values() if each is not way]
         share = self.capacity // (len(others) + 1)
-        room = self.capacity - sum(each.capacity for each in others)
+        room = self.capacity - sum(each.room for each in others)
         needed = min(wanted, share)
         if room < needed:
             _take(others, needed - room, share)
             room = needed
-        if way.by_row.capacity < min(wanted, room):
-            way.by_row.resize(min(wanted, room))
+        if way.room < min(wanted, room):
+            way.resize(min(wanted, room))
 
     def take(self, ways: dict[Question, Way]) -> None:
         """These in place of those that are there; what is too much of them leaves."""
         with forks.lock:
             self._ways = dict(list(ways.items())[: min(MOST, self.capacity)])
-            all_rows = [way.by_row for way in self._ways.values()]
-            excess = sum(each.capacity for each in all_rows) - self.capacity
-            _take(all_rows, excess, self.capacity // max(1, len(all_rows)))
+            kept = list(self._ways.values())
+            excess = sum(way.room for way in kept) - self.capacity
+            _take(kept, excess, self.capacity // max(1, len(kept)))
 
     def of_file(self, packing: Packing, path: str) -> Way:
         return Way(packing, FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **self._settings))
@@ -110,10 +115,10 @@ class Ways:
             way.by_row.close()
 
 
-def _take(caches: list[FeatureCache], n: int, least: int) -> None:
+def _take(ways: list[Way], n: int, least: int) -> None:
     """Make them smaller by ``n`` rows, the largest first, none of them below ``least``."""
     while n > 0:
-        largest = max(caches, key=lambda each: each.capacity)
-        taken = min(n, largest.capacity - least)
-        largest.resize(largest.capacity - taken)
+        largest = max(ways, key=lambda way: way.room)
+        taken = min(n, largest.room - least)
+        largest.resize(largest.room - taken)
         n -= taken
