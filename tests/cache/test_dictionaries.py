@@ -60,9 +60,49 @@ def test_of_data_frames():
     ]
 
 
+def test_what_is_null_in_a_column_of_floats_is_nan(cache):
+    pd = pytest.importorskip("pandas")
+    cache.put_many([1, 2], batch([1.5, None], ["Bonn", "Köln"]))
+    frame = pd.DataFrame({"a": np.array([1, np.nan], np.float32), "b": [np.nan, 2.0]})
+    floats = FeatureCache(9, schema=pa.schema([("a", pa.float32()), ("b", pa.float64())]))
+    floats.put_many([1, 2], frame)
+    floats.put(3, frame[:1])
+    assert np.array_equal(cache.get_many([1, 2])[0]["price"], [1.5, np.nan], equal_nan=True)
+    assert str(floats.get_many([1, 2, 3])[0].tolist()) == "[(1.0, nan), (nan, 2.0), (1.0, nan)]"
+
+
+@pytest.mark.parametrize("values", [pa.string(), pa.large_string()], ids=str)
+def test_of_polars(values):
+    pl = pytest.importorskip("polars")
+    cache = FeatureCache(9, schema=pa.schema([("town", pa.dictionary(pa.int8(), values))]))
+    cache.put_many([1, 2], pl.DataFrame({"town": pl.Series(["Bonn", "Köln"], dtype=pl.Categorical)}))
+    cache.put_many([3, 4], pl.DataFrame({"town": pl.Series(["Köln", "Bonn"], dtype=pl.Enum(["Köln", "Bonn"]))}))
+    assert towns(cache, [1, 2, 3, 4]) == ["Bonn", "Köln", "Köln", "Bonn"]
+
+
+def test_codes_that_came_before_texts_are_never_taken_for_others(cache, tmp_path):
+    cache.put_many([1], np.array([(1.5, 1, 1)], cache.dtype))
+    cache.save(tmp_path / "rows")
+    for each in (cache, FeatureCache.open(tmp_path / "rows")):
+        with pytest.raises(InputError, match="'town': codes were put before any table told what they stand for"):
+            each.put_many([2, 3], batch([1.5, 2.5], ["Bonn", "Köln"]))
+        assert towns(each, [1]) == [1]
+
+
+def test_a_file_of_other_values_is_refused(cache, tmp_path):
+    cache.save(tmp_path / "rows")
+    schema = SCHEMA.set(2, pa.field("town", pa.dictionary(pa.int8(), pa.int64())))
+    with pytest.raises(CacheFormatError, match="'town' with values of string, asked for int64"):
+        FeatureCache.open(tmp_path / "rows", schema=schema, strict=True)
+
+
 BAD = {
     "absent": (batch([1.5], ["Bonn"]).drop_columns(["price"]), "no column 'price'; theirs are"),
-    "nulls": (batch([None], ["Bonn"]).set_column(1, "price", pa.array([None], pa.float64())), "'price' has 1 nulls"),
+    "nulls": (batch([1.5], ["Bonn"]).set_column(0, "count", pa.array([None], pa.int16())), "'count' has 1 nulls"),
+    "numbers for texts": (
+        batch([1.5], ["Bonn"]).set_column(2, "town", pa.array([7]).dictionary_encode()),
+        "'town' has values of int64, the cache those of string",
+    ),
     "null text": (batch([1.5, 2.5], ["Bonn", None]).slice(1), "'town' has 1 nulls"),
     "loss": (batch([1.5], ["Bonn"]).set_column(0, "count", pa.array([2**20])), "'count' is of int64, the cache holds"),
     "texts": (batch([1.5], ["Bonn"]).set_column(2, "town", pa.array(["Bonn"])), "'town' is of string, the cache holds"),
@@ -108,6 +148,7 @@ def test_rows_as_fixed_size_lists():
     assert cache.put_many([1, 2, 3], rows[1:]) == 0
     assert (cache.get_many([1, 2, 3])[0] == np.arange(3, 12).reshape(3, 3)).all()
     assert (cache.get_or_load_many([7], lambda keys: rows[:1]) == [[0, 1, 2]]).all()
+    assert cache.put_many([5, 6], pa.chunked_array([rows[:1], rows[3:]])) == 0 and cache.get(6)[0] == 9
     assert cache.put_many([4], cache.to_arrow([2]).column("row")) == 0 and (cache.get(4) == cache.get(2)).all()
     for wrong in (
         pa.array([[1.0, 2.0, 3.0]]),

@@ -1,8 +1,10 @@
 """Rows by key: what is put comes back, what is evicted does not, and what a view holds stays."""
 
+import copy
 import gc
 import multiprocessing
 import os
+import pickle
 import threading
 
 import numpy as np
@@ -386,6 +388,25 @@ def test_resize_keeps_what_the_policy_keeps(cache):
     assert hit.all() and (found == rows(range(50, 60))).all()
 
 
+def test_resize_holds_max_bytes_as_well():
+    cache = FeatureCache(max_bytes=100_000, width=4)
+    most = cache.capacity
+    cache.put_many(range(5000), rows(range(5000)))
+    cache.resize(10)
+    assert cache.capacity == 10
+    cache.resize(10**6)
+    assert cache.capacity == most
+    cache.put_many(range(5000), rows(range(5000)), version=1)
+    assert cache.nbytes <= 100_000
+
+
+def test_a_cache_that_memory_has_no_room_for_says_how_much_it_takes():
+    cache = FeatureCache(2**30, 2**20)
+    with pytest.raises(MemoryError, match=r"1,073,741,824 rows of 4,194,304 bytes take 4,5[\d,]* bytes, which are not"):
+        cache.put(1, np.zeros(2**20, np.float32))
+    assert len(cache) == 0
+
+
 BAD = {
     "capacity": (lambda c: FeatureCache(0, 4), ConfigurationError, "capacity=0: allowed is a whole number from 1"),
     "no capacity": (lambda c: FeatureCache(width=4), ConfigurationError, "needs capacity="),
@@ -437,6 +458,15 @@ BAD = {
     "half a pair": (lambda c: c.put("\ud800", row(1)), InputError, "has half a surrogate pair"),
     "half a pair in an array": (lambda c: c.get_many(np.array(["\ud800"])), InputError, "has half a surrogate pair"),
     "on_evict": (lambda c: FeatureCache(4, 4, on_evict=3), ConfigurationError, "on_evict=3: allowed is what can be"),
+    "no dtype": (lambda c: FeatureCache(4, 4, "nope"), ConfigurationError, "dtype='nope': allowed are native floats"),
+    "huge rows": (
+        lambda c: FeatureCache(10, 10**10),
+        ConfigurationError,
+        "a row of 40,000,000,000 bytes; allowed are at",
+    ),
+    "text for jitter": (lambda c: FeatureCache(4, 4, ttl=1, ttl_jitter="a"), ConfigurationError, "ttl_jitter='a'"),
+    "pickle": (lambda c: pickle.dumps(c), TypeError, "a FeatureCache is not pickled or copied"),
+    "copy": (lambda c: copy.copy(c), TypeError, "a FeatureCache is not pickled or copied"),
     "compression": (lambda c: c.save("none", compression="gzip"), ConfigurationError, "compression='gzip'"),
 }
 

@@ -307,3 +307,35 @@ def test_a_compressed_file_is_the_same_cache(compression, keys, tmp_path):
     (tmp_path / "pressed").write_bytes(before[:4000] + bytes([before[4000] ^ 1]) + before[4001:])
     with pytest.raises(CacheFormatError):
         FeatureCache.open(tmp_path / "pressed", strict=True)
+
+
+def test_what_is_not_said_is_as_in_the_file(tmp_path):
+    said = {"policy": "lfu", "ttl": 60, "idle_ttl": 30.0, "ttl_jitter": 0.5, "max_pinned": 3, "max_bytes": 10**6}
+    cache = FeatureCache(50, 2, **said)
+    cache.put(1, [1, 2])
+    cache.save(tmp_path / "rows")
+    again = FeatureCache.open(tmp_path / "rows", strict=True)
+    assert {name: getattr(again, name) for name in ("policy", "ttl", "idle_ttl", "ttl_jitter")}.items() <= said.items()
+    assert again.capacity == 50
+    again.resize(10**6)
+    assert 50 < again.capacity < 10**6 / 8
+    again.put_many(range(5), np.zeros((5, 2), np.float32))
+    held = [again.view(key) for key in range(3)]
+    with pytest.raises(CacheError, match="views hold 3 rows"):
+        again.view(4)
+    begin = again._now()
+    again._now = lambda: begin + 31 * 10**9
+    assert len(held) == 3 and 4 not in again
+    assert FeatureCache.open(tmp_path / "rows", ttl=None, policy="clock").ttl is None
+    few = FeatureCache.open(tmp_path / "rows", capacity=2)
+    assert few.capacity == 2 and few.stats()["size"] == 1
+    few.save(tmp_path / "rows")
+    assert FeatureCache.open(tmp_path / "rows", strict=True).capacity == 2
+
+
+def test_max_bytes_gives_as_many_rows_as_fit(tmp_path):
+    cache = FeatureCache(5, 2)
+    cache.put_many(range(5), np.zeros((5, 2), np.float32), version=1)
+    cache.save(tmp_path / "rows")
+    again = FeatureCache.open(tmp_path / "rows", max_bytes=10**6)
+    assert again.capacity > 5 and again.nbytes <= 10**6 and len(again) == 5

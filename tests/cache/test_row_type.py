@@ -46,6 +46,7 @@ def test_a_row_of_columns_is_a_tuple():
         ("float32", [np.array(["1", "2"])], "rows of <U1, the cache holds float32"),
         ("float32", [np.float32([1.0, 2.0]), np.float32([1.0])], "cannot be 2 x float32"),
         ("float32", [1.0], "cannot be 2 x float32"),
+        ("float16", [[1, 70000]], "cannot be 2 x float16: "),
         ("float32", [[1.0], [2.0, 3.0]], "cannot be 2 x float32"),
         ("float32", [[1.0, 2.0, 3.0]], r"rows of shape \(1, 3\) for 1 keys"),
         ("float32", None, "rows of shape"),
@@ -123,6 +124,42 @@ def test_rows_in_lists_may_be_arrays():
 def test_what_is_no_schema(schema):
     with pytest.raises(ConfigurationError, match="allowed are columns of"):
         FeatureCache(10, schema=schema)
+
+
+def test_what_is_off_about_a_schema_is_named():
+    for schema, message in (
+        ([("a", "f4")], "schema= comes as list: allowed are a pyarrow.Schema or a structured numpy dtype"),
+        ({"a": "f4"}, "schema= comes as dict"),
+        (np.dtype([("a", "f4"), ("b", "O")]), "schema: columns 'b' of object; allowed are columns of native floats"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            FeatureCache(10, schema=schema)
+    pa = pytest.importorskip("pyarrow")
+    twice = pa.schema([("a", pa.float32()), ("a", pa.int8())])
+    for schema, message in (
+        (twice, r"columns of the names \['a', 'a'\], of which some come twice"),
+        (pa.schema([("a", pa.float32()), ("day", pa.date32())]), "'day' of"),
+        (pa.int8(), "schema= comes as DataType"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            FeatureCache(10, schema=schema)
+
+
+def test_text_in_rows_of_columns_is_told():
+    cache = FeatureCache(10, schema=np.dtype([("a", "f8"), ("b", "i2")]))
+    with pytest.raises(InputError, match="column 'a' is of str"):
+        cache.put_many([1], [("1.5", 2)])
+
+
+def test_a_table_of_one_row_is_a_row():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"b": np.array([3], "i2"), "a": [1.5]})
+    cache = FeatureCache(10, schema=np.dtype([("a", "f8"), ("b", "i2")]))
+    cache.put(1, frame)
+    assert cache.get(1).tolist() == (1.5, 3)
+    cache = FeatureCache(10, 2, "float64")
+    cache.put(1, frame[["a", "a"]])
+    assert cache.get(1).tolist() == [1.5, 1.5]
 
 
 def test_a_fill_that_does_not_fit_is_told():

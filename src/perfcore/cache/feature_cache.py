@@ -8,14 +8,14 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .._ext.cache import COUNTS, RowCache
 from ..errors import CacheError, CacheFormatError, ConfigurationError
 from ..files import replace_file
-from . import dates, forks, persistence
+from . import dates, forks, opening, persistence
 from .holder import Holder
 from .keys import Keys, as_keys, one_key
 from .loading import Flights
@@ -82,9 +82,9 @@ class FeatureCache:
         self.policy = policy
         self._row = RowType.of(width, dtype, schema)
         self.ttl, self.idle_ttl = dates.seconds("ttl", ttl), dates.seconds("idle_ttl", idle_ttl)
-        if not 0 <= ttl_jitter <= 1:
+        if not isinstance(ttl_jitter, int | float | np.number) or not 0 <= ttl_jitter <= 1:
             raise ConfigurationError(f"ttl_jitter={ttl_jitter!r}: allowed is a part from 0 to 1")
-        self.ttl_jitter = ttl_jitter
+        self.ttl_jitter = float(ttl_jitter)
         idle = None if idle_ttl is None else round(idle_ttl * 1e9)
         has_dates = ttl is not None or idle is not None
         if on_evict is not None and not callable(on_evict):
@@ -197,6 +197,8 @@ class FeatureCache:
 
     def put(self, key: Any, row: Any, *, version: int | None = None) -> int:
         """`put_many` of one row."""
+        if len(getattr(row, "shape", ())) == 2:  # a table of one row
+            return self.put_many([key], row, version=version)
         return self.put_many([key], row[None] if isinstance(row, np.ndarray) else [row], version=version)
 
     def delete_many(self, keys: Any) -> int:
@@ -221,7 +223,7 @@ class FeatureCache:
     def resize(self, capacity: int) -> None:
         """Allow another number of rows; the policy says which of them stay. Writers wait meanwhile, readers do not.
 
-        Where ``max_pinned`` is a part, it is one of the new capacity from now on.
+        ``max_bytes`` bounds it as before. Where ``max_pinned`` is a part, it is one of the new capacity from now on.
         """
         self._require_writeable()
         self._holder.resize(capacity, self._now())
@@ -308,7 +310,16 @@ class FeatureCache:
             keys = Keys(self._holder.kind, its_keys, len(rows) // self._row.n_bytes)  # type: ignore[arg-type]
             its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if len(its_dates) else None
         contents = persistence.Contents(
-            keys.kind, self._row.fingerprint, self.capacity, self.policy, self._row.dictionaries.told()
+            keys.kind,
+            self._row.fingerprint,
+            self._row.dictionaries.told(),
+            capacity=self.capacity,
+            policy=self.policy,
+            max_bytes=self._holder.max_bytes,
+            max_pinned=self._holder.told_pinned,
+            ttl=self.ttl,
+            idle_ttl=self.idle_ttl,
+            ttl_jitter=self.ttl_jitter,
         )
         told = persistence.message(persistence.table_of(keys, rows, self._row), contents, its_dates)
         replace_file(path, persistence.pieces(told, compression))
@@ -325,7 +336,8 @@ class FeatureCache:
             Whether a file that is absent, damaged, of another version or of other rows than ``settings`` say is an
             error. Without, a warning is given and the cache starts empty, where ``settings`` say what it should be.
         settings
-            As for `FeatureCache`; what is not given is as in the file.
+            As for `FeatureCache`; what is not given is as in the file, but for ``on_evict``. One of ``capacity`` and
+            ``max_bytes`` stands for both; where that is less than the file has rows, the policy says which stay.
 
         Raises
         ------
@@ -336,7 +348,7 @@ class FeatureCache:
             raise ConfigurationError(f"mode={mode!r}: allowed are 'r' and 'r+'")
         try:
             with builtins.open(path, "rb") as file:
-                return cls._of_file(file, mode, settings)
+                return opening.of_file(cls, file, mode, settings)
         except (CacheFormatError, FileNotFoundError) as error:
             if strict or not {"capacity", "max_bytes"} & settings.keys() or not {"width", "schema"} & settings.keys():
                 if isinstance(error, FileNotFoundError):
@@ -346,49 +358,6 @@ class FeatureCache:
             cache = cls(**settings)
             cache._is_writeable = mode == "r+"
             return cache
-
-    @classmethod
-    def _of_file(cls, file: BinaryIO, mode: str, settings: dict[str, Any]) -> FeatureCache:
-        batch, contents, row, at = persistence.read(file)
-        its_rows: dict[str, Any] = RowType.from_fingerprint(contents.layout)
-        asked: dict[str, Any] = {name: settings[name] for name in ("width", "dtype", "schema") if name in settings}
-        if asked:
-            rows_asked = RowType.of(**(asked if "schema" in asked else its_rows | asked))
-            if rows_asked.fingerprint != contents.layout:
-                raise CacheFormatError(f"rows of {contents.layout}, asked for {rows_asked}")
-            row.dictionaries.names |= rows_asked.dictionaries.names
-        its = its_rows | {"capacity": contents.capacity, "policy": contents.policy}
-        try:
-            cls(**its)
-        except ConfigurationError as error:
-            raise CacheFormatError(f"of a cache that cannot be: {error}") from error
-        cache = cls(**(its | {name: value for name, value in settings.items() if name not in asked}))
-        if not {"capacity", "max_bytes"} & settings.keys():
-            persistence.require_memory(cache._holder.n_bytes)
-        cache._row = row
-        cache._fill_from(file, mode, batch, at)
-        return cache
-
-    def _fill_from(self, file: BinaryIO, mode: str, batch: pa.RecordBatch, at: int | None) -> None:
-        self._is_writeable = mode == "r+"
-        if batch.num_rows == 0:
-            return
-        keys, its_dates, now = as_keys(batch.column("key")), persistence.dates_of(batch), self._now()
-        holder = self._holder
-        holder.has_dates |= its_dates is not None
-        if its_dates is not None:
-            its_dates = dates.shifted(its_dates, -dates.to_wall_clock(now))
-        elif holder.has_dates:
-            its_dates = dates.since(now, self._untils(keys.n, now), keys.n)
-        if at is not None and keys.n <= holder.capacity and os.name == "posix":
-            native = holder.make(keys.kind, (file.fileno(), at, self._is_writeable, keys.native, its_dates))
-        else:
-            rows = np.frombuffer(batch.column("row").buffers()[-1], np.uint8)
-            versions, untils = (None, None) if its_dates is None else np.ascontiguousarray(its_dates.T)[:2]
-            native = holder.make(keys.kind)
-            native.put(keys.native, rows, versions, untils, now)
-        if keys.n <= holder.capacity and len(native) != keys.n:
-            raise CacheFormatError(f"{keys.n} keys, of which some come twice")
 
     # -- what it is ------------------------------------------------------------------------------------
 
@@ -418,6 +387,9 @@ class FeatureCache:
         policy = self.policy if native is None else native.policy
         its = {"size": len(self), "capacity": self.capacity, "bytes": self.nbytes, "policy": policy}
         return self._statistics.told(counts) | its
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a FeatureCache is not pickled or copied: its memory belongs to its process; save() and open()")
 
     def close(self) -> None:
         """Give the memory back, but for rows that views hold; the cache cannot be used any more."""

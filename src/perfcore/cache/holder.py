@@ -33,8 +33,9 @@ class Holder:
         self.kind: Kind | None = None  # known wherever native is
         self.is_closed = False
         self.has_dates = has_dates
-        self._row_bytes, self._policy, self._idle, self.max_bytes = row_bytes, policy, idle, max_bytes
+        self._row_bytes, self._policy, self._idle = row_bytes, policy, idle
         self._capacity = self._n_rows(capacity, max_bytes, has_dates)  # to make native with
+        self.max_bytes = None if max_bytes is None else int(max_bytes)
         self.max_pinned = max_pinned
         if _pins(max_pinned, self._capacity) < max_pinned and not isinstance(max_pinned, float):
             raise ConfigurationError(f"max_pinned={max_pinned!r}: the capacity is {self._capacity}")
@@ -67,17 +68,21 @@ class Holder:
 
     def make(self, kind: Kind, mapped: tuple | None = None) -> RowCache:
         with forks.lock:
-            native = RowCache(
-                self._capacity,
-                self._row_bytes,
-                self._policy,
-                kind != "integers",
-                has_dates=self.has_dates,
-                idle=self._idle,
-                max_pinned=_pins(self.max_pinned, self._capacity),
-                seed=secrets.randbits(64),
-                mapped=mapped,
-            )
+            try:
+                native = RowCache(
+                    self._capacity,
+                    self._row_bytes,
+                    self._policy,
+                    kind != "integers",
+                    has_dates=self.has_dates,
+                    idle=self._idle,
+                    max_pinned=_pins(self.max_pinned, self._capacity),
+                    seed=secrets.randbits(64),
+                    mapped=mapped,
+                )
+            except MemoryError:
+                n = f"{self._capacity:,} rows of {self._row_bytes:,} bytes take {self.n_bytes:,} bytes"
+                raise MemoryError(f"{n}, which are not here; a lower capacity= or max_bytes= takes less") from None
             self.kind = kind
             self.native = native
         tracing.tell(self, native.nbytes)
@@ -91,6 +96,11 @@ class Holder:
     @property
     def n_pinned_most(self) -> int:
         return _pins(self.max_pinned, self.capacity)
+
+    @property
+    def told_pinned(self) -> float | int:
+        """For a file: the part, or no more rows than there are."""
+        return self.max_pinned if isinstance(self.max_pinned, float) else self.n_pinned_most
 
     @property
     def n_bytes(self) -> int:
@@ -114,6 +124,11 @@ class Holder:
         if native is not None:
             native.resize(0, -1, now, keeps=False)
             tracing.tell(self, native.nbytes)
+
+    def expect_dates(self) -> None:
+        """Rows that are still to come have dates."""
+        self.has_dates = True
+        self._capacity = self._n_rows(self._capacity, self.max_bytes, True)
 
     def keep_dates(self, native: RowCache, now: int) -> None:
         """From now on, rows have versions; where ``max_bytes`` bounds them there are fewer of them."""

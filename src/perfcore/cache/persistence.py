@@ -11,7 +11,7 @@ import io
 import json
 import mmap
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -35,9 +35,17 @@ class Contents:
 
     kind: str
     layout: str  # of a row: `RowType.fingerprint`
+    dictionaries: dict[str, str]  # `Dictionaries.told`
     capacity: int
     policy: str
-    dictionaries: dict[str, str | None] = field(default_factory=dict)  # `Dictionaries.told`
+    max_bytes: int | None
+    max_pinned: float | int
+    ttl: float | None
+    idle_ttl: float | None
+    ttl_jitter: float
+
+
+SETTINGS = ("capacity", "policy", "max_bytes", "max_pinned", "ttl", "idle_ttl", "ttl_jitter")
 
 
 def table_of(keys: Keys, rows: np.ndarray, row: RowType) -> pa.RecordBatch:
@@ -160,7 +168,7 @@ def _check(batch: pa.RecordBatch, contents: Contents) -> RowType:
     if str(types[0]) != _KEY_TYPES.get(contents.kind):
         raise CacheFormatError(f"keys of {types[0]}, named {contents.kind}")
     its = RowType.of(**RowType.from_fingerprint(contents.layout))
-    row = RowType(its.width, its.dtype, Dictionaries((), contents.dictionaries))
+    row = RowType(its.width, its.dtype, Dictionaries.read(contents.dictionaries, batch.num_rows > 0))
     if any(row.dtype[name].kind not in "iu" for name in row.dictionaries.names):
         raise CacheFormatError("dictionaries of columns that have no codes")
     if types[1] != row.arrow or any(str(each) != "int64" for each in types[2:]):

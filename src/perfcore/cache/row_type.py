@@ -15,6 +15,7 @@ from .dictionaries import Dictionaries
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_MOST_BYTES = 2**31 - 1  # of a row: what Arrow has a list or bytes of
 _NUMBERS = "native floats, integers and bool of up to 8 bytes"
 _INTEGERS = (int, np.integer, np.bool_)
 _LISTED = {"b": (bool, np.bool_), "i": _INTEGERS, "u": _INTEGERS, "f": (*_INTEGERS, float, np.floating)}  # by kind
@@ -25,7 +26,7 @@ class RowType:
 
     def __init__(self, width: int | None, dtype: np.dtype, dictionaries: Dictionaries | None = None):
         self.width, self.dtype = width, dtype
-        self.dictionaries = dictionaries or Dictionaries(())
+        self.dictionaries = Dictionaries({}) if dictionaries is None else dictionaries
         self.shape: tuple[int, ...] = () if width is None else (width,)
         self.n_bytes = dtype.itemsize * (1 if width is None else width)
         self._blank = np.zeros(self.shape, dtype)
@@ -41,21 +42,33 @@ class RowType:
                 raise ConfigurationError(
                     f"width={width!r}: allowed is a whole number from 1 on, or schema= in its place"
                 )
-            number = np.dtype(dtype)
+            try:
+                number = np.dtype(dtype)
+            except TypeError:
+                raise ConfigurationError(f"dtype={dtype!r}: allowed are {_NUMBERS}") from None
             if not _is_number(number):
                 raise ConfigurationError(f"dtype={number}: allowed are {_NUMBERS}")
+            if width * number.itemsize > _MOST_BYTES:
+                n = f"{width * number.itemsize:,} bytes"
+                raise ConfigurationError(f"width={width}: a row of {n}; allowed are at most {_MOST_BYTES:,}")
             return cls(int(width), number)
         if width is not None:
             raise ConfigurationError("width= and schema= exclude one another")
-        names: list[str] = []  # of columns with dictionaries
         if isinstance(schema, np.dtype):
-            record = schema
-        else:
+            record, types = schema, {}
+        elif type(schema).__module__.partition(".")[0] == "pyarrow" and hasattr(schema, "names"):
+            if len(set(schema.names)) < len(schema.names):
+                raise ConfigurationError(f"schema: columns of the names {schema.names}, of which some come twice")
             record = np.dtype([(its.name, _number(its)) for its in schema])
-            names = [its.name for its in schema if hasattr(its.type, "index_type")]
-        if not record.names or not all(_is_number(record[name]) for name in record.names):
-            raise ConfigurationError(f"schema={schema}: allowed are columns of {_NUMBERS}")
-        return cls(None, record, Dictionaries(names))
+            types = {its.name: its.type.value_type for its in schema if hasattr(its.type, "index_type")}
+        else:
+            came = f"comes as {type(schema).__qualname__}"
+            raise ConfigurationError(f"schema= {came}: allowed are a pyarrow.Schema or a structured numpy dtype")
+        bad = [f"{name!r} of {record[name]}" for name in record.names or () if not _is_number(record[name])]
+        if bad or not record.names:
+            came = ", ".join(bad) or f"none in {schema}"
+            raise ConfigurationError(f"schema: columns {came}; allowed are columns of {_NUMBERS}")
+        return cls(None, record, Dictionaries(types))
 
     @property
     def fingerprint(self) -> str:
@@ -114,8 +127,10 @@ class RowType:
             rows = self._of_lists(rows)
         if isinstance(rows, np.ndarray):
             table = rows
-        elif hasattr(rows, "__arrow_c_array__") or (self.width is None and hasattr(rows, "__arrow_c_stream__")):
-            table = self._of_columns(rows) if self.width is None else _of_fixed_size_lists(rows)
+        elif self.width is None and _is_arrow(rows):
+            table = self._of_columns(rows)
+        elif _is_arrow(rows) and len(getattr(rows, "shape", (n,))) == 1:
+            table = _of_fixed_size_lists(rows)
         else:
             table = np.asarray(rows)
         if self.width is None:
@@ -142,8 +157,8 @@ class RowType:
         table = np.empty(its.num_rows, self.dtype)
         for name in self.dtype.names or ():
             column, dtype = its.column(name), self.dtype[name]
-            if column.null_count:
-                raise InputError(f"column {name!r} has {column.null_count} nulls; a cache has none")
+            if column.null_count and not (pa.types.is_floating(column.type) and dtype.kind == "f"):
+                raise InputError(f"column {name!r} has {column.null_count} nulls, which no {dtype} stands for")
             if pa.types.is_dictionary(column.type):
                 column = column.unify_dictionaries().combine_chunks()
                 table[name] = self.dictionaries.codes(name, column, dtype)
@@ -216,10 +231,14 @@ class RowType:
 def _of_fixed_size_lists(rows: Any) -> np.ndarray:
     import pyarrow as pa
 
-    array = pa.array(rows)
+    array = pa.chunked_array(rows).combine_chunks() if hasattr(rows, "__arrow_c_stream__") else pa.array(rows)
     if not pa.types.is_fixed_size_list(array.type) or array.null_count or array.flatten().null_count:
         raise InputError(f"rows of the Arrow type {array.type}: allowed are fixed-size lists without nulls")
     return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)
+
+
+def _is_arrow(rows: Any) -> bool:
+    return hasattr(rows, "__arrow_c_array__") or hasattr(rows, "__arrow_c_stream__")
 
 
 def _is_number(dtype: np.dtype) -> bool:
