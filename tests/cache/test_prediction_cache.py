@@ -602,6 +602,63 @@ def test_damaged_and_absent_files_start_empty_or_raise(tmp_path):
             PredictionCache.open(folder, Counting(), 9, strict=True)
 
 
+def written(folder, told):
+    text = json.dumps(told).encode()
+    (folder / "predictions.json").write_bytes(prediction_files._digest(text) + b"\n" + text)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *(((1, 1), parts) for parts in ([], [["|U0", []]], [["<f8,(", []]], [["<f8", [2**40]]], [["<f8", [2**70]]])),
+        *(((1, 1), [["<f8", [n]]]) for n in (0, -1, 1.0, True, "1", float("inf"))),
+        *(
+            ((1, 1), [[dtype, []]])
+            for dtype in (None, "f8", "<M8[s]", "|O8", "<f3", "(2,)<f4", "<i4,<i4", "<U" + "9" * 12)
+        ),
+        ((1, 1), [["<f4", []], ["<f4", []]]),
+        ((1, 1), [["<f8", [65536] * 4]]),
+        *(((1, 0), container) for container in ("foo", None, ["list"])),
+        *(((0, 3), row_bytes) for row_bytes in (float("inf"), "16", None)),
+        *(((0, 2), columns) for columns in ({"a": 1}, [{"a": 1}], [None], "array")),
+        ((0, 0), 3),
+        ((0, 1), None),
+    ],
+    ids=str,
+)
+def test_what_a_folder_says_that_cannot_be_starts_empty(tmp_path, place, value):
+    cache = PredictionCache(Counting(), 9)
+    cache.predict(table(3))
+    cache.save(tmp_path)
+    told = json.loads((tmp_path / "predictions.json").read_bytes().partition(b"\n")[2])
+    written(tmp_path, told)
+    assert len(PredictionCache.open(tmp_path, Counting(), 9, strict=True)) == 3
+    told[2][0][place[0]][place[1]] = value
+    written(tmp_path, told)
+    with pytest.warns(UserWarning, match="starts empty"):
+        cache = PredictionCache.open(tmp_path, Counting(), 9)
+    assert len(cache) == 0 and same(cache.predict(table(3)), Counting().answer(table(3)))
+    with pytest.raises(CacheFormatError):
+        PredictionCache.open(tmp_path, Counting(), 9, strict=True)
+
+
+@pytest.mark.parametrize("what", ["the folder", "its list", "its rows"])
+def test_a_folder_that_is_a_file_or_the_reverse_starts_empty(tmp_path, what):
+    folder, cache = tmp_path / "answers", PredictionCache(Counting(), 9)
+    cache.predict(table(3))
+    cache.save(folder)
+    if what == "the folder":
+        folder = folder / "predictions.json"
+    else:
+        (path,) = folder.glob("*.json" if what == "its list" else "*.arrow")
+        path.unlink()
+        path.mkdir()
+    with pytest.warns(UserWarning, match="starts empty"):
+        assert len(PredictionCache.open(folder, Counting(), 9)) == 0
+    with pytest.raises(OSError, match="irectory"):
+        PredictionCache.open(folder, Counting(), 9, strict=True)
+
+
 def test_a_save_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     cache = PredictionCache(Counting(), 9)
     cache.predict(table(3))

@@ -14,7 +14,6 @@ import numpy as np
 from ..errors import CacheError, CacheFormatError, ConfigurationError, InputError
 from . import forks, prediction_files
 from .benefit import Benefit
-from .feature_cache import FeatureCache
 from .packing import Packing
 from .rows import rows_of, taken
 from .ways import Question, Way, Ways
@@ -231,13 +230,13 @@ class PredictionCache:
 
         Raises
         ------
-        CacheFormatError, FileNotFoundError
+        CacheFormatError, OSError
             See ``strict``.
         """
         cache = cls(predictor, capacity, **settings)
         try:
             cache._ways.take(cache._opened(folder))
-        except (CacheFormatError, FileNotFoundError) as error:
+        except (CacheFormatError, OSError) as error:
             if strict:
                 raise
             warnings.warn(f"the cache starts empty: {error}", stacklevel=2)
@@ -255,7 +254,7 @@ class PredictionCache:
 
     def _of_file(self, packing: Packing, path: str) -> Way:
         way = self._ways.of_file(packing, path)
-        _require_bytes(way.by_row, path)
+        _require_bytes(way, path)
         return way
 
 
@@ -271,11 +270,13 @@ def _fingerprint(predictor: Any, given: str | None) -> str:
     return found
 
 
-def _require_bytes(by_row: FeatureCache, path: str) -> None:
+def _require_bytes(way: Way, path: str) -> None:
     try:
-        by_row.contains_many([b""])
+        rows, _ = way.by_row.get_many([b""])
     except InputError as error:
         raise CacheFormatError(f"{path}: {error}") from error
+    if rows.dtype != np.uint8 or rows.shape != (1, way.packing.width):
+        raise CacheFormatError(f"{path}: rows of {rows.dtype} {rows.shape[1:]}, not of {way.packing.width} bytes")
 
 
 def _answered(ask: Callable, X: Any, n: int, n_rows: int) -> Any:

@@ -26,6 +26,7 @@ from .packing import Packing, Part
 PROTOCOL = 1
 CONTENTS = "predictions.json"
 OLD = 10 * 60.0  # seconds; of a file that nothing names, as those of a save that is under way
+_DTYPE = re.compile(r"[<>|][biufcUS][1-9][0-9]*")
 _NAME = re.compile(r"[0-9a-f]{16}\.arrow")
 
 
@@ -106,19 +107,35 @@ def _digest(contents: bytes) -> bytes:
     return hashlib.blake2b(contents, digest_size=16).hexdigest().encode()
 
 
-def _question(method: str, arguments: str, columns: list, row_bytes: int) -> tuple:
-    return str(method), str(arguments), _tuples(columns), int(row_bytes)
+def _question(*told: Any) -> tuple:
+    method, arguments, columns, row_bytes = map(_tuples, told)
+    if [type(each) for each in (method, arguments, columns, row_bytes)] != [str, str, tuple, int]:
+        raise ValueError(f"a question of {told}")
+    return method, arguments, columns, row_bytes
 
 
 def _tuples(told: Any) -> Any:
-    return tuple(map(_tuples, told)) if isinstance(told, list) else told
+    if type(told) is list:
+        return tuple(map(_tuples, told))
+    if type(told) not in (str, int):
+        raise ValueError(f"a question with {told!r}")
+    return told
 
 
 def _packing(container: str, parts: list[Any]) -> Packing:
-    packing = Packing(container, tuple(Part(dtype, tuple(map(int, shape))) for dtype, shape in parts))
-    if any(np.dtype(part.dtype).kind not in "biufcUS" or min(part.shape, default=0) < 0 for part in packing.parts):
-        raise ValueError(f"answers of {packing.parts}")
+    packing = Packing(container, tuple(Part(dtype, tuple(shape)) for dtype, shape in parts))
+    may_be = container in ("list", "tuple") or (container == "array" and len(parts) == 1)
+    if not may_be or not parts or not all(map(_is_part, packing.parts)):
+        raise ValueError(f"answers of {packing}")
     return packing
+
+
+def _is_part(part: Part) -> bool:
+    return (
+        _DTYPE.fullmatch(part.dtype) is not None
+        and np.dtype(part.dtype).str == part.dtype
+        and all(type(n) is int and n > 0 for n in part.shape)
+    )
 
 
 def _path(folder: str | os.PathLike, name: str) -> str:

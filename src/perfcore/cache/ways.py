@@ -101,7 +101,7 @@ class Ways:
             _take(kept, excess, self.capacity // max(1, len(kept)))
 
     def of_file(self, packing: Packing, path: str) -> Way:
-        return Way(packing, FeatureCache.open(path, strict=True, width=packing.width, dtype="uint8", **self._settings))
+        return Way(packing, FeatureCache.open(path, strict=True, **self._settings))
 
     def clear(self) -> None:
         with forks.lock:
