@@ -51,6 +51,28 @@ def test_text(keys):
     assert (found.kind, found.listed(), found.n) == ("text", ["a", "", "äöü"], 3)
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [b"ab", b"", b"\0c"],
+        pa.array([b"ab", b"", b"\0c"]),
+        pa.array([b"x", b"ab", b"", b"\0c"], pa.large_binary())[1:],
+        pa.array([b"x", b"ab", b"", b"\0c"], pa.binary_view())[1:],
+        pa.DictionaryArray.from_arrays([1, 2, 0], pa.array([b"\0c", b"ab", b""], pa.binary_view())),
+        pa.chunked_array([[b"ab"], [b"", b"\0c"]]),
+    ],
+    ids=lambda keys: str(getattr(keys, "type", "list")),
+)
+def test_bytes(keys):
+    found = as_keys(keys)
+    assert (found.kind, found.listed(), found.n) == ("bytes", [b"ab", b"", b"\0c"], 3)
+
+
+def test_bytes_of_one_size_in_arrow():
+    found = as_keys(pa.array([b"xx", b"ab", b"\0c"], pa.binary(2))[1:])
+    assert (found.kind, found.listed(), found.n) == ("bytes", [b"ab", b"\0c"], 2)
+
+
 def test_rows_of_one_size():
     rows = np.array([[1, 0], [0, 0], [513, 7]], np.int16)
     for keys in (
@@ -72,6 +94,7 @@ def test_ranges():
 def test_of_other_libraries():
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     assert as_keys(pd.Series([1, 2])).listed() == as_keys(pl.Series([1, 2])).listed() == [1, 2]
+    assert as_keys(pl.Series([b"a", b"bb"])).listed() == as_keys(pd.Series([b"a", b"bb"])).listed() == [b"a", b"bb"]
     assert as_keys(pd.Series(["a", "b"])).listed() == as_keys(pl.Series(["a", "b"])).listed() == ["a", "b"]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from perfcore import CacheError, FeatureCache, InputError, ModelCache
+from perfcore.cache.keys import as_keys
 
 
 def table(keys):
@@ -270,6 +271,19 @@ def test_who_asks_for_what_is_being_prefetched_waits_for_it(cache):
     begun.wait(60)
     threading.Timer(0.05, go_on.set).start()
     assert (cache.get_or_load_many([2], None) == table([2])).all() and future.result(60) == 2
+
+
+@pytest.mark.parametrize("keys", [np.array([1, 2]), np.array([1, 2])[:, None].view("V8")[:, 0]], ids=["ints", "bytes"])
+def test_keys_to_prefetch_may_be_changed_after_the_call(keys, cache):
+    told = as_keys(keys).listed()
+    with ThreadPoolExecutor(1) as pool:
+        go_on = threading.Event()
+        pool.submit(go_on.wait, 60)
+        future = cache.prefetch(keys, lambda keys: table(range(len(keys))), executor=pool)
+        keys[...] = keys[::-1].copy()
+        keys[0] = keys[1]
+        go_on.set()
+        assert future.result(60) == 2 and cache.contains_many(told).all()
 
 
 def test_prefetching_in_an_executor_of_the_caller(cache):

@@ -162,6 +162,12 @@ def test_a_table_of_one_row_is_a_row():
     assert cache.get(1).tolist() == [1.5, 1.5]
 
 
+@pytest.mark.parametrize("name", ["key", "hit"])
+def test_columns_that_to_arrow_adds_are_no_columns_of_a_schema(name):
+    with pytest.raises(ConfigurationError, match="a column cannot be key or hit, which to_arrow adds"):
+        FeatureCache(10, schema=np.dtype([("price", "f8"), (name, "f8")]))
+
+
 def test_a_fill_that_does_not_fit_is_told():
     with pytest.raises(InputError, match="fill="):
         FeatureCache(10, 2).get_many([1], fill=[1, 2, 3])

@@ -14,8 +14,12 @@ NEVER = np.iinfo(np.int64).max
 UNVERSIONED = np.iinfo(np.int64).min
 
 
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
 def seconds(name: str, value: Any) -> float | None:
-    if value is not None and not (isinstance(value, int | float | np.number) and 0 < value < 2**32):
+    if value is not None and not (is_number(value) and 0 < value < 2**32):
         raise ConfigurationError(f"{name}={value!r}: allowed are seconds above 0, or None")
     return None if value is None else float(value)
 

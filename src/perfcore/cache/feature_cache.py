@@ -82,7 +82,7 @@ class FeatureCache:
         self.policy = policy
         self._row = RowType.of(width, dtype, schema)
         self.ttl, self.idle_ttl = dates.seconds("ttl", ttl), dates.seconds("idle_ttl", idle_ttl)
-        if not isinstance(ttl_jitter, int | float | np.number) or not 0 <= ttl_jitter <= 1:
+        if not dates.is_number(ttl_jitter) or not 0 <= ttl_jitter <= 1:
             raise ConfigurationError(f"ttl_jitter={ttl_jitter!r}: allowed is a part from 0 to 1")
         self.ttl_jitter = float(ttl_jitter)
         idle = None if idle_ttl is None else round(idle_ttl * 1e9)
@@ -273,7 +273,7 @@ class FeatureCache:
             those loaded here as ``prefetched``; which of them are asked for later is not known.
         """
         self._require_writeable()
-        batch = as_keys(keys)
+        batch = as_keys(keys).copy()
         self._holder.of(batch)  # keys of another kind are told here
         return Misses(self, loader, is_prefetch=True).begin(batch, executor)
 

@@ -20,6 +20,11 @@ class Keys(NamedTuple):
     native: Any  # int64 (n,), or int64 offsets (n + 1,) and bytes
     n: int
 
+    def copy(self) -> Keys:
+        """Of what the caller may change."""
+        native = self.native.copy() if self.kind == "integers" else tuple(part.copy() for part in self.native)
+        return self._replace(native=native)
+
     def listed(self) -> list:
         """As Python's own int, str or bytes."""
         if self.kind == "integers":
@@ -128,8 +133,8 @@ def _of_arrow(keys: Any) -> Keys:
         array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
     if pa.types.is_dictionary(array.type):
         values = array.dictionary
-        if values.type == pa.string_view():  # which cannot be taken from
-            values = pc.cast(values, pa.large_string())
+        if values.type == pa.string_view() or values.type == pa.binary_view():  # which cannot be taken from
+            values = pc.cast(values, pa.large_string() if values.type == pa.string_view() else pa.large_binary())
         array = values.take(array.indices)
     if not len(array):
         return _integers(np.empty(0, np.int64))
@@ -137,8 +142,10 @@ def _of_arrow(keys: Any) -> Keys:
         raise InputError(f"{array.null_count} keys are null: {ALLOWED}")
     if pa.types.is_integer(array.type):
         return _integers(array.to_numpy(zero_copy_only=False))
-    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type) or array.type == pa.string_view()
-    if not is_text and not pa.types.is_binary(array.type) and not pa.types.is_large_binary(array.type):
+    its = pa.types
+    is_text = any(of(array.type) for of in (its.is_string, its.is_large_string, its.is_string_view))
+    of_bytes = (its.is_binary, its.is_large_binary, its.is_binary_view, its.is_fixed_size_binary)
+    if not is_text and not any(of(array.type) for of in of_bytes):
         raise InputError(f"keys of the Arrow type {array.type}: {ALLOWED}")
     array = pc.cast(array, pa.large_string() if is_text else pa.large_binary())
     _, offsets, data = array.buffers()

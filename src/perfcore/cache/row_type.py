@@ -68,6 +68,8 @@ class RowType:
         if bad or not record.names:
             came = ", ".join(bad) or f"none in {schema}"
             raise ConfigurationError(f"schema: columns {came}; allowed are columns of {_NUMBERS}")
+        if {"key", "hit"} & {*record.names}:
+            raise ConfigurationError("schema: a column cannot be key or hit, which to_arrow adds")
         return cls(None, record, Dictionaries(types))
 
     @property
