@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import stat
@@ -23,15 +24,16 @@ def replace_file(path: str | os.PathLike, pieces: Iterable[Any]) -> None:
     replaced = os.stat(path) if os.path.exists(path) else None
     if replaced is not None and not stat.S_ISREG(replaced.st_mode):
         raise OSError(errno.EINVAL, "not a regular file, so it is not replaced", os.fspath(given))
+    mode = 0o666 if replaced is None else stat.S_IMODE(replaced.st_mode)
     aside = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(aside, "xb") as file:
+        with open(aside, "xb", opener=functools.partial(os.open, mode=mode)) as file:  # read by no others meanwhile
             for piece in pieces:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         if replaced is not None:
-            os.chmod(aside, stat.S_IMODE(replaced.st_mode))
+            os.chmod(aside, mode)  # with what the umask took
         os.replace(aside, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -25,6 +25,7 @@ from perfcore.answers.sklearn_ensembles import IsolationAnswers, MedianAnswers, 
 from perfcore.answers.sklearn_linear import LinearAnswers
 from perfcore.answers.sklearn_network import NetworkAnswers
 from perfcore.answers.xgboost import XGBoostAnswers
+from perfcore.files import replace_file
 from perfcore.inputs.sklearn import CategoryInputs, LinearInputs, NumericInputs
 from perfcore.inputs.xgboost import XGBoostInputs
 from perfcore.model import DiagonalGaussians, Forest, Gaussians, Linear, Model, Network, OrderedSum, Tree
@@ -309,7 +310,6 @@ def test_saving_into_no_folder_says_so(tmp_path):
         pcore.write_model(forest_model(), tmp_path / "absent" / "model.pcore")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions and links")
 @pytest.mark.parametrize("given", [None, 3, b"model.pcore", ["model.pcore"]])
 def test_what_is_no_path_is_named(given, path):
     pcore.write_model(forest_model(), path)
@@ -318,6 +318,10 @@ def test_what_is_no_path_is_named(given, path):
             use(given)
 
 
+posix_alone = pytest.mark.skipif(os.name != "posix", reason="POSIX permissions and links")
+
+
+@posix_alone
 def test_permissions_follow_the_umask_and_a_link_stays_a_link(path):
     old = os.umask(0o027)
     try:
@@ -329,6 +333,25 @@ def test_permissions_follow_the_umask_and_a_link_stays_a_link(path):
     link.symlink_to(path.name)
     pcore.write_model(linear_model(), link)
     assert link.is_symlink() and pcore.fingerprint(pcore.read_model(path)) == pcore.fingerprint(linear_model())
+
+
+@posix_alone
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o664])
+def test_a_file_that_others_may_not_read_is_written_aside_as_such(mode, path):
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    aside = []
+
+    def pieces():
+        aside.extend(stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir() if each != path)
+        yield b"new"
+
+    old = os.umask(0o022)
+    try:
+        replace_file(path, pieces())
+    finally:
+        os.umask(old)
+    assert aside == [mode & ~0o022] and stat.S_IMODE(path.stat().st_mode) == mode and path.read_bytes() == b"new"
 
 
 def test_many_writers_leave_one_whole_file(path):
