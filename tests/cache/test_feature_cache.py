@@ -420,7 +420,7 @@ BAD = {
     "text jitter": (
         lambda c: FeatureCache(4, 4, ttl_jitter="a"),
         ConfigurationError,
-        "ttl_jitter='a': allowed is a part",
+        "ttl_jitter='a': allowed is",
     ),
     "no jitter": (lambda c: FeatureCache(4, 4, ttl_jitter=None), ConfigurationError, "ttl_jitter=None"),
     "pins": (lambda c: FeatureCache(4, 4, max_pinned=5), ConfigurationError, "max_pinned=5"),

@@ -170,8 +170,10 @@ def test_tasks_share_one_call(cache):
 
 
 def test_a_task_that_waits_and_is_cancelled_cancels_nobody_else(cache):
+    go_on = asyncio.Event()
+
     async def load(keys):
-        await asyncio.sleep(0.05)
+        await go_on.wait()
         return table(keys)
 
     async def main():
@@ -180,6 +182,7 @@ def test_a_task_that_waits_and_is_cancelled_cancels_nobody_else(cache):
             tasks.append(asyncio.create_task(cache.get_or_load_many_async([1], load)))
             await asyncio.sleep(0.005)
         tasks[1].cancel()
+        go_on.set()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     first, cancelled, last = asyncio.run(main())
