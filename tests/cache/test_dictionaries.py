@@ -98,6 +98,10 @@ def test_a_file_of_other_values_is_refused(cache, tmp_path):
 
 BAD = {
     "absent": (batch([1.5], ["Bonn"]).drop_columns(["price"]), "no column 'price'; theirs are"),
+    "twice": (
+        batch([1.5], ["Bonn"]).append_column("price", pa.array([2.5])),
+        "rows have two columns 'price'; theirs are",
+    ),
     "nulls": (batch([1.5], ["Bonn"]).set_column(0, "count", pa.array([None], pa.int16())), "'count' has 1 nulls"),
     "numbers for texts": (
         batch([1.5], ["Bonn"]).set_column(2, "town", pa.array([7]).dictionary_encode()),

@@ -299,6 +299,17 @@ def test_only_a_put_says_of_which_kind_keys_are(cache):
     assert "a" in cache and cache.delete("a") and not cache.delete("a")
 
 
+@pytest.mark.parametrize("kind", ["integers", "text", "bytes"])
+def test_keys_are_those_that_are_there(kind):
+    keys = {"integers": [5, -3, 7], "text": ["a", "", "\u00e4"], "bytes": [b"\xff", b"", b"b"]}[kind]
+    cache = FeatureCache(10, 4)
+    assert len(cache.keys()) == 0
+    cache.put_many(keys, rows(range(3)))
+    cache.delete(keys[1])
+    found = cache.keys()
+    assert sorted(found) == sorted([keys[0], keys[2]]) and cache.get_many(found)[1].all()
+
+
 EMPTY = {
     "lists": ([], []),
     "arrays": (np.array([]), np.array([])),

@@ -158,6 +158,11 @@ class FeatureCache:
     def __contains__(self, key: Any) -> bool:
         return bool(self._contains(one_key(key))[0])
 
+    def keys(self) -> Any:
+        """The keys that are there, in no order that means anything: an int64 array, or a list of str or bytes."""
+        keys = self._entries(self._now())[0]
+        return keys.native if keys.kind == "integers" else keys.listed()
+
     def __len__(self) -> int:
         native = self._holder.open()
         return 0 if native is None else len(native)
@@ -303,12 +308,9 @@ class FeatureCache:
         """
         if compression not in (None, "lz4", "zstd"):
             raise ConfigurationError(f"compression={compression!r}: allowed are 'lz4', 'zstd' and None")
-        now, native = self._now(), self._holder.open()
-        keys, rows, its_dates = Keys("integers", np.empty(0, np.int64), 0), np.empty(0, np.uint8), None
-        if native is not None:
-            its_keys, rows, its_dates = native.entries(now)
-            keys = Keys(self._holder.kind, its_keys, len(rows) // self._row.n_bytes)  # type: ignore[arg-type]
-            its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if len(its_dates) else None
+        now = self._now()
+        keys, rows, its_dates = self._entries(now)
+        its_dates = dates.shifted(its_dates, dates.to_wall_clock(now)) if len(its_dates) else None
         contents = persistence.Contents(
             keys.kind,
             self._row.fingerprint,
@@ -423,6 +425,14 @@ class FeatureCache:
         if native is not None:
             native.contains(batch.native, hit, self._now())
         return hit
+
+    def _entries(self, now: int) -> tuple[Keys, np.ndarray, Any]:
+        """What is there: keys, rows as bytes, and dates (n, 3), of no rows where there are none."""
+        native = self._holder.open()
+        if native is None:
+            return Keys("integers", np.empty(0, np.int64), 0), np.empty(0, np.uint8), ()
+        keys, rows, its_dates = native.entries(now)
+        return Keys(self._holder.kind, keys, len(rows) // self._row.n_bytes), rows, its_dates  # type: ignore[arg-type]
 
     def _store(
         self, native: RowCache, batch: Keys, table: np.ndarray, versions: np.ndarray | None = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ConfigurationError, InputError
+from ..inputs.table import is_dataframe
 from .dictionaries import Dictionaries
 
 if TYPE_CHECKING:
@@ -152,24 +154,37 @@ class RowType:
         """Of an Arrow table, or what has the form of one: the columns of the schema, by name."""
         import pyarrow as pa
 
-        its = pa.table(rows)
-        absent = [name for name in self.dtype.names or () if name not in its.column_names]
-        if absent:
-            raise InputError(f"rows have no column {absent[0]!r}; theirs are {its.column_names}")
-        table = np.empty(its.num_rows, self.dtype)
-        for name in self.dtype.names or ():
-            column, dtype = its.column(name), self.dtype[name]
-            if column.null_count and not (pa.types.is_floating(column.type) and dtype.kind == "f"):
-                raise InputError(f"column {name!r} has {column.null_count} nulls, which no {dtype} stands for")
-            if pa.types.is_dictionary(column.type):
-                column = column.unify_dictionaries().combine_chunks()
-                table[name] = self.dictionaries.codes(name, column, dtype)
-                continue
-            numbers = column.to_numpy()
-            if not np.can_cast(numbers.dtype, dtype, "safe"):
-                raise InputError(f"column {name!r} is of {column.type}, the cache holds {dtype}: convert it first")
+        names = self.dtype.names or ()
+        table = np.empty(len(rows), self.dtype)
+        plain: dict[str, np.ndarray] = {}  # what pandas has as numpy does: its own way to Arrow takes longer
+        if is_dataframe(rows) and rows.columns.is_unique:
+            its_dtypes = rows.dtypes.to_dict()
+            wanted = [name for name in its_dtypes if str(name) in table.dtype.fields]
+            plain = {name: rows[name].to_numpy() for name in wanted if _is_numpy_number(its_dtypes[name])}
+            rows = rows[[name for name in wanted if name not in plain]]
+        its = pa.table(rows) if len(plain) < len(names) else pa.table({})
+        theirs = Counter([*plain, *its.column_names])
+        odd = [name for name in names if theirs[name] != 1]
+        if odd:
+            n = "two columns" if theirs[odd[0]] else "no column"
+            raise InputError(f"rows have {n} {odd[0]!r}; theirs are {list(theirs)}")
+        for name in names:
+            numbers = plain[name] if name in plain else self._of_column(name, its.column(name))
+            if not np.can_cast(numbers.dtype, self.dtype[name], "safe"):
+                came = numbers.dtype if name in plain else its.column(name).type
+                raise InputError(f"column {name!r} is of {came}, the cache holds {self.dtype[name]}: convert it first")
             table[name] = numbers
         return table
+
+    def _of_column(self, name: str, column: pa.ChunkedArray) -> np.ndarray:
+        import pyarrow as pa
+
+        dtype = self.dtype[name]
+        if column.null_count and not (pa.types.is_floating(column.type) and dtype.kind == "f"):
+            raise InputError(f"column {name!r} has {column.null_count} nulls, which no {dtype} stands for")
+        if pa.types.is_dictionary(column.type):
+            return self.dictionaries.codes(name, column.unify_dictionaries().combine_chunks(), dtype)
+        return column.to_numpy()
 
     def _by_name(self, rows: np.ndarray) -> np.ndarray:
         """The columns of the schema of a structured array, which may have others, and in another order."""
@@ -237,6 +252,10 @@ def _of_fixed_size_lists(rows: Any) -> np.ndarray:
     if not pa.types.is_fixed_size_list(array.type) or array.null_count or array.flatten().null_count:
         raise InputError(f"rows of the Arrow type {array.type}: allowed are fixed-size lists without nulls")
     return array.flatten().to_numpy(zero_copy_only=False).reshape(len(array), array.type.list_size)
+
+
+def _is_numpy_number(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def _is_arrow(rows: Any) -> bool:
