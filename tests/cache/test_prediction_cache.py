@@ -486,6 +486,24 @@ def test_a_closed_cache_says_so():
     assert "closed" in repr(cache)
 
 
+@pytest.mark.parametrize("n_known", [0, 1, 2])
+def test_an_answer_that_is_computed_while_the_cache_is_closed_is_handed_out_and_not_kept(n_known):
+    X, closes = table(4), []
+
+    def answer(X):
+        for close in closes:
+            close()
+        return X[:, 0] * 2
+
+    cache = PredictionCache(Counting(answer), 9)
+    if n_known:
+        cache.predict(X[:n_known])
+    closes.append(cache.close)
+    its = X if n_known < 2 else X[2:]
+    assert same(cache.predict(its), its[:, 0] * 2)
+    assert len(cache) == 0 and cache.stats()["bytes"] == 0
+
+
 def test_a_cache_is_not_pickled_or_copied():
     cache = PredictionCache(Counting(), 9)
     for duplicate in (pickle.dumps, copy.copy, copy.deepcopy):

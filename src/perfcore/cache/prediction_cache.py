@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -132,8 +133,9 @@ class PredictionCache:
             self._count_passed_on()
             return part if asked is X else ask(X)
         packed = packing.packed(part)
-        self._ways.make_room(way, len(at))
-        way.by_row.put_many(keys, packed)
+        with contextlib.suppress(CacheError):  # closed meanwhile
+            self._ways.make_room(way, len(at))
+            way.by_row.put_many(keys, packed)
         answer = part
         if asked is not X:
             if not n_hits:
