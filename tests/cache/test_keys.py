@@ -1,10 +1,16 @@
 """Keys of every form are the keys that they show."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import perfcore
 from perfcore import FeatureCache, InputError
 from perfcore.cache.keys import as_keys
 
@@ -157,3 +163,17 @@ def test_integers_that_differ_are_different_keys(keys):
     cache.put_many(keys, np.arange(len(keys), dtype=np.int32)[:, None])
     found, hit = cache.get_many(keys)
     assert hit.all() and found[:, 0].tolist() == list(range(len(keys)))
+
+
+def test_plain_arrays_are_put_and_got_without_an_import():
+    """The thread that imports has a lock, for which the child of a fork would wait in vain."""
+    script = """if True:
+        import sys, numpy, perfcore
+        cache, keys, rows = perfcore.FeatureCache(9, 1), numpy.arange(3), numpy.ones((3, 1), "f4")
+        n = len(sys.modules)
+        cache.put_many(keys, rows), cache.get_many(keys)
+        print(len(sys.modules) - n)"""
+    path = os.pathsep.join([str(Path(perfcore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    command, env = [sys.executable, "-c", script], os.environ | {"PYTHONPATH": path}
+    told = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert told.stdout == "0\n", told.stderr

@@ -43,7 +43,7 @@ def as_keys(keys: Any) -> Keys:
         Where there is something else among them, or several kinds.
     """
     if isinstance(keys, np.ndarray):
-        if isinstance(keys, np.ma.MaskedArray):
+        if type(keys) is not np.ndarray and isinstance(keys, np.ma.MaskedArray):  # the first to say np.ma imports it
             raise InputError(f"keys come as a masked array: {ALLOWED}; hand in keys.compressed()")
         return _of_array(keys)
     if hasattr(keys, "__arrow_c_array__") or hasattr(keys, "__arrow_c_stream__"):

@@ -123,7 +123,7 @@ class RowType:
 
     def table(self, rows: Any, n: int) -> np.ndarray:
         """``n`` rows as they are stored. Arrays convert without loss or not at all; Python's numbers are rounded."""
-        if isinstance(rows, np.ma.MaskedArray):
+        if type(rows) is not np.ndarray and isinstance(rows, np.ma.MaskedArray):
             raise InputError("rows come as a masked array; a cache has no masked numbers: fill them first")
         if n == 0 and hasattr(rows, "__len__") and len(rows) == 0:
             return self.empty(0)
