@@ -170,6 +170,36 @@ def test_rows_of_the_same_bytes_and_other_dtypes_are_others():
     assert len(cache) == 5
 
 
+@pytest.mark.parametrize(
+    "as_frame",
+    [pd.DataFrame, pa.table, pa.record_batch, pl.DataFrame],
+    ids=["pandas", "table", "batch", "polars"],
+)
+def test_frames_of_the_same_names_and_bytes_and_other_dtypes_are_others(as_frame):
+    cells = np.array([1.5, 2.5, -3.0], np.float32)
+    uniform = [dict.fromkeys("ab", cells.view(dtype)) for dtype in (np.float32, np.int32, np.uint32)]
+    mixed = [{"a": cells.view(dtype), "b": cells.astype(np.float64)} for dtype in (np.float32, np.int32)]
+    names = {}
+    predictor = Counting(lambda X: np.full(len(X), names[id(X)]))
+    cache, tables = PredictionCache(predictor, 90), list(map(as_frame, uniform + mixed))
+    names |= {id(X): float(n) for n, X in enumerate(tables)}
+    for _ in range(2):
+        for X in tables:
+            assert same(cache.predict(X), predictor.answer(X))
+    assert predictor.n_rows == [3] * 5 and cache.stats()["hits"] == 15
+
+
+def test_tables_of_the_same_columns_and_other_libraries_are_others():
+    columns = {"a": np.array([1.5, 2.5]), "b": np.array([3.5, 4.5])}
+    tables = [pd.DataFrame(columns), pa.table(columns), pl.DataFrame(columns)]
+    libraries = {type(X): float(n) for n, X in enumerate(tables)}
+    predictor = Counting(lambda X: np.full(len(X), libraries[type(X)]))
+    cache = PredictionCache(predictor, 90)
+    for X in tables + tables:
+        assert same(cache.predict(X), predictor.answer(X))
+    assert predictor.n_rows == [2] * 3
+
+
 def test_all_nans_are_one_and_the_zeros_are_two():
     payload = np.array([0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000, 0x7FF8_0000_0000_0000], np.uint64).view(float)
     for X in (payload[:, None], pd.DataFrame({"a": payload, "b": 1}), payload.astype(np.float32)[:, None]):
