@@ -52,9 +52,12 @@ class FeatureCache:
     ttl_jitter : float
         Part of ``ttl``, from 0 to 1, by which a row may expire sooner, at random, so that not all do at once.
     max_pinned : float or int
-        Rows that views may hold: a part of the capacity (0.1 unless said), or a number.
+        Rows that views may hold: a float is a part of the capacity (0.1 unless said; 1.0 are all), an int a number of
+        rows (1 is one).
     on_evict : callable(keys, rows, expired), optional
-        Called after a put that had rows evicted, outside of every lock.
+        Called after a put or load that had rows evicted, outside of every lock: their keys (a list), copies of the
+        rows, and which of them had expired. What `resize`, `clear`, deletes and newer rows remove is not told. What it
+        raises is warned of.
 
     Raises
     ------
@@ -177,9 +180,10 @@ class FeatureCache:
         keys : as in `get_many`
         rows : (n_keys, width) of the cache's dtype, or what numpy makes that of; an Arrow array of fixed-size lists
             With a schema (n_keys,) of its dtype, or a table or data frame that has its columns, by name. Of a column
-            with a dictionary codes are stored, those of this cache for the same texts.
+            with a dictionary codes are stored, those of this cache for the same texts. Null is NaN where floats are.
         version : int or (n_keys,) of int, optional
-            A row replaces one of the same or of an older version; without, any that came without, too.
+            A row replaces one of the same or of an older version. One without replaces only what came without: where
+            there is a version it is not taken, and `stats` counts it as ``older``.
 
         Returns
         -------

@@ -108,7 +108,13 @@ class Flights:
             while met is not None and not met.rows.done() and me not in (met.owner, met.thread):
                 met = self._waits.get(met.owner)
             is_circle = met is not None and not met.rows.done()
+            is_of_a_task = is_circle and me == flight.thread != flight.owner
         del flight, met  # an error knows this frame
+        if is_of_a_task:
+            raise CacheError(
+                f"a task of this thread's own event loop waits for keys that it is to load itself: {keys[:8]}; "
+                "no task goes on while its thread waits: await get_or_load_many_async in their place"
+            )
         if is_circle:
             raise CacheError(f"a loader waits for keys that it is to load itself: {keys[:8]}")
 

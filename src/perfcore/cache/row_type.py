@@ -160,7 +160,9 @@ class RowType:
         if is_dataframe(rows) and rows.columns.is_unique:
             its_dtypes = rows.dtypes.to_dict()
             wanted = [name for name in its_dtypes if str(name) in table.dtype.fields]
-            plain = {name: rows[name].to_numpy() for name in wanted if _is_numpy_number(its_dtypes[name])}
+            for dtype in {its_dtypes[name] for name in wanted if _is_numpy_number(its_dtypes[name])}:
+                alike = [name for name in wanted if its_dtypes[name] == dtype]
+                plain |= zip(alike, rows[alike].to_numpy().T, strict=True)
             rows = rows[[name for name in wanted if name not in plain]]
         its = pa.table(rows) if len(plain) < len(names) else pa.table({})
         theirs = Counter([*plain, *its.column_names])
