@@ -1,5 +1,7 @@
 """What the policies do beyond what a plain list of entries does: tests/field measures them on real traces."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,32 @@ def test_text_of_keys_is_counted_as_long_as_it_is_kept():
     assert abs(cache.nbytes - before) < 25_000  # what was evicted lately may not have come back yet
     cache.clear()
     assert cache.nbytes < before
+
+
+@pytest.mark.parametrize("policy", ["clock", "s3fifo", "lfu", "adaptive", "lru_exact"])
+def test_a_cache_shrinks_after_many_deletes_and_counts_what_left_once(policy):
+    cache = FeatureCache(30_000, 1, policy=policy)
+    cache.put_many(range(30_000), np.arange(30_000, dtype="f4")[:, None])
+    cache.delete_many(range(15_000))
+    cache.put_many(range(50_000, 60_000), np.arange(10_000, dtype="f4")[:, None])
+    cache.resize(2000)
+    stats = cache.stats()
+    assert (len(cache), stats["evicted_shrink"], stats["evicted_capacity"]) == (2000, 23_000, 0)
+
+
+def test_a_long_batch_beside_a_reader_is_not_rejected():
+    cache, ends = FeatureCache(20_000, 50), []
+    cache.put_many(range(20_000), np.zeros((20_000, 50), "f4"))
+
+    def read():
+        while not ends:
+            cache.get_many(np.arange(0, 20_000, 10))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        n_rejected = cache.put_many(range(20_000, 120_000), np.zeros((100_000, 50), "f4"))
+    finally:
+        ends.append(True)
+        reader.join()
+    assert n_rejected == 0 and len(cache) == 20_000

@@ -82,7 +82,8 @@ void work(Cache& cache, int seed, int n_keys, int rounds, bool has_versions, boo
             }
             log = Log();
         } else if (what < 14) {
-            if (may_resize && random() % 40 == 0) cache.resize(1 + int64_t(random() % size_t(n_keys)), -1, random() % 8, false, round);
+            const int64_t capacity = 1 + int64_t(random() % size_t(n_keys));
+            if (may_resize && random() % 40 == 0) cache.resize(capacity, -1, random() % 8, false, round);
             cache.remove(made.get(), n, nullptr);
         } else if (what < 15) {
             std::vector<uint8_t> hit(n);
@@ -119,7 +120,8 @@ void work(Cache& cache, int seed, int n_keys, int rounds, bool has_versions, boo
 }
 
 template <class Keys>
-void stress(Policy policy, int64_t capacity, int hash_bits, int n_threads, int rounds, int seed, bool has_dates, bool may_resize) {
+void stress(Policy policy, int64_t capacity, int hash_bits, int n_threads, int rounds, int seed, bool has_dates,
+            bool may_resize) {
     Settings settings;
     settings.capacity = capacity, settings.row_bytes = sizeof(Row), settings.policy = policy;
     settings.hash_bits = hash_bits, settings.max_pinned = std::max<int64_t>(capacity / 4, 1), settings.seed = 7 * seed;

@@ -159,10 +159,11 @@ cdef class RowCache:
                 raise OSError("the file cannot be mapped")
             if its_dates is not None:
                 dates = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>its_dates)
-            if is_text:
-                self.cache.reset(new CacheOf[Strings](settings, rows, batch, dates))
-            else:
-                self.cache.reset(new CacheOf[Integers](settings, rows, batch, dates))
+            with nogil:
+                if is_text:
+                    self.cache.reset(new CacheOf[Strings](settings, rows, batch, dates))
+                else:
+                    self.cache.reset(new CacheOf[Integers](settings, rows, batch, dates))
             return
         with nogil:
             if is_text:

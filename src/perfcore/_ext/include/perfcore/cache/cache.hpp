@@ -30,7 +30,7 @@ public:
     virtual uint64_t nbytes() = 0;
     virtual const char* check() = 0;
 
-    int64_t n_pinned() const { return pinned_->n.load(); }
+    int64_t n_pinned() const { return n_pinned_->load(); }
     uint64_t total(Count which) const { return epochs_.total(which); }
     // Around a fork: writers are kept out, so that the child finds nothing half done; readers it has none.
     virtual void before_fork() {
@@ -54,23 +54,31 @@ protected:
         Record* const record;
     };
 
-    // How long a call goes on trying for rows that others, who are inside a section, keep from coming back. Once that was
-    // in vain nobody does so again until an epoch has passed.
+    // How long a call goes on trying for rows that others, who are inside a section, keep from coming back: 20 ms, and as
+    // long as rows take where all goes slowly; or 100 ms of an epoch that does not end. Once that was in vain nobody tries
+    // until the epoch has ended.
     class Patience {
     public:
-        bool is_left(Cache& cache) {
+        Patience(int64_t n_rows, int64_t row_bytes)
+            : left_(std::chrono::milliseconds(20) + n_rows * std::chrono::nanoseconds(10'000 + row_bytes)) {}
+
+        // Whether to wait a moment and try once more; at the first try of a shortage, ``begins``.
+        bool is_left(Cache& cache, bool begins) {
             const uint64_t epoch = cache.epochs_.now();
             if (cache.in_vain_.load(std::memory_order_relaxed) == epoch) return false;
             const auto now = std::chrono::steady_clock::now();
-            if (tries_++ == 0) until_ = now + std::chrono::milliseconds(20);
-            if (tries_ < 8 || now < until_) return true;
+            if (!begins) left_ -= now - last_;
+            if (begins || epoch != epoch_) since_ = now, epoch_ = epoch;
+            last_ = now;
+            if (left_ > left_.zero() && now - since_ < std::chrono::milliseconds(100)) return true;
             cache.in_vain_.store(epoch, std::memory_order_relaxed);
             return false;
         }
 
     private:
-        int tries_ = 0;
-        std::chrono::steady_clock::time_point until_;
+        std::chrono::steady_clock::duration left_;
+        std::chrono::steady_clock::time_point last_, since_;
+        uint64_t epoch_ = 0;
     };
 
     // The gate, as long as this lives; those who write have left once it is made.
@@ -101,24 +109,28 @@ protected:
     std::atomic<bool> gate_{false};
     std::atomic<uint64_t> in_vain_{0};
     std::mutex resizing_;
-    const std::shared_ptr<Pinned> pinned_ = std::make_shared<Pinned>();
+    const std::shared_ptr<std::atomic<int64_t>> n_pinned_ = std::make_shared<std::atomic<int64_t>>(0);
 };
 
 template <class Keys>
 class CacheOf final : public Cache {
 public:
-    explicit CacheOf(const Settings& settings) : store_(new Store<Keys>(settings, epochs_, pinned_)) {}
+    explicit CacheOf(const Settings& settings)
+        : row_bytes_(settings.row_bytes), store_(new Store<Keys>(settings, epochs_, n_pinned_)) {}
     CacheOf(const Settings& settings, const Mapped& mapped, const KeyBatch& keys, const int64_t* dates)
-        : store_(new Store<Keys>(settings, epochs_, pinned_, mapped)) {
-        store().name(Keys(keys), mapped.n, dates);
+        : row_bytes_(settings.row_bytes), store_(nullptr) {
+        auto made = std::make_unique<Store<Keys>>(settings, epochs_, n_pinned_, mapped);
+        made->name(Keys(keys), mapped.n, dates);
+        store_ = made.release();
     }
     ~CacheOf() override { delete store_.load(); }
 
     void get(const KeyBatch& keys, int64_t n, char* out, const char* fill, uint8_t* hit, int64_t now) override {
         const Keys refs(keys);
-        for (int64_t at = 0; at < n; at += CHUNK) {
+        for (int64_t at = 0, end; at < n; at = end) {
             const Section section(*this, 0);
-            store().get(*section.record, refs, at, std::min(n, at + CHUNK), out, fill, hit, now);
+            end = std::min(n, at + store().chunk());
+            store().get(*section.record, refs, at, end, out, fill, hit, now);
         }
     }
 
@@ -138,20 +150,21 @@ public:
     int64_t put(const KeyBatch& keys, int64_t n, const char* rows, const int64_t* versions, const int64_t* untils,
                 int64_t now, Log* log) override {
         const Keys refs(keys);
-        Patience patience;
+        Patience patience(n, row_bytes_);
         int64_t n_rejected = 0;
-        for (int64_t at = 0; at < n;) {
-            const int64_t end = std::min(n, at + CHUNK);
+        for (int64_t at = 0, last = -1; at < n;) {
             {
                 const Section section(*this, Epochs::WRITES);
+                const int64_t end = std::min(n, at + store().chunk());
                 at = store().put(*section.record, refs, at, end, rows, versions, untils, now, log, n_rejected);
                 if (at == end) continue;
                 store().relieve(*section.record, now, log);
-                if (!patience.is_left(*this)) {
+                if (!patience.is_left(*this, at != last)) {
                     section.record->add(REJECTED);
                     n_rejected++, at++;
                     continue;
                 }
+                last = at;
             }
             std::this_thread::sleep_for(std::chrono::microseconds(50));
         }
@@ -175,17 +188,15 @@ public:
         if (capacity != 0) settings.capacity = capacity;
         if (max_pinned != -1) settings.max_pinned = max_pinned;
         settings.has_dates |= has_dates;
-        std::unique_ptr<Store<Keys>> next(new Store<Keys>(settings, epochs_, pinned_)), old;
+        std::unique_ptr<Store<Keys>> next(new Store<Keys>(settings, epochs_, n_pinned_)), old;
+        const Section section(*this, 0);
         {
             const Shut shut(*this);
-            if (keeps) {
-                const Section section(*this, 0);
-                next->adopt(*section.record, store(), now);
-            }
+            if (keeps) next->adopt(*section.record, store(), now);
             old.reset(store_.exchange(next.release(), std::memory_order_seq_cst));
         }
         for (const uint64_t last = epochs_.now() + 2; epochs_.now() < last; std::this_thread::yield()) {
-            const Section section(*this, 0);
+            epochs_.renew(section.record);
             epochs_.advance(section.record);
         }
     }
@@ -193,7 +204,7 @@ public:
     // Keys, rows and dates (version, until and touched of each) of what is there; one section after another.
     void entries(int64_t now, Log& log, std::vector<int64_t>* dates) override {
         const std::lock_guard<std::mutex> alone(resizing_);
-        log.rows.reserve(size_t(store().size() * store().is.row_bytes));
+        reserve(log, dates, size_t(store().size()));  // with no section open
         for (uint32_t at = 0; at < store().n_chains(); at += uint32_t(CHUNK)) {
             const Section section(*this, 0);
             store().visit(at, std::min(store().n_chains(), at + uint32_t(CHUNK)), now,
@@ -235,6 +246,13 @@ public:
 private:
     Store<Keys>& store() const { return *store_.load(std::memory_order_acquire); }
 
+    void reserve(Log& log, std::vector<int64_t>* dates, size_t n) {
+        log.rows.reserve(n * size_t(store().is.row_bytes));
+        (std::is_same<Keys, Integers>::value ? log.integers : log.ends).reserve(n);
+        if (dates != nullptr && store().is.has_dates) dates->reserve(3 * n);
+    }
+
+    const int64_t row_bytes_;
     std::atomic<Store<Keys>*> store_;
 };
 

@@ -67,7 +67,7 @@ public:
     bool advance(const Record* own) {
         uint64_t epoch = own->section.load(std::memory_order_relaxed) & ~WRITES;
         if (now() != epoch) return false;
-        for (const Record* each = records_.load(std::memory_order_acquire); each != nullptr; each = each->next) {
+        for (const Record* each = records_.load(std::memory_order_seq_cst); each != nullptr; each = each->next) {
             const uint64_t section = each->section.load(std::memory_order_seq_cst) & ~WRITES;
             if (section != 0 && section != epoch) return false;
         }
@@ -75,14 +75,14 @@ public:
     }
 
     bool is_writing() const {
-        for (const Record* each = records_.load(std::memory_order_acquire); each != nullptr; each = each->next)
+        for (const Record* each = records_.load(std::memory_order_seq_cst); each != nullptr; each = each->next)
             if (each->section.load(std::memory_order_seq_cst) & WRITES) return true;
         return false;
     }
 
     uint64_t total(Count which) const {
         uint64_t sum = 0;
-        for (const Record* each = records_.load(std::memory_order_acquire); each != nullptr; each = each->next)
+        for (const Record* each = records_.load(std::memory_order_seq_cst); each != nullptr; each = each->next)
             sum += each->counts[which].load(std::memory_order_relaxed);
         return sum;
     }
@@ -104,7 +104,7 @@ private:
             record = new Record;
             record->section.store(now() | flags, std::memory_order_relaxed);
             record->next = records_.load(std::memory_order_relaxed);
-            while (!records_.compare_exchange_weak(record->next, record, std::memory_order_acq_rel)) {}
+            while (!records_.compare_exchange_weak(record->next, record, std::memory_order_seq_cst)) {}
         }
         last = record, of = this, serial = serial_;
         return record;

@@ -33,7 +33,7 @@ public:
                                                std::memory_order_relaxed);
         const uint64_t added = added_.load(std::memory_order_relaxed) + 1;
         added_.store(added, std::memory_order_relaxed);
-        if (added >= period_) halve();
+        if (added >= period_ && added_.exchange(period_ / 2, std::memory_order_relaxed) >= period_) halve();
     }
 
     int count(uint64_t hash) const {
@@ -69,7 +69,6 @@ private:
                 const uint64_t value = word.load(std::memory_order_relaxed);
                 word.store(value >> 1 & 0x7777777777777777ULL, std::memory_order_relaxed);
             }
-        added_.store(period_ / 2, std::memory_order_relaxed);
     }
 
     const uint64_t n_lines_, period_;
@@ -90,9 +89,10 @@ public:
         if (place_for(hash, at).exchange(its_cell(hash, at), std::memory_order_relaxed) == 0)
             n_held_.fetch_add(1, std::memory_order_relaxed);
         order_[at % n_order_].store(hash, std::memory_order_relaxed);
-        while (n_held_.load(std::memory_order_relaxed) > n_ || added_.load() - left_.load() >= n_order_) {
-            const uint64_t oldest = left_.fetch_add(1, std::memory_order_relaxed);
+        while (n_held_.load(std::memory_order_relaxed) > n_ || added_.load() >= left_.load() + n_order_) {
+            uint64_t oldest = left_.load(std::memory_order_relaxed);
             if (oldest > at) return;
+            if (!left_.compare_exchange_strong(oldest, oldest + 1, std::memory_order_relaxed)) continue;
             const uint64_t its = order_[oldest % n_order_].load(std::memory_order_relaxed);
             forget(its, [&](uint64_t found) { return found == its_cell(its, oldest); });
         }

@@ -30,11 +30,6 @@ struct About {
     std::atomic<uint32_t> link{NONE};  // of the stack it lies in, while no node points to it
 };
 
-// Rows that views hold, of all slabs of a cache; and those of them whose entries are gone.
-struct Pinned {
-    std::atomic<int64_t> n{0}, n_left{0};
-};
-
 struct Dates {
     int64_t version = INT64_MIN;
     int64_t until = NEVER;           // nanoseconds of the caller's clock
@@ -58,16 +53,18 @@ struct Slab {
     std::unique_ptr<About[]> about;
     std::unique_ptr<Dates[]> dates;  // nothing where a cache has neither versions nor ages
     std::shared_ptr<void> memory;    // what is mapped, where it is not of its own
-    const std::shared_ptr<Pinned> pinned;
+    const std::shared_ptr<std::atomic<int64_t>> n_pinned;  // rows with pins, of all slabs of the cache
+    const size_t size;               // bytes
+    const std::align_val_t alignment;
     Stack unpinned;                  // rows whose entries were gone before their last pin was
 
-    Slab(int64_t n_rows, int64_t row_bytes, bool has_dates, std::shared_ptr<Pinned> pinned, char* mapped,
+    Slab(int64_t n_rows, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned, char* mapped,
          std::shared_ptr<void> memory)
         : data(mapped), about(new About[size_t(n_rows)]), dates(has_dates ? new Dates[size_t(n_rows)] : nullptr),
-          memory(memory), pinned(pinned) {
-        const size_t size = size_t(n_rows) * size_t(row_bytes);
+          memory(memory), n_pinned(n_pinned), size(size_t(n_rows) * size_t(row_bytes)),
+          alignment(std::align_val_t(size >= HUGE_PAGE ? HUGE_PAGE : 64)) {
         if (memory) return;
-        data = static_cast<char*>(::operator new(std::max<size_t>(size, 1), std::align_val_t(HUGE_PAGE)));
+        data = static_cast<char*>(::operator new(std::max<size_t>(size, 1), alignment));
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
         if (size >= HUGE_PAGE) madvise(data, size & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);  // read here and there
 #endif
@@ -75,7 +72,7 @@ struct Slab {
     Slab(const Slab&) = delete;
     Slab& operator=(const Slab&) = delete;
     ~Slab() {
-        if (!memory) ::operator delete(data, std::align_val_t(HUGE_PAGE));
+        if (!memory) ::operator delete(data, alignment);
     }
 
     // Of a row that an open section reads. False where that would be one more row than ``most``.
@@ -83,18 +80,18 @@ struct Slab {
         auto& pins = about[size_t(i)].pins;
         for (uint32_t its = pins.load(std::memory_order_relaxed); its != 0;)
             if (pins.compare_exchange_weak(its, its + 1, std::memory_order_acq_rel)) return true;
-        if (pinned->n.fetch_add(1) >= most) {
-            pinned->n.fetch_sub(1);
+        if (n_pinned->fetch_add(1) >= most) {
+            n_pinned->fetch_sub(1);
             return false;
         }
-        if (pins.fetch_add(1, std::memory_order_acq_rel) != 0) pinned->n.fetch_sub(1);
+        if (pins.fetch_add(1, std::memory_order_acq_rel) != 0) n_pinned->fetch_sub(1);
         return true;
     }
 
     void unpin(int64_t i) {
         auto& pins = about[size_t(i)].pins;
         const uint32_t left = pins.fetch_sub(1, std::memory_order_acq_rel) - 1;
-        if ((left & ~LEFT) == 0) pinned->n.fetch_sub(1);
+        if ((left & ~LEFT) == 0) n_pinned->fetch_sub(1);
         if (left != LEFT) return;
         pins.store(0, std::memory_order_relaxed);
         unpinned.push(uint32_t(i), uint32_t(i), [this](uint32_t id) -> std::atomic<uint32_t>& { return about[id].link; });
@@ -104,11 +101,8 @@ struct Slab {
     // among the `unpinned`.
     bool leave(int64_t i) {
         auto& pins = about[size_t(i)].pins;
-        if (pins.load(std::memory_order_acquire) == 0) return true;
-        pinned->n_left.fetch_add(1);
         if (pins.fetch_or(LEFT, std::memory_order_acq_rel) != 0) return false;
         pins.store(0, std::memory_order_relaxed);
-        pinned->n_left.fetch_sub(1);
         return true;
     }
 };
@@ -119,13 +113,13 @@ public:
     static constexpr int64_t MASK = (int64_t(1) << SHIFT) - 1;
 
     // The first rows lie in ``mapped``, where slabs are whole there; of the last ones of it there is a copy.
-    Rows(int64_t n, int64_t row_bytes, bool has_dates, std::shared_ptr<Pinned> pinned, const Mapped& mapped)
-        : row_bytes(row_bytes), has_dates(has_dates), pinned(pinned) {
+    Rows(int64_t n, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned, const Mapped& mapped)
+        : row_bytes(row_bytes), has_dates(has_dates), n_pinned(n_pinned) {
         for (int64_t at = 0; at < n; at += MASK + 1) {
             const int64_t size = std::min(n - at, MASK + 1);
             const bool is_mapped = mapped.memory && at + size <= mapped.n;
             char* its = mapped.data + at * row_bytes;
-            slabs_.push_back(std::make_shared<Slab>(size, row_bytes, has_dates, pinned, is_mapped ? its : nullptr,
+            slabs_.push_back(std::make_shared<Slab>(size, row_bytes, has_dates, n_pinned, is_mapped ? its : nullptr,
                                                     is_mapped ? mapped.memory : nullptr));
             if (mapped.memory && !is_mapped && at < mapped.n)
                 std::memcpy(slabs_.back()->data, its, size_t((mapped.n - at) * row_bytes));
@@ -138,23 +132,34 @@ public:
     std::atomic<uint32_t>& link(uint32_t id) const { return about(id).link; }
     const std::shared_ptr<Slab>& slab(uint32_t id) const { return slabs_[id >> SHIFT]; }
 
+    bool leave(uint32_t id) {
+        if (about(id).pins.load(std::memory_order_acquire) == 0) return true;
+        n_left_.fetch_add(1);
+        if (!slab(id)->leave(id & MASK)) return false;
+        n_left_.fetch_sub(1);
+        return true;
+    }
+    // Rows whose entries are gone and that views hold.
+    int64_t n_left() const { return n_left_.load(); }
+
     // Calls ``each`` for the rows that were held by views when their entries went, and are no longer.
     template <class Each>
     void unpinned(Each each) {
-        if (pinned->n_left.load() == 0) return;
+        if (n_left() == 0) return;
         for (size_t i = 0; i < slabs_.size(); i++)
             for (uint32_t at = slabs_[i]->unpinned.detach(), next; at != NONE; at = next) {
                 next = slabs_[i]->about[at].link.load(std::memory_order_relaxed);
-                pinned->n_left.fetch_sub(1);
+                n_left_.fetch_sub(1);
                 each(uint32_t(i << SHIFT) + at);
             }
     }
 
     const int64_t row_bytes;
     const bool has_dates;
-    const std::shared_ptr<Pinned> pinned;
+    const std::shared_ptr<std::atomic<int64_t>> n_pinned;
 
 private:
+    std::atomic<int64_t> n_left_{0};
     std::vector<std::shared_ptr<Slab>> slabs_;
 };
 

@@ -12,7 +12,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "frequency.hpp"
@@ -26,6 +25,12 @@ public:
     // ``n_window`` 0: CLOCK; otherwise W-TinyLFU, by counts of the cache's own sketch.
     Directory(uint32_t n, uint32_t n_window, const Sketch& sketch)
         : n_(n), n_window_(n_window), sketch_(sketch), entries_(n), heads_(2 * n, NONE), main_(n), window_(n) {}
+
+    void clear() {
+        std::fill(heads_.begin(), heads_.end(), NONE);
+        main_.head = main_.n = window_.head = window_.n = 0;
+        n_used_ = 0, has_evicted_ = false;
+    }
 
     bool touch(uint64_t hash) {
         const uint32_t id = find(hash);
@@ -118,9 +123,7 @@ class Duel {
 public:
     Duel(int64_t capacity, int64_t n_window, const Sketch& sketch)
         : shift_(shift_for(capacity)), n_(entries_for(capacity)),
-          n_window_(uint32_t(std::max<int64_t>(n_window >> shift_, 1))), sketch_(sketch) {
-        begin();
-    }
+          clock_(n_, 0, sketch), lfu_(n_, uint32_t(std::max<int64_t>(n_window >> shift_, 1)), sketch) {}
 
     bool is_lfu_better() const { return is_lfu_better_.load(std::memory_order_relaxed); }
 
@@ -134,16 +137,18 @@ public:
 
     void put(uint64_t hash) {
         if (!is_sampled(hash) || busy_.test_and_set(std::memory_order_acquire)) return;
-        clock_->insert(hash);
-        lfu_->insert(hash);
+        clock_.insert(hash);
+        lfu_.insert(hash);
         busy_.clear(std::memory_order_release);
     }
 
-    void begin() {  // also in the child of a fork, where another thread may have been inside
-        clock_ = std::make_unique<Directory>(n_, 0, sketch_);
-        lfu_ = std::make_unique<Directory>(n_, n_window_, sketch_);
+    void clear() {  // in the child of a fork, where another thread may have been inside
+        clock_.clear();
+        lfu_.clear();
         busy_.clear();
     }
+
+    void begin_as(const Duel& other) { is_lfu_better_.store(other.is_lfu_better(), std::memory_order_relaxed); }
 
     static uint64_t nbytes_for(int64_t capacity) { return 2 * Directory::nbytes_for(entries_for(capacity)); }
 
@@ -160,10 +165,10 @@ private:
 
     // What the cache has and a directory has not is there as soon as it is asked for; anything else by its put.
     void got(uint64_t hash, bool is_hit) {
-        const bool in_clock = clock_->touch(hash), in_lfu = lfu_->touch(hash);
+        const bool in_clock = clock_.touch(hash), in_lfu = lfu_.touch(hash);
         lead_ += int(in_lfu) - int(in_clock);
-        if (is_hit && !in_clock) clock_->insert(hash);
-        if (is_hit && !in_lfu) lfu_->insert(hash);
+        if (is_hit && !in_clock) clock_.insert(hash);
+        if (is_hit && !in_lfu) lfu_.insert(hash);
         if (++n_asked_ < n_) return;
         const double lead = double(lead_) / n_;
         leads_ = KEPT * leads_ + lead, squares_ = KEPT * squares_ + lead * lead, periods_ = KEPT * periods_ + 1;
@@ -176,9 +181,8 @@ private:
     static constexpr double KEPT = 0.98, LEAST = 0.005, SURE = 0.95;
 
     const int shift_;
-    const uint32_t n_, n_window_;
-    const Sketch& sketch_;
-    std::unique_ptr<Directory> clock_, lfu_;
+    const uint32_t n_;
+    Directory clock_, lfu_;
     uint32_t n_asked_ = 0;
     int64_t lead_ = 0;
     // How many more hits a request W-TinyLFU had, in each period of as many requests as a directory has entries; summed

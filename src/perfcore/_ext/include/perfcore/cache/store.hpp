@@ -15,13 +15,14 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "epochs.hpp"
 #include "frequency.hpp"
 #include "keys.hpp"
 #include "lists.hpp"
+#include "log.hpp"
+#include "order.hpp"
 #include "rows.hpp"
 #include "shadow.hpp"
 #include "table.hpp"
@@ -29,6 +30,7 @@
 namespace perfcore::cache {
 
 enum class Policy : int { CLOCK, S3FIFO, LFU, LRU_EXACT, ADAPTIVE };
+enum class Evicted : uint8_t { ONE, NONE, HELD };  // HELD: views are in the way
 enum class Put : uint8_t { INSERTED, UPDATED, OLDER, REJECTED, NO_ROW };
 
 struct Settings {
@@ -39,22 +41,6 @@ struct Settings {
     int64_t max_pinned = 0;
     uint64_t seed = 0;
     int hash_bits = 64;  // fewer, so that tests meet collisions
-};
-
-// What left to make room, for those who asked to be told.
-struct Log {
-    std::vector<int64_t> integers, ends;  // keys; of strings, where each ends in ``text``
-    std::string text;
-    std::vector<char> rows;
-    std::vector<uint8_t> expired;
-
-    void forget_last(int64_t row_bytes) {
-        rows.resize(rows.size() - size_t(row_bytes));
-        expired.pop_back();
-        if (!integers.empty()) return integers.pop_back();
-        ends.pop_back();
-        text.resize(ends.empty() ? 0 : size_t(ends.back()));
-    }
 };
 
 constexpr int64_t CHUNK = 256;  // keys a section: so long at most does a batch keep others' rows from coming back
@@ -74,9 +60,10 @@ public:
     using Ref = typename Keys::Ref;
 
     // ``mapped``: rows that are there already, fewer than the capacity; `name` tells their keys.
-    Store(const Settings& settings, Epochs& epochs, std::shared_ptr<Pinned> pinned, const Mapped& mapped = {})
+    Store(const Settings& settings, Epochs& epochs, std::shared_ptr<std::atomic<int64_t>> n_pinned,
+          const Mapped& mapped = {})
         : is(settings), epochs_(epochs), n_rows_(rows_for(settings)),
-          rows_(n_rows_, settings.row_bytes, settings.has_dates, pinned, mapped),
+          rows_(n_rows_, settings.row_bytes, settings.has_dates, n_pinned, mapped),
           table_(uint32_t(heads_for(n_rows_)), uint32_t(n_rows_)),
           main_(settings.policy != Policy::LRU_EXACT ? uint32_t(n_rows_) : 1),
           small_(has_small(settings) ? uint32_t(n_rows_) : 1), small_share_(small_share(settings)) {
@@ -169,8 +156,10 @@ public:
         }
         for (int64_t i = begin; i < end; i++) prefetch_first(hashes[i - begin]);
         for (int64_t i = begin; i < end; i++) {
-            const Put done = put_one(record, keys[i], hashes[i - begin], in + i * is.row_bytes, versions == nullptr ? INT64_MIN : versions[i],
-                                     untils == nullptr ? NEVER : untils[i], now, log);
+            const int64_t version = versions == nullptr ? INT64_MIN : versions[i];
+            const int64_t until = untils == nullptr ? NEVER : untils[i];
+            const char* row = in + i * is.row_bytes;
+            const Put done = put_one(record, keys[i], hashes[i - begin], row, version, until, now, log);
             if (done == Put::NO_ROW) return i;
             constexpr Count COUNTED[] = {INSERTS, UPDATES, OLDER, REJECTED};
             record.add(COUNTED[int(done)]);
@@ -179,12 +168,16 @@ public:
         return end;
     }
 
-    // Gives up entries in place of rows that are gone but held by views, as many as help for a while.
+    // Gives up entries in place of rows that are gone but held by views, where these are more than half of the slack.
     void relieve(Record& record, int64_t now, Log* log) {
         auto lock = exclusive();
-        const int64_t n = std::min(rows_.pinned->n_left.load(), slack_of(is.capacity) / 2);
-        for (int64_t i = 0; i < n && evict(record, now, log); i++) size_.fetch_sub(1, std::memory_order_release);
+        const int64_t most = is.capacity + slack_of(is.capacity) / 2 - rows_.n_left();
+        while (size() > most && evict(record, now, log, EVICTED_CAPACITY) == Evicted::ONE)
+            size_.fetch_sub(1, std::memory_order_release);
     }
+
+    // Keys a section: few enough that it is short.
+    int64_t chunk() const { return std::max<int64_t>(1, std::min(CHUNK, (int64_t(1) << 20) / is.row_bytes)); }
 
     // How many of the keys were there; ``was`` may be null.
     int64_t remove(Record& record, const Keys& keys, int64_t begin, int64_t end, uint8_t* was) {
@@ -223,10 +216,9 @@ public:
     // While no writer is inside: the entries of another store, in the order of its queues, the newest that fit.
     void adopt(Record& record, Store& other, int64_t now) {
         auto lock = other.exclusive();
-        while (other.size() > is.capacity && other.evict(record, now, nullptr, true)) {
+        while (other.size() > is.capacity && other.evict(record, now, nullptr, EVICTED_SHRINK) == Evicted::ONE)
             other.size_.fetch_sub(1);
-            record.add(EVICTED_SHRINK);
-        }
+        if (duel_ && other.duel_) duel_->begin_as(*other.duel_);
         std::vector<uint32_t> ids;
         for (uint32_t id = other.order_ ? other.order_->last() : NONE; id != NONE; id = other.order_->before(id))
             ids.push_back(id);
@@ -236,6 +228,7 @@ public:
             const Node& old = other.table_[from];
             const uint32_t row = old.row.load();
             if (row == NONE) continue;
+            if (size() == is.capacity) break;
             const uint32_t fresh = free_rows_.pop(row_link()), made = free_nodes_.pop(node_link());
             std::memcpy(rows_[fresh], other.rows_[row], size_t(is.row_bytes));
             if (is.has_dates && other.is.has_dates) rows_.dates(fresh).copy(other.rows_.dates(row));
@@ -259,7 +252,7 @@ public:
     }
     void after_fork(bool is_child) {
         if (order_) order_->mutex.unlock();
-        if (duel_ && is_child) duel_->begin();
+        if (duel_ && is_child) duel_->clear();
     }
 
     // The policy in use.
@@ -439,7 +432,8 @@ private:
 
     // -- put -------------------------------------------------------------------------------------------------------
 
-    Put put_one(Record& record, Ref key, uint64_t hash, const char* in, int64_t version, int64_t until, int64_t now, Log* log) {
+    Put put_one(Record& record, Ref key, uint64_t hash, const char* in, int64_t version, int64_t until, int64_t now,
+                Log* log) {
         const uint32_t fresh = free_row(record);
         if (fresh == NONE) return Put::NO_ROW;
         std::memcpy(rows_[fresh], in, size_t(is.row_bytes));
@@ -474,8 +468,8 @@ private:
                 if (row != NONE) continue;  // another thread's row came first: look at its version
             } else if (made == NONE) {  // not there: a place and a node for it
                 const Queue queue = queue_for(hash);
-                if (!find_room(record, now, log))  // unless it is for views, others are about to enqueue what they inserted
-                    return rows_.pinned->n.load() != 0 ? Put::REJECTED : Put::NO_ROW;
+                const Evicted found = find_room(record, now, log);
+                if (found != Evicted::ONE) return found == Evicted::HELD ? Put::REJECTED : Put::NO_ROW;
                 made = free_node(record);
                 if (made == NONE) {
                     size_.fetch_sub(1, std::memory_order_release);
@@ -541,11 +535,11 @@ private:
     }
 
     // A place among those that are visible; by evicting where there is none left.
-    bool find_room(Record& record, int64_t now, Log* log) {
+    Evicted find_room(Record& record, int64_t now, Log* log) {
         int64_t size = size_.load(std::memory_order_relaxed);
         while (size < is.capacity)
-            if (size_.compare_exchange_weak(size, size + 1, std::memory_order_acq_rel)) return true;
-        return evict(record, now, log);
+            if (size_.compare_exchange_weak(size, size + 1, std::memory_order_acq_rel)) return Evicted::ONE;
+        return evict(record, now, log, EVICTED_CAPACITY);
     }
 
     uint32_t free_row(Record& record) {
@@ -573,6 +567,8 @@ private:
     // Nodes of deleted entries wait in their queues for their turn: takes them out, and leaves the others in their order
     // by going round once.
     void sift() {
+        const uint64_t now = epochs_.now();
+        if (sifted_.exchange(now, std::memory_order_relaxed) == now) return;  // for all, as long as nothing comes back
         for (Ring* ring : {&main_, &small_})
             for (uint64_t end = ring->end(), id; (id = ring->pop(end)) != NONE;)
                 if (table_[uint32_t(id)].row.load(std::memory_order_acquire) != NONE || !recycle(uint32_t(id)))
@@ -604,22 +600,20 @@ private:
     }
 
     int most_pinned() const {
-        if (4 * rows_.pinned->n.load() <= is.capacity) return MOST_PASSED;
+        if (4 * rows_.n_pinned->load() <= is.capacity) return MOST_PASSED;
         return gave_up_.load(std::memory_order_relaxed) ? FEW_PINNED : MOST_PINNED;
     }
-    void gave_up(bool is_so) {
-        if (gave_up_.load(std::memory_order_relaxed) != is_so) gave_up_.store(is_so, std::memory_order_relaxed);
+
+    // Takes one entry out and leaves its place, counted in `size_`, to the caller. What leaves because the cache shrinks
+    // may be held by views: it is copied, or goes with the store.
+    Evicted evict(Record& record, int64_t now, Log* log, Count why) {
+        const Evicted found = order_ ? evict_oldest(record, now, log, why) : evict_coldest(record, now, log, why);
+        const bool is_held = found == Evicted::HELD;
+        if (gave_up_.load(std::memory_order_relaxed) != is_held) gave_up_.store(is_held, std::memory_order_relaxed);
+        return found;
     }
 
-    // Takes one entry out and leaves its place, counted in `size_`, to the caller; false where it finds none.
-    bool evict(Record& record, int64_t now, Log* log, bool takes_pinned = false) {
-        const bool is_done = order_ ? evict_oldest(record, now, log, takes_pinned)
-                                    : evict_coldest(record, now, log, takes_pinned);
-        gave_up(!is_done);
-        return is_done;
-    }
-
-    bool evict_coldest(Record& record, int64_t now, Log* log, bool takes_pinned) {
+    Evicted evict_coldest(Record& record, int64_t now, Log* log, Count why) {
         if (!has_evicted_.load(std::memory_order_relaxed)) has_evicted_.store(true, std::memory_order_relaxed);
         const int most_pinned = this->most_pinned();
         int n_pinned = 0;
@@ -631,16 +625,17 @@ private:
             uint32_t id = ring.pop();
             prefetch_behind(ring);
             if (id == NONE && has_small(is)) id = (from_small ? main_ : small_).pop();
-            if (id == NONE) return false;
+            if (id == NONE) break;
             Node& node = table_[id];
             const bool is_small = node.queue.load(std::memory_order_relaxed) == SMALL;
             Ring& home = is_small ? small_ : main_;
             const uint32_t row = node.row.load(std::memory_order_acquire);
             if (row == NONE) {
-                if (!recycle(id)) home.push(id);
+                if (recycle(id)) tries--;  // of those there may be many, each once
+                else home.push(id);
                 continue;
             }
-            if (!takes_pinned && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+            if (why != EVICTED_SHRINK && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
                 record.add(SKIPPED_PINNED);
                 n_pinned++;
                 promote(id, node);  // a view is a use that lasts
@@ -661,10 +656,10 @@ private:
             drop(id, row, hash);
             if (ghost_ && is_small && !is_expired) ghost_->add(hash);
             recycle(id);
-            record.add(is_expired ? EVICTED_EXPIRED : EVICTED_CAPACITY);
-            return true;
+            record.add(is_expired ? EVICTED_EXPIRED : why);
+            return Evicted::ONE;
         }
-        return false;
+        return n_pinned != 0 ? Evicted::HELD : Evicted::NONE;
     }
 
     // Written down before it is taken: where there is no memory for that, the entry stays.
@@ -731,12 +726,12 @@ private:
         }
     }
 
-    bool evict_oldest(Record& record, int64_t now, Log* log, bool takes_pinned) {
+    Evicted evict_oldest(Record& record, int64_t now, Log* log, Count why) {
         for (int n_pinned = most_pinned(); n_pinned > 0; n_pinned--) {
             const uint32_t id = order_->last();
-            if (id == NONE) return false;
+            if (id == NONE) return Evicted::NONE;
             const uint32_t row = table_[id].row.load(std::memory_order_acquire);
-            if (!takes_pinned && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
+            if (why != EVICTED_SHRINK && rows_.about(row).pins.load(std::memory_order_acquire) != 0) {
                 record.add(SKIPPED_PINNED);
                 order_->to_front(id);  // a view is a use that lasts
                 continue;
@@ -745,10 +740,10 @@ private:
             const bool is_expired = is_over(row, now);
             take(id, row, is_expired, log);
             drop(id, row, hash);
-            record.add(is_expired ? EVICTED_EXPIRED : EVICTED_CAPACITY);
-            return true;
+            record.add(is_expired ? EVICTED_EXPIRED : why);
+            return Evicted::ONE;
         }
-        return false;
+        return Evicted::HELD;
     }
 
     // -- what was retired ------------------------------------------------------------------------------------------
@@ -763,7 +758,7 @@ private:
         const uint64_t old = epochs_.now() + 1;  // modulo 3: the epoch before the last
         for (uint32_t id = retired_rows_[old % 3].detach(), next; id != NONE; id = next) {
             next = rows_.link(id).load(std::memory_order_relaxed);
-            if (rows_.slab(id)->leave(id & Rows::MASK)) free_rows_.push(id, id, row_link());
+            if (rows_.leave(id)) free_rows_.push(id, id, row_link());
         }
         rows_.unpinned([&](uint32_t id) { free_rows_.push(id, id, row_link()); });
         for (uint32_t id = retired_nodes_[old % 3].detach(), next; id != NONE; id = next) {
@@ -772,38 +767,6 @@ private:
             free_nodes_.push(id, id, node_link());
         }
     }
-
-    // -- the exact LRU: a list through the nodes, under a mutex -------------------------------------------------------
-
-    struct Order {
-        static uint64_t nbytes_for(int64_t n) { return 2 * (uint64_t(n) + 1) * sizeof(uint32_t); }
-        explicit Order(uint32_t n) : end_(n), links_(new uint32_t[2 * (size_t(n) + 1)]) {
-            newer(n) = older(n) = n;
-        }
-        void add(uint32_t id) {  // to the front
-            const uint32_t first = older(end_);
-            older(id) = first, newer(id) = end_;
-            newer(first) = id, older(end_) = id;
-        }
-        void remove(uint32_t id) {
-            newer(older(id)) = newer(id);
-            older(newer(id)) = older(id);
-        }
-        void to_front(uint32_t id) {
-            remove(id);
-            add(id);
-        }
-        uint32_t last() { return before(end_); }
-        uint32_t before(uint32_t id) { return newer(id) == end_ ? NONE : newer(id); }
-
-        std::mutex mutex;
-
-    private:
-        uint32_t& newer(uint32_t id) { return links_[2 * size_t(id)]; }
-        uint32_t& older(uint32_t id) { return links_[2 * size_t(id) + 1]; }
-        const uint32_t end_;
-        const std::unique_ptr<uint32_t[]> links_;
-    };
 
     Epochs& epochs_;
     const int64_t n_rows_;
@@ -820,6 +783,7 @@ private:
     alignas(64) std::atomic<int64_t> n_small_{0};
     alignas(64) std::atomic<int64_t> text_{0};  // bytes of keys that are text
     std::atomic<bool> has_evicted_{false}, gave_up_{false};
+    std::atomic<uint64_t> sifted_{0};
 };
 
 }  // namespace perfcore::cache
