@@ -524,7 +524,7 @@ def test_garbage_collected_in_the_midst_of_any_step_leaves_it_whole():
 
     before = gc.get_threshold()
     gc.freeze()  # what other tests left would keep the oldest generation from being collected
-    gc.set_threshold(3)
+    gc.set_threshold(3, 1, 1)
     try:
         for i in range(3000):
             cache[f"key {i % 5}"] = Cycle()
