@@ -21,20 +21,11 @@ import perfcore
 from perfcore import CacheError, CacheFormatError, ConfigurationError, FeatureCache, PredictionCache
 from perfcore.cache import benefit, prediction_files
 from perfcore.cache.rows import rows_of
+from perfcore.predictor import TABLE_METHODS as METHODS
 
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
-
-METHODS = (
-    "predict",
-    "predict_proba",
-    "predict_log_proba",
-    "decision_function",
-    "score_samples",
-    "predict_raw",
-    "apply",
-)
 
 
 class Counting:
@@ -286,6 +277,14 @@ def test_arrays_of_one_answer_are_aligned_and_have_memory_of_their_own(n):
     assert cache.stats()["hits"] == n and all(each.flags.aligned for each in arrays)
     arrays[1][:] = 7
     assert same(cache.predict(X[:n]), (X[:n, 0] > 0, X[:n, 0] * 2, X[:n, 0] * 3)) and same(arrays[2], X[:n, 0] * 3)
+
+
+def test_texts_whose_width_depends_on_the_table_are_cut_off_nowhere():
+    predictor = Counting(lambda X: np.array(["cat" if x < 0 else "elephant" for x in X[:, 0]]))
+    for order in ([-1.0, 1.0], [1.0, -1.0]):
+        cache, X = PredictionCache(predictor, 9), np.array(order)[:, None]
+        for its in (X[:1], X, X[1:], X[:1], X):
+            assert cache.predict(its).tolist() == predictor.answer(its).tolist()
 
 
 # -- what is passed on ---------------------------------------------------------------------------------
