@@ -93,3 +93,33 @@ def test_a_loader_may_fork():
         return ROWS[: len(keys)]
 
     assert (cache.get_or_load_many([1], load) == ROWS[:1]).all()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_forks_while_loaded_rows_are_stored_and_overtaken():
+    cache, stop = FeatureCache(50, 2), threading.Event()
+
+    def load(keys):
+        return np.repeat(keys, 2).reshape(-1, 2).astype(np.float32)
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        while not stop.is_set():
+            keys = rng.integers(0, 200, 20)
+            assert (cache.get_or_load_many(keys, load) == load(keys)).all()
+            cache.delete_many(keys[:5])
+
+    threads = [threading.Thread(target=work, args=[seed]) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            child = os.fork()
+            if child == 0:
+                os._exit(not (cache.get_or_load_many(range(300), load) == load(np.arange(300))).all())
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -177,3 +177,21 @@ def test_plain_arrays_are_put_and_got_without_an_import():
     command, env = [sys.executable, "-c", script], os.environ | {"PYTHONPATH": path}
     told = subprocess.run(command, capture_output=True, text=True, env=env)
     assert told.stdout == "0\n", told.stderr
+
+
+def test_categories_are_the_texts_that_they_show():
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    cache = FeatureCache(10, 1)
+    cache.put_many(["a", "b"], [[1], [2]])
+    views = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1]), pa.array(["a", "b"], pa.string_view()))
+    for keys in (
+        pl.Series(["b", "a", "b"], dtype=pl.Categorical),
+        pl.Series(["b", "a", "b"], dtype=pl.Enum(["a", "b"])),
+        views,
+        pa.chunked_array([views[:1], views[1:]]),
+        pa.array(["b", "a", "b"]).dictionary_encode(),
+    ):
+        assert cache.get_many(keys)[0].tolist() == [[2], [1], [2]]
+    nulls = pa.DictionaryArray.from_arrays(pa.array([1, None]), views.dictionary)
+    with pytest.raises(InputError, match="1 keys are null"):
+        cache.get_many(nulls)
