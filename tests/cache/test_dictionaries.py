@@ -1,11 +1,15 @@
 """Rows put as Arrow tables come back as such, whatever codes each table had for its texts."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from perfcore import CacheFormatError, FeatureCache, InputError
 
 pa = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.compute")
 SCHEMA = pa.schema([("price", pa.float64()), ("count", pa.int16()), ("town", pa.dictionary(pa.int8(), pa.string()))])
 
 
@@ -33,6 +37,26 @@ def test_texts_are_the_same_whatever_codes_a_table_had_for_them(cache):
     assert told.schema.field("town").type == pa.dictionary(pa.int8(), pa.string())
     assert told.column("price").to_pylist()[:7] == [7.5, 6.5, 5.5, 4.5, 3.5, 2.5, 1.5]
     assert cache.get(4)["town"] == cache.get(2)["town"]
+
+
+def test_threads_that_bring_new_texts_at_once_get_codes_of_their_own(cache, monkeypatch):
+    unique, both = pa.compute.unique, threading.Barrier(2)
+
+    def slow(values):
+        time.sleep(0.05)  # where others could come in
+        return unique(values)
+
+    def put(key):
+        both.wait(60)
+        cache.put(key, batch([1.5], [f"town {key}"]))
+
+    monkeypatch.setattr(pa.compute, "unique", slow)
+    threads = [threading.Thread(target=put, args=[key]) for key in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert towns(cache, [1, 2]) == ["town 1", "town 2"]
 
 
 def test_a_file_keeps_them(cache, tmp_path):

@@ -76,15 +76,17 @@ def test_text_keys_come_as_a_list():
 
 
 def test_what_a_loader_raises_reaches_all_who_wait_and_poisons_nothing(cache):
-    begun, calls = threading.Event(), []
+    calls = []
 
     def fail(keys):
-        calls.append(keys)
-        begun.wait(0.2)
+        calls.append(keys.tolist())
+        deadline = time.monotonic() + 10
+        while len(cache._flights._waits) < 7 and time.monotonic() < deadline:
+            time.sleep(0.001)
         raise RuntimeError("no connection")
 
     results = at_once(8, lambda i: cache.get_or_load_many([1, 2], fail))
-    assert all(isinstance(each, RuntimeError) for each in results) and len(calls) <= 8
+    assert calls == [[1, 2]] and isinstance(results[0], RuntimeError) and len(set(results)) == 1
     assert (cache.get_or_load_many([1, 2], table) == table([1, 2])).all()
 
 
@@ -137,6 +139,32 @@ def test_loaders_of_two_caches_that_wait_for_one_another_are_told(cache):
     )
     assert any(isinstance(each, CacheError) for each in results)
     assert models.get_or_load("a", lambda key: 2.0) == 2.0 and (cache.get_or_load_many([1], table) == table([1])).all()
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_what_others_loaded_just_before_is_not_loaded_again(awaits, cache):
+    calls, board = [], cache._flights._board
+
+    def load(keys):
+        calls.append(keys.tolist())
+        return table(keys)
+
+    async def load_async(keys):
+        return load(keys)
+
+    def land_before(me, keys):
+        cache._flights._board = board
+        cache.put_many([1, 2], table([11, 12]))
+        return board(me, keys)
+
+    cache._flights._board = land_before
+    if awaits:
+        rows = asyncio.run(cache.get_or_load_many_async([1, 2, 3], load_async))
+    else:
+        rows = cache.get_or_load_many([1, 2, 3], load)
+    assert calls == [[3]] and (rows == table([11, 12, 3])).all()
+    stats = cache.stats()
+    assert (stats["hits"], stats["misses"], stats["loaded"]) == (0, 3, 1)
 
 
 def test_more_keys_than_fit_are_handed_out_all_the_same():
