@@ -254,7 +254,7 @@ class FeatureCache:
         InputError
             Where the loader returns rows that do not fit.
         CacheError
-            Where a loader waits for keys that it is to load itself.
+            Where a loader waits, in its own thread or task, for keys that it is to load itself.
         Exception
             What a loader raised, here and wherever its keys are waited for; they can be loaded again.
         """

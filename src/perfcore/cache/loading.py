@@ -42,7 +42,8 @@ class Flights:
         """Rows of keys, no two of them alike: of those that nobody else is loading by the loader, which stores them.
 
         Raises what the loader raised, here and wherever else its keys are waited for; `CacheError` where a loader waits
-        for what it is to load itself. Who waits for a thread or task that is stopped loads its keys in its place.
+        for what it is to load itself, in its own thread or task: of another that it began nobody knows whether it waits
+        for that. Who waits for a thread or task that is stopped loads its keys in its place.
         """
         me = threading.get_ident()
         mine, others = self._board(me, keys)
