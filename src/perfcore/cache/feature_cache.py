@@ -94,7 +94,7 @@ class FeatureCache:
             raise ConfigurationError(f"on_evict={on_evict!r}: allowed is what can be called with (keys, rows, expired)")
         self._on_evict = on_evict
         self._flights, self._statistics = Flights(), Statistics()
-        forks.register(self._flights)  # before the rows, which loads put while they hold its lock
+        forks.register(self._flights)
         self._holder = Holder(self._row.n_bytes, capacity, max_bytes, max_pinned, policy, idle, has_dates)
         self._random = np.random.default_rng()
         self._is_writeable = True
