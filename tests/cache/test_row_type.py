@@ -171,3 +171,18 @@ def test_columns_that_to_arrow_adds_are_no_columns_of_a_schema(name):
 def test_a_fill_that_does_not_fit_is_told():
     with pytest.raises(InputError, match="fill="):
         FeatureCache(10, 2).get_many([1], fill=[1, 2, 3])
+
+
+def test_integers_that_a_float_cannot_hold_are_refused():
+    pa = pytest.importorskip("pyarrow")
+    cache = FeatureCache(10, 1, "float64")
+    cache.put_many([1], np.array([[2**53]]))
+    assert cache.get(1)[0] == 2**53
+    for number in (2**53 + 1, -(2**53) - 1):
+        with pytest.raises(InputError, match="rows of int64, the cache holds float64"):
+            cache.put_many([1], np.array([[number]]))
+    cache = FeatureCache(10, schema=pa.schema([("a", pa.float64())]))
+    with pytest.raises(InputError, match="int64"):
+        cache.put_many([1], pa.table({"a": [2**53 + 1]}))
+    with pytest.raises(InputError, match="the cache holds"):
+        cache.put_many([1], np.array([(2**53 + 1,)], [("a", "i8")]))

@@ -143,7 +143,7 @@ class RowType:
             raise InputError(f"rows of shape {table.shape} for {n} keys: it must be {(n, *self.shape)}")
         flags = table.flags
         if table.dtype != self.dtype or not flags.c_contiguous or not flags.aligned:
-            if not np.can_cast(table.dtype, self.dtype, "safe"):
+            if not _fits(table, self.dtype):
                 raise InputError(f"rows of {table.dtype}, the cache holds {self.dtype}: convert them first")
             table = np.require(table, self.dtype, ("C", "A"))
         for name in self.dictionaries.names:
@@ -172,7 +172,7 @@ class RowType:
             raise InputError(f"rows have {n} {odd[0]!r}; theirs are {list(theirs)}")
         for name in names:
             numbers = plain[name] if name in plain else self._of_column(name, its.column(name))
-            if not np.can_cast(numbers.dtype, self.dtype[name], "safe"):
+            if not _fits(numbers, self.dtype[name]):
                 came = numbers.dtype if name in plain else its.column(name).type
                 raise InputError(f"column {name!r} is of {came}, the cache holds {self.dtype[name]}: convert it first")
             table[name] = numbers
@@ -283,3 +283,14 @@ def _number(field: Any) -> np.dtype:
         return np.dtype(kind.to_pandas_dtype())
     except (NotImplementedError, TypeError):
         raise ConfigurationError(f"schema: column {field.name!r} of {field.type}; allowed are numbers") from None
+
+
+def _fits(numbers: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether all keep their values; numpy calls integers of 64 bits safe as float64, which has 53."""
+    if not np.can_cast(numbers.dtype, dtype, "safe"):
+        return False
+    if dtype.names is not None:
+        return all(_fits(numbers[name], dtype[name]) for name in dtype.names)
+    if dtype.kind != "f" or numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8 or not numbers.size:
+        return True
+    return bool(-(2**53) <= numbers.min() and numbers.max() <= 2**53)
