@@ -111,7 +111,8 @@ void work(Cache& cache, int seed, int n_keys, int rounds, bool has_versions, boo
             }
             if (random() % 2) std::this_thread::yield();
             for (size_t i = 0; i < pins.size(); i++) {
-                HOLDS(!std::memcmp(&reinterpret_cast<Row*>(pins[i].first->data)[pins[i].second], &seen[i], sizeof(Row)));
+                const Row& row = reinterpret_cast<Row*>(pins[i].first->data)[pins[i].second];
+                HOLDS(!std::memcmp(&row, &seen[i], sizeof(Row)));
                 pins[i].first->unpin(pins[i].second);
             }
         }
@@ -130,7 +131,8 @@ void stress(Policy policy, int64_t capacity, int hash_bits, int n_threads, int r
     CacheOf<Keys> cache(settings);
     std::vector<std::thread> threads;
     for (int i = 0; i < n_threads; i++)
-        threads.emplace_back([&, i] { work<Keys>(cache, seed * 100 + i, int(capacity) * 3, rounds, has_dates, may_resize); });
+        threads.emplace_back(
+            [&, i] { work<Keys>(cache, seed * 100 + i, int(capacity) * 3, rounds, has_dates, may_resize); });
     for (auto& thread : threads) thread.join();
     const char* wrong = cache.check();
     if (wrong != nullptr) std::printf("policy %d, capacity %ld: %s\n", int(policy), long(capacity), wrong);

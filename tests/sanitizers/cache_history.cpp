@@ -1,5 +1,6 @@
 // Whether a cache is a map, key by key: histories of threads that get, put and remove a few keys at once, each searched
-// for an order of its calls that a map would have answered alike (Wing and Gong 1993, with Lowe's memory of what was tried).
+// for an order of its calls that a map would have answered alike (Wing and Gong 1993, with Lowe's memory of what was
+// tried).
 // A cache may lose an entry at any time, but only where it has more keys than capacity.
 #include <cstdio>
 #include <cstdlib>
@@ -43,7 +44,8 @@ private:
             int64_t after = value;
             if (answers(calls_[i], after) && from(done | uint64_t(1) << i, after)) return true;
             after = ABSENT;
-            if (may_lose_ && value != ABSENT && answers(calls_[i], after) && from(done | uint64_t(1) << i, after)) return true;
+            if (!may_lose_ || value == ABSENT) continue;
+            if (answers(calls_[i], after) && from(done | uint64_t(1) << i, after)) return true;
         }
         return false;
     }
@@ -125,11 +127,13 @@ void search(Policy policy, int64_t capacity, int rounds, unsigned seed) {
                 for (int64_t key : keys) {
                     std::vector<Call> calls;
                     for (auto& its : told)
-                        std::copy_if(its.begin(), its.end(), std::back_inserter(calls), [&](const Call& c) { return c.key == key; });
+                        for (const Call& c : its)
+                            if (c.key == key) calls.push_back(c);
                     if (Search(calls, capacity < N_KEYS).finds()) continue;
                     for (const Call& c : calls)
                         std::printf("%ld..%ld %s %ld %d\n", long(c.began), long(c.ended),
-                                    c.kind == Kind::GET ? "get" : c.kind == Kind::PUT ? "put" : "remove", long(c.value), c.was);
+                                    c.kind == Kind::GET ? "get" : c.kind == Kind::PUT ? "put" : "remove", long(c.value),
+                                    c.was);
                     std::printf("policy %d, capacity %ld: no map answers so\n", int(policy), long(capacity));
                     std::exit(1);
                 }

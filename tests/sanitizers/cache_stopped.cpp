@@ -1,5 +1,5 @@
-// A thread that stands still wherever it happens to be, inside a call of the cache as a rule: the others go on, whatever
-// they call but resizing, and what they read is right.
+// A thread that stands still wherever it happens to be, inside a call of the cache as a rule: the others go on,
+// whatever they call but resizing, and what they read is right.
 #include <signal.h>
 
 #include <cstdio>
@@ -36,7 +36,8 @@ int64_t call(Cache& cache, std::mt19937& random) {
     cache.get(batch, BATCH, reinterpret_cast<char*>(rows), nullptr, hit, 0);
     for (int64_t i = 0; i < BATCH; i++)
         for (auto cell : rows[i])
-            if (hit[i] && cell != keys[i]) std::exit(std::printf("key %ld has the row of %ld\n", long(keys[i]), long(cell)));
+            if (hit[i] && cell != keys[i])
+                std::exit(std::printf("key %ld has the row of %ld\n", long(keys[i]), long(cell)));
     return 0;
 }
 

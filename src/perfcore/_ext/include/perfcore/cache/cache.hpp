@@ -54,9 +54,9 @@ protected:
         Record* const record;
     };
 
-    // How long a call goes on trying for rows that others, who are inside a section, keep from coming back: 20 ms, and as
-    // long as rows take where all goes slowly; or 100 ms of an epoch that does not end. Once that was in vain nobody tries
-    // until the epoch has ended.
+    // How long a call goes on trying for rows that others, who are inside a section, keep from coming back: 20 ms, and
+    // as long as rows take where all goes slowly; or 100 ms of an epoch that does not end. Once that was in vain nobody
+    // tries until the epoch has ended.
     class Patience {
     public:
         Patience(int64_t n_rows, int64_t row_bytes)
@@ -211,8 +211,8 @@ public:
                           [&](uint64_t key, const char* row, const Dates* its) {
                 Keys::write(key, log);
                 log.rows.insert(log.rows.end(), row, row + store().is.row_bytes);
-                if (dates != nullptr && its != nullptr)
-                    dates->insert(dates->end(), {its->version, its->until, its->touched.load(std::memory_order_relaxed)});
+                if (dates == nullptr || its == nullptr) return;
+                dates->insert(dates->end(), {its->version, its->until, its->touched.load(std::memory_order_relaxed)});
             });
         }
     }

@@ -46,7 +46,8 @@ public:
     }
 
     // Whether one key is worth another's place: the one that came has just been counted, and the other will be when its
-    // turn comes, so that one more alone is no reason. In a loop larger than the cache all would change places otherwise.
+    // turn comes, so that one more alone is no reason. In a loop larger than the cache all would change places
+    // otherwise.
     bool is_worth(uint64_t hash, uint64_t other) const { return count(hash) > count(other) + 1; }
 
     static uint64_t nbytes_for(int64_t capacity) { return lines_for(capacity) * sizeof(Line); }
@@ -76,8 +77,8 @@ private:
     std::atomic<uint64_t> added_{0};
 };
 
-// The last ``n`` keys that left, by 31 bits of their hash, each in one of two buckets of eight, and in the order in which
-// they left. Threads that race may lose one of them: it is a hint.
+// The last ``n`` keys that left, by 31 bits of their hash, each in one of two buckets of eight, and in the order in
+// which they left. Threads that race may lose one of them: it is a hint.
 class Ghost {
 public:
     explicit Ghost(int64_t n)

@@ -55,8 +55,8 @@ private:
 //     r or less    nothing; takers of earlier rounds have been here puts its number here
 //     r + 1        nothing; a taker of round r has been here        goes on to the next place
 //
-// Who takes leaves r + 1 in its cell whether it found a number there or an adder had not got so far, so that a number is
-// never put where the head has passed.
+// Who takes leaves r + 1 in its cell whether it found a number there or an adder had not got so far, so that a number
+// is never put where the head has passed.
 class Ring {
 public:
     explicit Ring(uint32_t size) : size_(size), cells_(new std::atomic<uint32_t>[size]()) {}

@@ -58,8 +58,8 @@ struct Slab {
     const std::align_val_t alignment;
     Stack unpinned;                  // rows whose entries were gone before their last pin was
 
-    Slab(int64_t n_rows, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned, char* mapped,
-         std::shared_ptr<void> memory)
+    Slab(int64_t n_rows, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned,
+         char* mapped, std::shared_ptr<void> memory)
         : data(mapped), about(new About[size_t(n_rows)]), dates(has_dates ? new Dates[size_t(n_rows)] : nullptr),
           memory(memory), n_pinned(n_pinned), size(size_t(n_rows) * size_t(row_bytes)),
           alignment(std::align_val_t(size >= HUGE_PAGE ? HUGE_PAGE : 64)) {
@@ -94,7 +94,8 @@ struct Slab {
         if ((left & ~LEFT) == 0) n_pinned->fetch_sub(1);
         if (left != LEFT) return;
         pins.store(0, std::memory_order_relaxed);
-        unpinned.push(uint32_t(i), uint32_t(i), [this](uint32_t id) -> std::atomic<uint32_t>& { return about[id].link; });
+        const auto link = [this](uint32_t id) -> std::atomic<uint32_t>& { return about[id].link; };
+        unpinned.push(uint32_t(i), uint32_t(i), link);
     }
 
     // Of a row whose entry is gone and that no section reads: whether nobody holds it either. If not, it comes back
@@ -113,7 +114,8 @@ public:
     static constexpr int64_t MASK = (int64_t(1) << SHIFT) - 1;
 
     // The first rows lie in ``mapped``, where slabs are whole there; of the last ones of it there is a copy.
-    Rows(int64_t n, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned, const Mapped& mapped)
+    Rows(int64_t n, int64_t row_bytes, bool has_dates, std::shared_ptr<std::atomic<int64_t>> n_pinned,
+         const Mapped& mapped)
         : row_bytes(row_bytes), has_dates(has_dates), n_pinned(n_pinned) {
         for (int64_t at = 0; at < n; at += MASK + 1) {
             const int64_t size = std::min(n - at, MASK + 1);

@@ -77,8 +77,8 @@ public:
         }
     }
 
-    // Before the first call of any other: the keys of the mapped rows, and what is known of them, or null. Of a key that
-    // comes twice the first counts.
+    // Before the first call of any other: the keys of the mapped rows, and what is known of them, or null. Of a key
+    // that comes twice the first counts.
     void name(const Keys& keys, int64_t n, const int64_t* dates) {
         for (int64_t i = 0; i < n; i++) {
             const uint32_t id = free_nodes_.pop(node_link()), row = uint32_t(i);
@@ -144,8 +144,8 @@ public:
         return is_full ? nullptr : rows_.slab(row);
     }
 
-    // Returns the first that found no free row or node, or the end. ``n_rejected`` counts those whose entry no other made
-    // room for.
+    // Returns the first that found no free row or node, or the end. ``n_rejected`` counts those for which no other
+    // entry made room.
     int64_t put(Record& record, const Keys& keys, int64_t begin, int64_t end, const char* in, const int64_t* versions,
                 const int64_t* untils, int64_t now, Log* log, int64_t& n_rejected) {
         auto lock = exclusive();
@@ -207,8 +207,9 @@ public:
             for (uint32_t link = table_.head_at(i); link != Table<Keys>::NIL;) {
                 const Node& node = table_[link >> 1];
                 const uint32_t row = node.row.load(std::memory_order_acquire);
+                const Dates* dates = is.has_dates && row != NONE ? &rows_.dates(row) : nullptr;
                 if (row != NONE && !is_over(row, now))
-                    each(node.key.load(std::memory_order_relaxed), rows_[row], is.has_dates ? &rows_.dates(row) : nullptr);
+                    each(node.key.load(std::memory_order_relaxed), rows_[row], dates);
                 link = node.next.load(std::memory_order_acquire) & ~1u;
             }
     }
@@ -290,7 +291,7 @@ public:
                 n_small += node.queue.load() == SMALL;
             }
         if (n_alive != size()) return "size is not the number of entries";
-        if (has_small(is) && n_small != n_small_.load()) return "the small queue's size is not the number of its entries";
+        if (has_small(is) && n_small != n_small_.load()) return "the small queue's size is not that of its entries";
         for (uint32_t id = 0; id < uint32_t(n_rows_); id++) {
             if (rows_.about(id).pins.load() & LEFT) rows[id]++;
             if ((id & Rows::MASK) != 0) continue;
@@ -328,7 +329,9 @@ private:
     uint32_t first_of(uint64_t hash) const { return table_.head(hash).load(std::memory_order_acquire); }
     static int64_t rows_for(const Settings& its) { return its.capacity + slack_of(its.capacity); }
     static int64_t heads_for(int64_t n) { return n + n / 2; }
-    static bool has_small(const Settings& its) { return its.policy != Policy::CLOCK && its.policy != Policy::LRU_EXACT; }
+    static bool has_small(const Settings& its) {
+        return its.policy != Policy::CLOCK && its.policy != Policy::LRU_EXACT;
+    }
     static int64_t ghost_share(const Settings& its) { return std::max<int64_t>(1, its.capacity * 9 / 10); }
     static bool has_sketch(const Settings& its) { return has_small(its) && its.policy != Policy::S3FIFO; }
     static int64_t small_share(const Settings& its) {
@@ -342,7 +345,8 @@ private:
     bool is_over(uint32_t row, int64_t now) const {
         if (!is.has_dates) return false;
         const Dates& dates = rows_.dates(row);
-        return dates.until <= now || (is.idle != NEVER && dates.touched.load(std::memory_order_relaxed) <= now - is.idle);
+        const int64_t touched = dates.touched.load(std::memory_order_relaxed);
+        return dates.until <= now || (is.idle != NEVER && touched <= now - is.idle);
     }
 
     // -- get -------------------------------------------------------------------------------------------------------
@@ -564,8 +568,8 @@ private:
         return NONE;
     }
 
-    // Nodes of deleted entries wait in their queues for their turn: takes them out, and leaves the others in their order
-    // by going round once.
+    // Nodes of deleted entries wait in their queues for their turn: takes them out, and leaves the others in their
+    // order by going round once.
     void sift() {
         const uint64_t now = epochs_.now();
         if (sifted_.exchange(now, std::memory_order_relaxed) == now) return;  // for all, as long as nothing comes back
@@ -604,8 +608,8 @@ private:
         return gave_up_.load(std::memory_order_relaxed) ? FEW_PINNED : MOST_PINNED;
     }
 
-    // Takes one entry out and leaves its place, counted in `size_`, to the caller. What leaves because the cache shrinks
-    // may be held by views: it is copied, or goes with the store.
+    // Takes one entry out and leaves its place, counted in `size_`, to the caller. What leaves because the cache
+    // shrinks may be held by views: it is copied, or goes with the store.
     Evicted evict(Record& record, int64_t now, Log* log, Count why) {
         const Evicted found = order_ ? evict_oldest(record, now, log, why) : evict_coldest(record, now, log, why);
         const bool is_held = found == Evicted::HELD;
