@@ -1,7 +1,8 @@
 // Whether a cache is a map, key by key: histories of threads that get, put and remove a few keys at once, each searched
 // for an order of its calls that a map would have answered alike (Wing and Gong 1993, with Lowe's memory of what was
 // tried).
-// A cache may lose an entry at any time, but only where it has more keys than capacity.
+// A cache may lose an entry at any time, but only where it has more keys than capacity. A put may be rejected, whole or in
+// part, where another thread stands still in a call for 100 ms, as the machine may have it: one in a thousand at most.
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -18,7 +19,7 @@ struct Call {
     int64_t began, ended;
     Kind kind;
     int64_t key, value;  // put; or what a get found, ABSENT
-    bool was;            // remove: it was there; put: it was not rejected
+    bool was;            // remove: it was there; put: no key of it was rejected
 };
 
 constexpr int64_t ABSENT = -1;
@@ -43,6 +44,7 @@ private:
             if (done >> i & 1 || calls_[i].began > first_end) continue;
             int64_t after = value;
             if (answers(calls_[i], after) && from(done | uint64_t(1) << i, after)) return true;
+            if (calls_[i].kind == Kind::PUT && !calls_[i].was && from(done | uint64_t(1) << i, value)) return true;
             after = ABSENT;
             if (!may_lose_ || value == ABSENT) continue;
             if (answers(calls_[i], after) && from(done | uint64_t(1) << i, after)) return true;
@@ -53,7 +55,7 @@ private:
     static bool answers(const Call& call, int64_t& value) {
         switch (call.kind) {
             case Kind::GET: return call.value == value;
-            case Kind::PUT: if (call.was) value = call.value; return true;
+            case Kind::PUT: value = call.value; return true;
             case Kind::REMOVE: {
                 const bool was = value != ABSENT;
                 value = ABSENT;
@@ -85,6 +87,8 @@ private:
     std::atomic<int> n_{0}, round_{0};
 };
 
+std::atomic<int64_t> n_puts{0}, n_puts_rejected{0};
+
 void calls_of(Cache& cache, std::mt19937& random, std::vector<Call>& told) {
     for (int i = 0; i < N_CALLS; i++) {
         int64_t keys[N_KEYS], values[N_KEYS];
@@ -100,10 +104,11 @@ void calls_of(Cache& cache, std::mt19937& random, std::vector<Call>& told) {
         else if (kind == Kind::PUT) n_rejected = cache.put(batch, n, data, nullptr, nullptr, 0, nullptr);
         else cache.remove(batch, n, was);
         const int64_t ended = ticks();
-        if (n_rejected != 0) std::exit(2 * std::printf("a put was rejected\n"));
+        n_puts += kind == Kind::PUT;
+        n_puts_rejected += n_rejected != 0;
         for (int64_t j = 0; j < n; j++)
             told.push_back({began, ended, kind, keys[j], kind == Kind::GET && !was[j] ? ABSENT : values[j],
-                            kind == Kind::PUT || was[j] != 0});
+                            kind == Kind::PUT ? n_rejected == 0 : was[j] != 0});
     }
 }
 
@@ -149,5 +154,7 @@ int main(int argc, char** argv) {
     const unsigned seed = argc > 2 ? unsigned(std::atoi(argv[2])) : 1;
     for (Policy policy : {Policy::CLOCK, Policy::S3FIFO, Policy::LFU, Policy::LRU_EXACT, Policy::ADAPTIVE})
         for (int64_t capacity : {2, 8}) search(policy, capacity, rounds, seed);
+    if (n_puts_rejected * 1000 > n_puts)
+        return std::printf("%ld of %ld puts were rejected\n", long(n_puts_rejected), long(n_puts));
     std::printf("ok\n");
 }
