@@ -43,6 +43,7 @@ setup(
             extension("cells"),
             extension("categories"),
             extension("content"),
+            extension("features"),
             extension("links"),
             extension("ordered_sum"),
         ],

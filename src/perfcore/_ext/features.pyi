@@ -1,0 +1,25 @@
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+MISSING: float
+
+class Plan:
+    n_columns: int
+    nan_is_missing: bool
+    def __init__(
+        self,
+        n_columns: int,
+        features: Iterable[tuple[str, tuple[int, ...], Mapping[str, int], Mapping[str, float]]],
+        nan_is_missing: bool = ...,
+    ) -> None: ...
+    @property
+    def n_outputs(self) -> int: ...
+    def run(
+        self,
+        columns: list[np.ndarray],
+        times: np.ndarray | None = ...,
+        order: np.ndarray | None = ...,
+        bounds: np.ndarray | None = ...,
+        n_threads: int = ...,
+    ) -> list[np.ndarray]: ...

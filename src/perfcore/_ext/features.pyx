@@ -1,0 +1,120 @@
+# Features of series: plans of many features over the columns of a table.
+import numpy as np
+
+cimport cython
+cimport numpy as cnp
+from libc.stdint cimport int64_t
+from libcpp.vector cimport vector
+
+cnp.import_array()
+
+cdef int64_t LONG = 1_000  # cells of answers: some microseconds; below, dropping the GIL costs more than it gives
+
+MISSING = missing()  # the NaN of a cell that is missing
+
+
+cdef const double* _cells(array, Py_ssize_t n) except NULL:
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.flags.carray:
+        raise TypeError("expected a contiguous 1-D array of float64")
+    if array.shape[0] != n:
+        raise ValueError(f"expected {n} cells, got {array.shape[0]}")
+    return <const double*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef const int64_t* _whole(array, Py_ssize_t n) except? NULL:
+    if array is None:
+        return NULL
+    if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or not array.flags.c_contiguous:
+        raise TypeError("expected a contiguous 1-D array of int64")
+    if array.shape[0] != n:
+        raise ValueError(f"expected {n} numbers, got {array.shape[0]}")
+    return <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef class Plan:
+    """Features over the columns of a table: ``(kind, columns, integers, numbers)`` each; see features/feature.hpp.
+
+    ``columns`` are places among the table's columns.
+    """
+
+    def __cinit__(self, int n_columns, features, bint nan_is_missing=True):
+        cdef Spec spec
+        cdef vector[int] places
+        self.n_columns = n_columns
+        self.nan_is_missing = nan_is_missing
+        for kind, columns, integers, numbers in features:
+            spec = Spec()
+            spec.kind = kind.encode()
+            spec.nan_is_missing = nan_is_missing
+            for name, number in integers.items():
+                spec.integers[name.encode()] = number
+            for name, number in numbers.items():
+                spec.numbers[name.encode()] = number
+            places.clear()
+            for place in columns:
+                if not 0 <= place < n_columns:
+                    raise ValueError(f"{kind}: there is no column {place} of {n_columns}")
+                places.push_back(place)
+            if not self.plan.add(spec, places):
+                raise ValueError(f"there is no feature {kind!r}")
+            if self.plan.uses().back().feature.get().n_inputs() != <int>places.size():
+                raise ValueError(f"{kind} takes {self.plan.uses().back().feature.get().n_inputs()} columns")
+
+    @property
+    def n_outputs(self):
+        return self.plan.n_outputs()
+
+    def run(self, list columns, times=None, order=None, bounds=None, int n_threads=1):
+        """Columns in (float64), columns out (float64, missing cells as `MISSING`).
+
+        ``bounds`` (n_series + 1) says where each series begins in the rows taken in ``order``; without it all rows are
+        one series; without ``order`` they lie series by series.
+        """
+        if len(columns) != self.n_columns:
+            raise ValueError(f"expected {self.n_columns} columns, got {len(columns)}")
+        cdef Py_ssize_t n = len(columns[0])
+        cdef vector[const double*] cells
+        cdef vector[double*] told
+        for column in columns:
+            cells.push_back(_cells(column, n))
+        cdef const int64_t* at = _whole(times, n)
+        cdef const int64_t* rows = _whole(order, n)
+        cdef int64_t one[2]
+        one[0] = 0
+        one[1] = n
+        cdef const int64_t* begins = one
+        cdef int64_t n_series = 1
+        if bounds is not None:
+            n_series = len(bounds) - 1
+            begins = _whole(bounds, n_series + 1)
+            _check_bounds(begins, n_series, n)
+        if rows != NULL:
+            _check_order(rows, n)
+        out = [np.empty(n) for _ in range(self.plan.n_outputs())]
+        for column in out:
+            told.push_back(<double*>cnp.PyArray_DATA(<cnp.ndarray>column))
+        cdef bint is_done
+        if n * self.plan.n_outputs() < LONG:
+            is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), 1)
+        else:
+            with nogil:
+                is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), n_threads)
+        if not is_done:
+            raise MemoryError
+        return out
+
+
+cdef _check_bounds(const int64_t* bounds, int64_t n_series, int64_t n):
+    cdef int64_t i
+    for i in range(n_series):
+        if bounds[i] > bounds[i + 1]:
+            raise ValueError("bounds must not decrease")
+    if bounds[0] != 0 or bounds[n_series] != n:
+        raise ValueError(f"bounds must go from 0 to {n}")
+
+
+cdef _check_order(const int64_t* order, int64_t n):
+    cdef int64_t i
+    for i in range(n):
+        if not 0 <= order[i] < n:
+            raise ValueError(f"order: there is no row {order[i]} of {n}")

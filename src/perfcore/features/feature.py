@@ -1,0 +1,148 @@
+"""Feature: what is to be known of each row, described; compiled code makes it of series, batch or stream."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigurationError
+
+CLOSED = {"left": 1, "right": 2, "both": 3, "neither": 0}
+_UNITS = {"W": 7 * 86_400, "D": 86_400, "H": 3_600, "h": 3_600, "min": 60, "s": 1}
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which rows a feature looks at: the last so many, those of so much time, or, with neither, all so far."""
+
+    rows: int | None = None
+    nanoseconds: int | None = None
+    closed: str = "right"
+    min_periods: int = 1
+
+    @classmethod
+    def of(cls, window: Any, min_periods: int | None = None, closed: str | None = None) -> Window:
+        """From what a user writes: rows (5), time ("30D", a timedelta), or None for all rows so far.
+
+        ``min_periods`` is, unless given, all rows of a window of rows, and otherwise 1.
+        """
+        closed = "right" if closed is None else closed
+        if closed not in CLOSED:
+            raise ConfigurationError(f"closed={closed!r}: allowed are {', '.join(map(repr, CLOSED))}")
+        rows = nanoseconds = None
+        if window is not None:
+            rows = _rows(window)
+            nanoseconds = _nanoseconds(window) if rows is None else None
+        return cls(rows, nanoseconds, closed, _min_periods(min_periods, rows))
+
+    def __str__(self) -> str:
+        """As names of columns have it: 20, 30D; nothing for all rows so far."""
+        if self.rows is not None:
+            return str(self.rows)
+        if self.nanoseconds is None:
+            return ""
+        for unit in ("D", "h", "min", "s"):
+            if self.nanoseconds % (_UNITS[unit] * 10**9) == 0:
+                return f"{self.nanoseconds // (_UNITS[unit] * 10**9)}{unit}"
+        return f"{self.nanoseconds}ns"
+
+    def integers(self) -> dict[str, int]:
+        """What compiled code is told of it."""
+        told = {"closed": CLOSED[self.closed], "min_periods": self.min_periods}
+        if self.rows is not None:
+            told["rows"] = self.rows
+        if self.nanoseconds is not None:
+            told["time"] = self.nanoseconds
+        return told
+
+
+def _rows(window: Any) -> int | None:
+    if isinstance(window, (bool, np.bool_, np.timedelta64)):
+        if isinstance(window, np.timedelta64):
+            return None
+        raise _no_window(window)
+    try:
+        rows = operator.index(window)
+    except TypeError:
+        return None
+    if not 1 <= rows < 2**40:
+        raise _no_window(window)
+    return rows
+
+
+def _nanoseconds(window: Any) -> int:
+    nanoseconds = 0
+    if isinstance(window, timedelta):
+        nanoseconds = ((window.days * 86_400 + window.seconds) * 10**6 + window.microseconds) * 1_000
+    elif isinstance(window, np.timedelta64) and not np.isnat(window):
+        nanoseconds = int(window.astype("timedelta64[ns]").astype(np.int64))
+    elif isinstance(window, str):
+        number = window.rstrip("".join(_UNITS)).strip()
+        unit = window[len(number) :].strip()
+        if number.isdecimal() and unit in _UNITS:
+            nanoseconds = int(number) * _UNITS[unit] * 10**9
+    if not 1 <= nanoseconds < 2**63:
+        raise _no_window(window)
+    return nanoseconds
+
+
+def _no_window(window: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"window={window!r}: allowed are a number of rows from 1, a time (a timedelta, or a number and one of "
+        f"{', '.join(_UNITS)}: '30D'), and None for all rows so far"
+    )
+
+
+def _min_periods(min_periods: Any, rows: int | None) -> int:
+    if min_periods is None:
+        return 1 if rows is None else rows
+    try:
+        count = -1 if isinstance(min_periods, bool) else operator.index(min_periods)
+    except TypeError:
+        count = -1
+    if count < 0 or (rows is not None and count > rows):
+        most = "" if rows is None else f" to the window's {rows}"
+        raise ConfigurationError(f"min_periods={min_periods!r}: allowed are whole numbers from 0{most}")
+    return count
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature of one or more columns, as compiled code knows it by its kind.
+
+    Made by the functions of `perfcore.features` (``mean(20)``, ``rsi(14)``), given to `RollingFeatures`.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in ``_ext/include/perfcore/features/make.hpp``.
+    label : str
+        What follows the name of its column in the name of the column it makes: ``mean_20``.
+    window : Window or None
+        The rows it looks at; None where its kind has no window.
+    integers, numbers : mappings
+        Its other options, as compiled code reads them.
+    n_inputs : int
+        How many columns it takes.
+    outputs : tuple of str
+        What is added to the label for each column that it makes; one empty text for one column.
+    """
+
+    kind: str
+    label: str
+    window: Window | None = None
+    integers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    numbers: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    n_inputs: int = 1
+    outputs: tuple[str, ...] = ("",)
+
+    def compiled(self, columns: tuple[int, ...]) -> tuple[str, tuple[int, ...], dict[str, int], dict[str, float]]:
+        """As `perfcore._ext.features.Plan` takes it, of these columns of a table."""
+        window = {} if self.window is None else self.window.integers()
+        return self.kind, columns, {**window, **self.integers}, dict(self.numbers)
