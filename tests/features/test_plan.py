@@ -34,6 +34,12 @@ def test_any_number_of_threads_gives_the_same_bits(n_threads):
     assert [a.tobytes() for a in one] == [a.tobytes() for a in many]
 
 
+def test_steps_give_the_bits_of_the_run():
+    columns = [np.random.default_rng(1).normal(size=500) for _ in range(2)]
+    plan = lags(2, 0, 1, 2, 7)
+    assert [a.tobytes() for a in plan.run_steps(columns)] == [a.tobytes() for a in plan.run(columns)]
+
+
 def test_arrays_that_would_lead_it_astray_are_refused():
     plan, x = lags(1, 1), np.arange(3.0)
     for columns, order, bounds in (

@@ -89,6 +89,13 @@ public:
     // Whether the window is full: nothing that came before the rows so far would change what is said.
     virtual bool is_ready(const void* state) const = 0;
 
+    // Whether bytes from outside, a snapshot's, are a state: no place or count in them leads astray (out of its rings, into
+    // an endless loop). Its cells may be any.
+    virtual bool is_state(const void* bytes, int64_t room) const {
+        (void)bytes, (void)room;
+        return true;
+    }
+
     // A whole series; `out` has a column for each output. `scratch` is for it alone.
     virtual void run(const Series& series, double* const* out, State& scratch) const;
 };

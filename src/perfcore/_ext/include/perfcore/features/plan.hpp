@@ -76,6 +76,16 @@ public:
         }
     }
 
+    // One series row by row, as a stream has it: what `run` must give. Throws std::bad_alloc.
+    void run_steps(const double* const* columns, const int64_t* times, int64_t n, double* const* out) const {
+        State state;
+        const double* cells[MAX_INPUTS];
+        for (const Use& use : uses_) {
+            for (size_t j = 0; j < use.columns.size(); j++) cells[j] = columns[use.columns[j]];
+            use.feature->Feature::run({cells, times, n}, out + use.first_output, state);
+        }
+    }
+
 private:
     static int64_t parts(int64_t n_series, int n_threads) {
         return n_threads <= 1 ? 1 : std::max<int64_t>(1, std::min<int64_t>(n_series, 4 * n_threads));

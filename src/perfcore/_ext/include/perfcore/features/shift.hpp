@@ -1,6 +1,8 @@
 // What a column was so many rows before.
 #pragma once
 
+#include <algorithm>
+
 #include "feature.hpp"
 
 namespace perfcore::features {
@@ -33,6 +35,10 @@ public:
     size_t bytes() const { return Ring::bytes(n_); }
     void reset(void* state, int64_t) const override { static_cast<Ring*>(state)->reset(n_); }
     bool is_ready(const void* state) const override { return static_cast<const Ring*>(state)->n_seen >= n_; }
+    bool is_state(const void* bytes, int64_t) const override {
+        const Ring& ring = *static_cast<const Ring*>(bytes);
+        return ring.n_seen >= 0 && ring.at >= 0 && ring.at < std::max<int64_t>(n_, 1);
+    }
     void one(Ring& ring, const double* cells, double* out) const {
         const double x = cells[0], past = n_ == 0 ? x : ring.push(n_, x);
         if (what == Shift::LAG) out[0] = past;
