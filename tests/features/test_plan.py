@@ -40,6 +40,11 @@ def test_steps_give_the_bits_of_the_run():
     assert [a.tobytes() for a in plan.run_steps(columns)] == [a.tobytes() for a in plan.run(columns)]
 
 
+def test_rows_that_the_order_leaves_out_have_missing_cells():
+    (out,) = lags(1, 0).run([np.arange(3.0)], order=np.array([2, 0]), bounds=np.array([0, 1, 2]))
+    assert out.tobytes() == np.array([0, MISSING, 2]).tobytes()
+
+
 def test_arrays_that_would_lead_it_astray_are_refused():
     plan, x = lags(1, 1), np.arange(3.0)
     for columns, order, bounds in (
@@ -47,7 +52,7 @@ def test_arrays_that_would_lead_it_astray_are_refused():
         ([x.astype(np.float32)], None, None),
         ([x, x], None, None),
         ([x], np.array([0, 1, 3]), None),
-        ([x], np.array([0, 1]), None),
+        ([x], np.array([0, 1]), np.array([0, 3])),
         ([x], None, np.array([0, 2])),
         ([x], None, np.array([0, 4, 3])),
     ):

@@ -1,5 +1,5 @@
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp cimport bool
 from libcpp.map cimport map
 from libcpp.memory cimport unique_ptr
@@ -33,6 +33,20 @@ cdef extern from "perfcore/features/plan.hpp" namespace "perfcore::features" nog
 
     double missing()
     int MAX_INPUTS
+
+
+cdef extern from "perfcore/features/groups.hpp" namespace "perfcore::features" nogil:
+    cdef struct Times:
+        int64_t first_late
+        int64_t n_late
+        int64_t n_same
+
+    vector[int64_t] c_encode "perfcore::features::encode" (const int64_t*, const uint8_t*, int64_t, int64_t*) except +
+    bool lie_in_order(const int64_t*, int64_t)
+    void count(const int64_t*, int64_t, int64_t, int64_t*)
+    void c_arrange "perfcore::features::arrange" (const int64_t*, int64_t, int64_t, const int64_t*, int64_t*) except +
+    Times c_look_at "perfcore::features::look_at" (const int64_t*, const int64_t*, const int64_t*, int64_t)
+    int64_t leave_out_late(const int64_t*, const int64_t*, const int64_t*, int64_t, int64_t*, int64_t*)
 
 
 cdef class Plan:

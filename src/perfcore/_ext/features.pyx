@@ -3,7 +3,7 @@ import numpy as np
 
 cimport cython
 cimport numpy as cnp
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 from libcpp.vector cimport vector
 
 cnp.import_array()
@@ -13,8 +13,12 @@ cdef int64_t LONG = 1_000  # cells of answers: some microseconds; below, droppin
 MISSING = missing()  # the NaN of a cell that is missing
 
 
+cdef bint _lies_flat(array):
+    return array.flags.c_contiguous and array.flags.aligned
+
+
 cdef const double* _cells(array, Py_ssize_t n) except NULL:
-    if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not array.flags.carray:
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64 or array.ndim != 1 or not _lies_flat(array):
         raise TypeError("expected a contiguous 1-D array of float64")
     if array.shape[0] != n:
         raise ValueError(f"expected {n} cells, got {array.shape[0]}")
@@ -24,11 +28,15 @@ cdef const double* _cells(array, Py_ssize_t n) except NULL:
 cdef const int64_t* _whole(array, Py_ssize_t n) except? NULL:
     if array is None:
         return NULL
-    if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or not array.flags.c_contiguous:
+    if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.ndim != 1 or not _lies_flat(array):
         raise TypeError("expected a contiguous 1-D array of int64")
-    if array.shape[0] != n:
+    if n >= 0 and array.shape[0] != n:
         raise ValueError(f"expected {n} numbers, got {array.shape[0]}")
     return <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>array)
+
+
+cdef int64_t* _room(array) noexcept:
+    return <int64_t*>cnp.PyArray_DATA(<cnp.ndarray>array)
 
 
 cdef class Plan:
@@ -68,7 +76,7 @@ cdef class Plan:
         """Columns in (float64), columns out (float64, missing cells as `MISSING`).
 
         ``bounds`` (n_series + 1) says where each series begins in the rows taken in ``order``; without it all rows are
-        one series; without ``order`` they lie series by series.
+        one series; without ``order`` they lie series by series. Rows that ``order`` leaves out get missing cells.
         """
         if len(columns) != self.n_columns:
             raise ValueError(f"expected {self.n_columns} columns, got {len(columns)}")
@@ -78,19 +86,20 @@ cdef class Plan:
         for column in columns:
             cells.push_back(_cells(column, n))
         cdef const int64_t* at = _whole(times, n)
-        cdef const int64_t* rows = _whole(order, n)
+        cdef const int64_t* rows = _whole(order, -1)
+        cdef int64_t n_taken = n if order is None else len(order)
         cdef int64_t one[2]
         one[0] = 0
-        one[1] = n
+        one[1] = n_taken
         cdef const int64_t* begins = one
         cdef int64_t n_series = 1
         if bounds is not None:
             n_series = len(bounds) - 1
             begins = _whole(bounds, n_series + 1)
-            _check_bounds(begins, n_series, n)
+            _check_bounds(begins, n_series, n_taken)
         if rows != NULL:
-            _check_order(rows, n)
-        out = [np.empty(n) for _ in range(self.plan.n_outputs())]
+            _check_order(rows, n_taken, n)
+        out = [np.empty(n) if n_taken == n else np.full(n, MISSING) for _ in range(self.plan.n_outputs())]
         for column in out:
             told.push_back(<double*>cnp.PyArray_DATA(<cnp.ndarray>column))
         cdef bint is_done
@@ -128,8 +137,75 @@ cdef _check_bounds(const int64_t* bounds, int64_t n_series, int64_t n):
         raise ValueError(f"bounds must go from 0 to {n}")
 
 
-cdef _check_order(const int64_t* order, int64_t n):
+cdef _check_order(const int64_t* order, int64_t n_taken, int64_t n):
     cdef int64_t i
-    for i in range(n):
+    for i in range(n_taken):
         if not 0 <= order[i] < n:
             raise ValueError(f"order: there is no row {order[i]} of {n}")
+
+
+def encode(keys, absent=None):
+    """(codes, each code's first row) of whole numbers, numbered as they appear; -1 where ``absent`` (bool) says so."""
+    cdef Py_ssize_t n = len(keys)
+    cdef const int64_t* whole = _whole(keys, n)
+    cdef const uint8_t* mask = NULL
+    if absent is not None:
+        if absent.dtype != np.bool_ or absent.shape != (n,) or not absent.flags.c_contiguous:
+            raise TypeError(f"expected {n} contiguous bool")
+        mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>absent)
+    codes = np.empty(n, np.int64)
+    cdef int64_t* out = _room(codes)
+    cdef vector[int64_t] firsts
+    with nogil:
+        firsts = c_encode(whole, mask, n, out)
+    rows = np.empty(<Py_ssize_t>firsts.size(), np.int64)
+    cdef int64_t* row = _room(rows)
+    cdef size_t i
+    for i in range(firsts.size()):
+        row[i] = firsts[i]
+    return codes, rows
+
+
+def arrange(codes, int64_t n_codes):
+    """(order, bounds) of the series that ``codes`` number; order is None where they lie in order already."""
+    cdef Py_ssize_t n = len(codes)
+    cdef const int64_t* whole = _whole(codes, n)
+    cdef int64_t i
+    for i in range(n):
+        if not -1 <= whole[i] < n_codes:
+            raise ValueError(f"there is no code {whole[i]} of {n_codes}")
+    bounds = np.empty(n_codes + 1, np.int64)
+    count(whole, n, n_codes, _room(bounds))
+    if lie_in_order(whole, n):
+        return None, bounds
+    order = np.empty(bounds[n_codes], np.int64)
+    cdef const int64_t* begins = _room(bounds)
+    cdef int64_t* rows = _room(order)
+    with nogil:
+        c_arrange(whole, n, n_codes, begins, rows)
+    return order, bounds
+
+
+cdef _check_series(times, order, bounds):
+    cdef int64_t n = len(times), n_taken = n if order is None else len(order)
+    _check_bounds(_whole(bounds, -1), len(bounds) - 1, n_taken)
+    if order is not None:
+        _check_order(_whole(order, -1), n_taken, n)
+
+
+def look_at(times, order, bounds):
+    """(the first late row or -1, how many are late, how many have the time of the row before) of series."""
+    _check_series(times, order, bounds)
+    cdef const int64_t* rows = _whole(order, -1)
+    cdef Times told = c_look_at(_whole(times, -1), rows, _whole(bounds, -1), len(bounds) - 1)
+    return told.first_late, told.n_late, told.n_same
+
+
+def without_late(times, order, bounds):
+    """(order, bounds) of the rows that are not late."""
+    _check_series(times, order, bounds)
+    kept = np.empty(bounds[len(bounds) - 1], np.int64)
+    kept_bounds = np.empty(len(bounds), np.int64)
+    cdef const int64_t* rows = _whole(order, -1)
+    n = leave_out_late(_whole(times, -1), rows, _whole(bounds, -1), len(bounds) - 1, _room(kept), _room(kept_bounds))
+    return kept[:n].copy(), kept_bounds
