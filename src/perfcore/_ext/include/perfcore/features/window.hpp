@@ -1,0 +1,389 @@
+// Windows over a series, by two stacks: nothing that was added is ever subtracted, and a row costs, over time, the same
+// for any window.
+//
+//     oldest                                        newest
+//     ┌────────┬────────┬────────┐┌───────┬───────┐
+//     │ x1..x3 │ x2..x3 │   x3   ││  x4   │  x5   │  x6 ─▶        the window: one suffix and the back
+//     └────────┴────────┴────────┘└───────┴───────┘
+//      front: suffixes              back: cells, and all of them together
+//
+// A row that comes joins the back; one that leaves is the first of the suffixes, dropped. When the front is empty the
+// back becomes the front: its suffixes are made from its newest cell to its oldest. With windows of rows this
+// happens at every so many rows, whatever cells are missing, so that a batch can make blocks of rows apart.
+//
+// What is kept of cells is a matter of the `Sum` of windows.hpp's users, here `M`:
+//
+//     M::CELLS                              columns that it takes
+//     M::LADDER                             whether its roundings grow with the number of cells
+//     M::Anchor, M::anchor(cells)           what its numbers are relative to: a cell that is among them
+//     M::Body, M::nothing()                 what it says of some cells; `n` is how many they are
+//     M::push(body, anchor, cells)          one more cell
+//     M::add(body, more)                    the cells of `more`, of the same anchor, come to those of `body`
+//     M::Kept, M::kept(body)                what is kept of it in the front; `n`
+//     M::kept(body, more)                   of both together
+//     M::join(front, back, front's anchor, back's anchor)   of both, relative to the back's
+#pragma once
+
+#include <algorithm>
+
+#include "feature.hpp"
+
+namespace perfcore::features {
+
+// A window of `rows`, of `time`, or with neither of all rows; see Spec.
+struct Window {
+    explicit Window(const Spec& spec)
+        : rows(spec.integer("rows", 0)), time(spec.integer("time", 0)), min_periods(spec.integer("min_periods", 1)) {
+        const int64_t closed = spec.integer("closed", 2);
+        with_left = closed & 1;
+        with_present = closed & 2;
+    }
+    int64_t size() const { return rows + with_left - !with_present; }  // in rows; without the present, those before it
+
+    int64_t rows, time, min_periods;
+    bool with_left, with_present;
+};
+
+// Cells one after another, as one thing. A long one has a ladder of sums, each of GROUP of the step below: roundings
+// grow with the logarithm of its length.
+template <typename M, bool LONG>
+class Chain;
+
+template <typename M>
+class Chain<M, false> {
+public:
+    void reset() {
+        anchor_ = {};
+        body_ = M::nothing();
+    }
+    void push(const double* cells) {
+        if (body_.n == 0) anchor_ = M::anchor(cells);
+        M::push(body_, anchor_, cells);
+    }
+    typename M::Kept kept() const { return M::kept(body_); }
+    const typename M::Anchor& anchor() const { return anchor_; }
+    bool is_state() const { return body_.n >= 0; }
+
+private:
+    typename M::Anchor anchor_;
+    typename M::Body body_;
+};
+
+template <typename M>
+class Chain<M, true> {
+public:
+    static constexpr int GROUP = 16, STEPS = 12;
+    static constexpr int64_t MOST = int64_t(1) << 48;  // cells: GROUP ** STEPS
+
+    void reset() {
+        anchor_ = {};
+        n_ = 0;
+        group_ = base_ = M::nothing();
+        for (auto& step : steps_) step = M::nothing();
+    }
+    void push(const double* cells) {
+        if (n_ == 0) anchor_ = M::anchor(cells);
+        M::push(group_, anchor_, cells);
+        if (++n_ % GROUP == 0) climb();
+    }
+    typename M::Kept kept() const { return M::kept(base_, group_); }
+    const typename M::Anchor& anchor() const { return anchor_; }
+    bool is_state() const { return n_ >= 0 && n_ <= MOST && group_.n >= 0; }
+
+private:
+    void climb() {
+        int64_t n = n_ / GROUP;
+        int top = 0;
+        M::add(steps_[0], group_);
+        for (; n % GROUP == 0 && top + 1 < STEPS; n /= GROUP, top++) {
+            M::add(steps_[top + 1], steps_[top]);
+            steps_[top] = M::nothing();
+        }
+        for (; n >= GROUP; n /= GROUP) top++;
+        base_ = M::nothing();
+        for (; top >= 0; top--)
+            if (steps_[top].n != 0) M::add(base_, steps_[top]);
+        group_ = M::nothing();
+    }
+
+    typename M::Anchor anchor_;
+    int64_t n_;
+    typename M::Body group_, base_, steps_[STEPS];  // the last cells; all before them; these, step by step
+};
+
+template <typename M>
+bool has_missing(const double* cells, bool nan_is_missing) {
+    bool has = false;
+    for (int j = 0; j < M::CELLS; j++) has |= is_missing(cells[j], nan_is_missing);
+    return has;
+}
+
+// What a window holds: the cells, and what their numbers are relative to.
+template <typename M>
+struct Held {
+    typename M::Kept kept;
+    typename M::Anchor anchor;
+};
+
+template <typename M>
+Held<M> held(const typename M::Kept& front, const typename M::Anchor& front_anchor, const typename M::Kept& back,
+             const typename M::Anchor& back_anchor) {
+    if (front.n == 0) return {back, back_anchor};
+    if (back.n == 0) return {front, front_anchor};
+    return {M::join(front, back, front_anchor, back_anchor), back_anchor};
+}
+
+// The features below take a `Say`: double operator()(const Held<M>&, const double* present cells) const.
+
+// Windows of rows.
+template <typename M, typename Say, bool LONG>
+class OfRows : public Feature {
+public:
+    using Chained = Chain<M, LONG && M::LADDER>;
+
+    OfRows(const Spec& spec, const Window& window)
+        : say_(spec), size_(window.size()), with_present_(window.with_present), nan_is_missing_(spec.nan_is_missing) {}
+
+    int n_inputs() const override { return M::CELLS; }
+    size_t state_bytes(int64_t) const override { return sizeof(Head) + size_t(size_) * sizeof(Slot); }
+    void reset(void* state, int64_t room) const override {
+        std::memset(state, 0, state_bytes(room));
+        new (state) Head;
+        auto& head = *static_cast<Head*>(state);
+        head.at = head.n_seen = 0;
+        head.front_anchor = {};
+        head.back.reset();
+    }
+    bool is_ready(const void* state) const override {
+        return static_cast<const Head*>(state)->n_seen >= size_ + !with_present_;
+    }
+    bool is_state(const void* bytes, int64_t) const override {
+        const Head& head = *static_cast<const Head*>(bytes);
+        return head.n_seen >= 0 && head.at >= 0 && head.at <= size_ && head.back.is_state();
+    }
+    bool step(void* state, const double* cells, int64_t, double* out) const override {
+        one(*static_cast<Head*>(state), cells, out);
+        return true;
+    }
+    void run(const Series& series, double* const* out, State& scratch) const override {
+        scratch.reset(*this);
+        loop(*static_cast<Head*>(scratch.data()), series, 0, series.n, out[0]);
+    }
+
+protected:
+    union Slot {
+        double cells[M::CELLS];     // of the back
+        typename M::Kept kept;      // of the front: this cell, and those after it in the front
+    };
+    struct Head {
+        int64_t at, n_seen;  // where the next cell goes: what is before it is the back, what is behind it the front
+        typename M::Anchor front_anchor;
+        Chained back;
+    };
+
+    void loop(Head& head, const Series& series, int64_t begin, int64_t end, double* out) const {
+        double cells[M::CELLS];
+        for (int64_t i = begin; i < end; i++) {
+            for (int j = 0; j < M::CELLS; j++) cells[j] = series.columns[j][i];
+            one(head, cells, out + i);
+        }
+    }
+    void one(Head& head, const double* cells, double* out) const {
+        if (!with_present_) *out = say_(now(head), cells);
+        if (size_ > 0) push(head, cells);
+        if (with_present_) *out = say_(now(head), cells);
+        head.n_seen++;
+    }
+    void push(Head& head, const double* cells) const {
+        Slot* slots = slots_of(head);
+        if (head.at == size_) flip(head);
+        std::memcpy(slots[head.at].cells, cells, sizeof slots->cells);
+        if (!has_missing<M>(cells, nan_is_missing_)) head.back.push(cells);
+        head.at++;
+    }
+    void flip(Head& head) const {
+        Slot* slots = slots_of(head);
+        Chained chain;
+        chain.reset();
+        for (int64_t i = size_ - 1; i > 0; i--) {
+            if (!has_missing<M>(slots[i].cells, nan_is_missing_)) chain.push(slots[i].cells);
+            slots[i].kept = chain.kept();
+        }
+        head.front_anchor = chain.anchor();
+        head.back.reset();
+        head.at = 0;
+    }
+    Held<M> now(const Head& head) const {
+        const bool has_front = head.n_seen >= size_ && head.at < size_;
+        return has_front ? held<M>(slots_of(head)[head.at].kept, head.front_anchor, head.back.kept(), head.back.anchor())
+                         : Held<M>{head.back.kept(), head.back.anchor()};
+    }
+    static Slot* slots_of(Head& head) { return reinterpret_cast<Slot*>(&head + 1); }
+    static const Slot* slots_of(const Head& head) { return reinterpret_cast<const Slot*>(&head + 1); }
+
+    const Say say_;
+    const int64_t size_;
+    const bool with_present_, nan_is_missing_;
+};
+
+// All rows so far.
+template <typename M, typename Say>
+class OfAll final : public Fixed<OfAll<M, Say>, Chain<M, M::LADDER>> {
+public:
+    using Chained = Chain<M, M::LADDER>;
+
+    OfAll(const Spec& spec, const Window& window)
+        : say_(spec), with_present_(window.with_present), nan_is_missing_(spec.nan_is_missing) {}
+    int n_inputs() const override { return M::CELLS; }
+    size_t bytes() const { return sizeof(Chained); }
+    void reset(void* state, int64_t) const override {
+        std::memset(state, 0, sizeof(Chained));
+        (new (state) Chained)->reset();
+    }
+    bool is_ready(const void*) const override { return true; }
+    bool is_state(const void* bytes, int64_t) const override { return static_cast<const Chained*>(bytes)->is_state(); }
+    void one(Chained& chain, const double* cells, double* out) const {
+        if (!with_present_) *out = say_({chain.kept(), chain.anchor()}, cells);
+        if (!has_missing<M>(cells, nan_is_missing_)) chain.push(cells);
+        if (with_present_) *out = say_({chain.kept(), chain.anchor()}, cells);
+    }
+
+private:
+    const Say say_;
+    const bool with_present_, nan_is_missing_;
+};
+
+// Windows of time. Where the present is not in the window, rows of its time wait until a later one comes.
+template <typename M, typename Say>
+class OfTime final : public Feature {
+public:
+    using Chained = Chain<M, M::LADDER>;
+
+    OfTime(const Spec& spec, const Window& window)
+        : say_(spec), time_(uint64_t(window.time)), with_left_(window.with_left), with_present_(window.with_present),
+          nan_is_missing_(spec.nan_is_missing) {}
+
+    int n_inputs() const override { return M::CELLS; }
+    int64_t first_room() const override { return 16; }
+    size_t state_bytes(int64_t room) const override { return sizeof(Head) + size_t(room) * sizeof(Slot); }
+    void reset(void* state, int64_t room) const override {
+        std::memset(state, 0, state_bytes(room));
+        Head& head = *new (state) Head;
+        head.room = room;
+        head.at = head.n_front = head.n_back = head.n_waiting = head.n_seen = head.first = head.last = 0;
+        head.front_anchor = {};
+        head.back.reset();
+    }
+    void move_to(const void* state, void* larger, int64_t room) const override {
+        Head& head = *static_cast<Head*>(larger);
+        const Head& old = *static_cast<const Head*>(state);
+        head = old;
+        head.room = room;
+        head.at = 0;
+        for (int64_t i = 0; i < rows_of(old); i++) *slot(head, i) = *slot(old, i);
+    }
+    bool is_ready(const void* state) const override {
+        const Head& head = *static_cast<const Head*>(state);
+        return head.n_seen > 0 && age(head.last, head.first) >= time_;
+    }
+    bool is_state(const void* bytes, int64_t room) const override {
+        const Head& head = *static_cast<const Head*>(bytes);
+        const auto is_count = [&](int64_t n) { return n >= 0 && n <= room; };
+        return head.room == room && head.at >= 0 && head.at < room && is_count(head.n_front) && is_count(head.n_back) &&
+               is_count(head.n_waiting) && rows_of(head) <= room && head.n_seen >= 0 && head.back.is_state();
+    }
+    bool step(void* state, const double* cells, int64_t time, double* out) const override {
+        Head& head = *static_cast<Head*>(state);
+        if (rows_of(head) == head.room && !leaves(*slot(head, 0), time)) return false;
+        if (head.n_seen == 0) head.first = time;
+        if (!with_present_ && head.n_waiting > 0 && time != head.last) take_waiting(head);
+        drop(head, time);
+        Slot& own = *slot(head, rows_of(head));
+        own.time = time;
+        std::memcpy(own.cells, cells, sizeof own.cells);
+        if (with_present_) take(head, own);
+        else head.n_waiting++;
+        head.last = time;
+        head.n_seen++;
+        *out = say_(now(head), cells);
+        return true;
+    }
+
+private:
+    struct Slot {
+        int64_t time;
+        union {
+            double cells[M::CELLS];  // of the back, or waiting
+            typename M::Kept kept;   // of the front
+        };
+    };
+    struct Head {
+        int64_t room, at;                     // where the oldest row is
+        int64_t n_front, n_back, n_waiting;   // in this order from there on
+        int64_t n_seen, first, last;          // rows, and times of the first and the last
+        typename M::Anchor front_anchor;
+        Chained back;
+    };
+
+    static uint64_t age(int64_t now, int64_t then) { return uint64_t(now) - uint64_t(then); }
+    bool leaves(const Slot& slot, int64_t now) const {
+        return with_left_ ? age(now, slot.time) > time_ : age(now, slot.time) >= time_;
+    }
+    static int64_t rows_of(const Head& head) { return head.n_front + head.n_back + head.n_waiting; }
+    static const Slot* slot(const Head& head, int64_t i) {
+        const int64_t at = head.at + i;
+        return reinterpret_cast<const Slot*>(&head + 1) + (at < head.room ? at : at - head.room);
+    }
+    static Slot* slot(Head& head, int64_t i) { return const_cast<Slot*>(slot(const_cast<const Head&>(head), i)); }
+
+    void take(Head& head, const Slot& row) const {
+        if (!has_missing<M>(row.cells, nan_is_missing_)) head.back.push(row.cells);
+        head.n_back++;
+    }
+    void take_waiting(Head& head) const {
+        for (; head.n_waiting > 0; head.n_waiting--) take(head, *slot(head, head.n_front + head.n_back));
+    }
+    void drop(Head& head, int64_t now) const {
+        const auto drop_from = [&](int64_t& n) {
+            bool dropped = false;
+            for (; n > 0 && leaves(*slot(head, 0), now); n--, dropped = true) head.at = head.at + 1 == head.room ? 0 : head.at + 1;
+            return dropped;
+        };
+        drop_from(head.n_front);
+        if (head.n_front == 0 && drop_from(head.n_back)) flip(head);
+    }
+    void flip(Head& head) const {
+        Chained chain;
+        chain.reset();
+        for (int64_t i = head.n_back - 1; i >= 0; i--) {
+            Slot& row = *slot(head, i);
+            if (!has_missing<M>(row.cells, nan_is_missing_)) chain.push(row.cells);
+            row.kept = chain.kept();
+        }
+        head.front_anchor = chain.anchor();
+        head.n_front = head.n_back;
+        head.n_back = 0;
+        head.back.reset();
+    }
+    Held<M> now(const Head& head) const {
+        if (head.n_front == 0) return {head.back.kept(), head.back.anchor()};
+        return held<M>(slot(head, 0)->kept, head.front_anchor, head.back.kept(), head.back.anchor());
+    }
+
+    const Say say_;
+    const uint64_t time_;
+    const bool with_left_, with_present_, nan_is_missing_;
+};
+
+constexpr int64_t SHORT = 64;  // rows whose roundings need no ladder
+
+template <typename M, typename Say>
+std::unique_ptr<Feature> over_window(const Spec& spec) {
+    const Window window(spec);
+    if (window.time > 0) return std::make_unique<OfTime<M, Say>>(spec, window);
+    if (window.rows == 0) return std::make_unique<OfAll<M, Say>>(spec, window);
+    if (window.size() <= SHORT || !M::LADDER) return std::make_unique<OfRows<M, Say, false>>(spec, window);
+    return std::make_unique<OfRows<M, Say, true>>(spec, window);
+}
+
+}  // namespace perfcore::features
