@@ -8,7 +8,7 @@
        ├─ ModelFormatError        a model file is damaged, cut or too new    (also ValueError)
        ├─ CacheFormatError        a cache's file is damaged or of another one (also ValueError)
        ├─ InputError              a table the source would refuse, too       (also ValueError)
-       ├─ MismatchError           verify() found unequal bits                (also AssertionError)
+       ├─ MismatchError           verify() or assert_causal() found unequal  (also AssertionError)
        ├─ CacheError              a cache that is closed, or holds too much  (also RuntimeError)
        └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
 """
@@ -37,13 +37,14 @@ class InputError(PerfcoreError, ValueError):
 
 
 class MismatchError(PerfcoreError, AssertionError):
-    """Two answers that should be the same bits and are not; see `perfcore.testing.verify` for the attributes."""
+    """Two answers that should be the same bits and are not; `verify` and `assert_causal` tell of the attributes."""
 
     method: str | None = None
     row: int | None = None
     source: Any = None
     answer: Any = None
     tree: int | None = None
+    column: Any = None
 
 
 class CacheError(PerfcoreError, RuntimeError):

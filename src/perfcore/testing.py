@@ -1,4 +1,4 @@
-"""verify(): hold a predictor against the model it was made from, bit by bit."""
+"""verify(): hold a predictor against the model it was made from, bit by bit; assert_causal() for features."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .causality import assert_causal as assert_causal
 from .dropin.record import alone
 from .errors import ConfigurationError, MismatchError
 from .predictor import Predictor
