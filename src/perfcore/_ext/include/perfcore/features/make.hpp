@@ -1,13 +1,14 @@
 // From a kind's name to a feature: each family of features asks whether the kind is one of its own.
 #pragma once
 
+#include "cross_section.hpp"
 #include "moments.hpp"
 #include "shift.hpp"
 
 namespace perfcore::features {
 
 inline std::unique_ptr<Feature> make(const Spec& spec) {
-    for (const auto family : {make_shift, make_moments})
+    for (const auto family : {make_shift, make_moments, make_map, make_apply, make_group})
         if (auto feature = family(spec)) return feature;
     return nullptr;
 }

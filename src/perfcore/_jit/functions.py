@@ -1,0 +1,89 @@
+"""Python functions compiled to C functions, which any loop may call, without the GIL."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ..errors import ConfigurationError
+from .reasons import reason
+
+# RAISED_BITS of _ext/include/perfcore/features/map.hpp.
+RAISED = struct.unpack("<d", struct.pack("<Q", 0x7FF8000000000EEE))[0]
+
+# Numba compiles no call of a number of arguments that is not written down.
+_ROWS = """
+def call(columns, n, out):
+    {names} = {columns}
+    for i in range(n):
+        try:
+            out[i] = function({cells})
+        except Exception:
+            out[i] = RAISED
+"""
+
+
+class CFunction(NamedTuple):
+    """A C function; it is there as long as this object is."""
+
+    address: int
+    owner: Any
+
+
+def rows_function(function: Callable, n_columns: int, cache: bool) -> CFunction:
+    """``void (*)(const double *const *columns, int64_t n, double *out)`` of a function of numbers, a call a row."""
+    numba = _numba(function)
+    float64, cells = numba.float64, numba.types.CPointer(numba.float64)
+    inner = _compiled(numba, function, float64(*[float64] * n_columns), cache)
+    names = [f"x{j}" for j in range(n_columns)]
+    source = _ROWS.format(
+        names=", ".join(names),
+        columns=", ".join(f"columns[{j}]" for j in range(n_columns)),
+        cells=", ".join(f"{name}[i]" for name in names),
+    )
+    space: dict[str, Any] = {"function": inner, "RAISED": RAISED}
+    exec(source, space)
+    outer = numba.cfunc(numba.void(numba.types.CPointer(cells), numba.int64, cells))(space["call"])
+    return CFunction(outer.address, outer)
+
+
+def windows_function(function: Callable, cache: bool) -> CFunction:
+    """Of a function of an array, a call for each of n windows of cells:
+
+    ``void (*)(const double *cells, const int64_t *begins, const int64_t *ends, int64_t n, double *out)``
+    """
+    numba = _numba(function)
+    float64, numbers = numba.types.CPointer(numba.float64), numba.types.CPointer(numba.int64)
+    # Read-only: the cells are the table's own, and those of the next window.
+    array = numba.types.Array(numba.float64, 1, "C", readonly=True)
+    inner = _compiled(numba, function, numba.float64(array), cache)
+    carray = numba.carray
+
+    def call(cells: Any, begins: Any, ends: Any, n: Any, out: Any) -> None:
+        for i in range(n):
+            try:
+                out[i] = inner(carray(cells, (ends[i],))[begins[i] :])
+            except Exception:
+                out[i] = RAISED
+
+    outer = numba.cfunc(numba.void(float64, numbers, numbers, numba.int64, float64))(call)
+    return CFunction(outer.address, outer)
+
+
+def _numba(function: Callable) -> Any:
+    try:
+        import numba
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{function.__qualname__}: Numba, which compiles it, is not there: pip install 'perfcore[jit]'"
+        ) from error
+    return numba
+
+
+def _compiled(numba: Any, function: Callable, signature: Any, cache: bool) -> Any:
+    try:
+        # error_model: x / 0 is an infinity or NaN, as numpy's.
+        return numba.njit(signature, nogil=True, error_model="numpy", cache=cache)(function)
+    except Exception as error:  # Numba's own, or whatever looking up a name raised
+        raise ConfigurationError(reason(function, error)) from error
