@@ -8,6 +8,7 @@ from libcpp.vector cimport vector
 
 cnp.import_array()
 
+cdef object np_ndarray = np.ndarray
 cdef int64_t LONG = 1_000  # cells of answers: some microseconds; below, dropping the GIL costs more than it gives
 
 MISSING = missing()  # the NaN of a cell that is missing
@@ -126,6 +127,46 @@ cdef class Plan:
             told.push_back(<double*>cnp.PyArray_DATA(<cnp.ndarray>column))
         self.plan.run_steps(cells.data(), _whole(times, n), n, told.data())
         return out
+
+
+def run_alone(dict plans, tuple columns, tuple key):
+    """What ``plans[key]``, of one answer, says of plain arrays as one series; None where it must be asked otherwise.
+
+    The shortest way for a short array: each Python object on it counts.
+    """
+    cdef const double* cells[2]
+    cdef Py_ssize_t n = 0
+    cdef Py_ssize_t j
+    if len(columns) > 2:
+        return None
+    for j in range(len(columns)):
+        column = columns[j]
+        if type(column) is not np_ndarray:
+            return None
+        if not cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>column) or cnp.PyArray_TYPE(<cnp.ndarray>column) != cnp.NPY_DOUBLE:
+            return None
+        if cnp.PyArray_NDIM(<cnp.ndarray>column) != 1 or (j > 0 and cnp.PyArray_DIM(<cnp.ndarray>column, 0) != n):
+            return None
+        n = cnp.PyArray_DIM(<cnp.ndarray>column, 0)
+        cells[j] = <const double*>cnp.PyArray_DATA(<cnp.ndarray>column)
+    for part in key:
+        # 50.0 and True are found under 50 and 1, but are no windows.
+        if type(part) is not int and part is not None and type(part) is not str:
+            return None
+    cdef Plan plan = plans.get(key)
+    if plan is None:
+        return None
+    cdef cnp.npy_intp shape[1]
+    shape[0] = n
+    out = cnp.PyArray_EMPTY(1, shape, cnp.NPY_DOUBLE, 0)
+    cdef double* told[1]
+    told[0] = <double*>cnp.PyArray_DATA(<cnp.ndarray>out)
+    if n < LONG:
+        plan.plan.run_alone(cells, n, told)
+    else:
+        with nogil:
+            plan.plan.run_alone(cells, n, told)
+    return out
 
 
 cdef _check_bounds(const int64_t* bounds, int64_t n_series, int64_t n):

@@ -76,6 +76,12 @@ public:
         }
     }
 
+    // One series of the first feature's columns, in their order, and nothing beside it. Throws std::bad_alloc.
+    void run_alone(const double* const* columns, int64_t n, double* const* out) const {
+        State scratch;
+        uses_[0].feature->run({columns, nullptr, n}, out, scratch);
+    }
+
     // One series row by row, as a stream has it: what `run` must give. Throws std::bad_alloc.
     void run_steps(const double* const* columns, const int64_t* times, int64_t n, double* const* out) const {
         State state;

@@ -1,0 +1,104 @@
+"""Series in, the same kind out: numpy, pandas, polars, Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import threads
+from .._ext import features as _compiled
+from .._ext.features import MISSING, Plan
+from ..errors import InputError
+from .column import is_null_default, numbers, times
+from .feature import Feature
+from .keys import groups
+
+_MISSING_BITS = np.float64(MISSING).view(np.uint64)
+_NAMES = ("x", "y", "z")
+
+
+def like(x: Any, cells: np.ndarray) -> Any:
+    """A float64 array as a series of x's library, with its name and its index.
+
+    What is missing is null in Arrow and polars, whose NaN is a number like others, and NaN elsewhere.
+    """
+    library = type(x).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(x, "index"):
+        return type(x)(_plain(cells), index=x.index, name=x.name, copy=False)
+    if library == "polars":
+        import polars
+
+        answer = polars.Series(x.name, cells)
+        absent = cells.view(np.uint64) == _MISSING_BITS
+        return answer.set(polars.Series(absent), None) if absent.any() else answer
+    if library == "pyarrow":
+        import pyarrow
+
+        absent = cells.view(np.uint64) == _MISSING_BITS
+        array = pyarrow.array(cells, mask=absent if absent.any() else None, from_pandas=False)
+        if not isinstance(x, pyarrow.ChunkedArray):
+            return array
+        ends = np.cumsum([len(chunk) for chunk in x.chunks]).tolist()
+        return pyarrow.chunked_array(
+            [array[start:end] for start, end in zip([0, *ends], ends, strict=False)], array.type
+        )
+    return _plain(cells)
+
+
+def _plain(cells: np.ndarray) -> np.ndarray:
+    cells[np.isnan(cells)] = np.nan
+    return cells
+
+
+def compute(
+    features: Sequence[Feature],
+    columns: Sequence[Any],
+    *,
+    by: Any = None,
+    on: Any = None,
+    n_threads: int | None = None,
+) -> list[Any]:
+    """What features of the same columns say of series: of the library of the first.
+
+    ``by``: keys, each with a series of its own, in the order of the rows. ``on``: when rows are, for windows of time;
+    it may not fall within a series.
+    """
+    n_workers = threads.resolve(n_threads)
+    cells = [numbers(x, _NAMES[j]) for j, x in enumerate(columns)]
+    nan_is_missing = is_null_default(columns[0])
+    for j in range(1, len(cells)):
+        if len(cells[j]) != len(cells[0]):
+            raise InputError(f"{_NAMES[j]}: expected {len(cells[0])} rows as in x, got {len(cells[j])}")
+        _same_index(columns[0], columns[j], _NAMES[j])
+        if is_null_default(columns[j]) and not nan_is_missing:
+            cells[j] = np.where(np.isnan(cells[j]), MISSING, cells[j])
+    plan = Plan(len(cells), [each.compiled(tuple(range(len(cells)))) for each in features], nan_is_missing)
+    order, bounds = None, None
+    if by is not None:
+        found = groups(by, len(cells[0]))
+        order, bounds = found.order, found.bounds
+    when = None if on is None else _times_in_order(on, len(cells[0]), order, bounds)
+    if when is None:
+        for each in features:
+            if each.window is not None and each.window.nanoseconds is not None:
+                raise InputError(f"a window of time ({each.window}) needs the times of rows: on=")
+    told = plan.run(cells, when, order, bounds, n_workers)
+    return [like(columns[0], each) for each in told]
+
+
+def _same_index(x: Any, y: Any, name: str) -> None:
+    if hasattr(x, "index") and hasattr(y, "index") and hasattr(x, "iloc") and not x.index.equals(y.index):
+        raise InputError(f"{name}: its index is not that of x, and rows are taken as they come; align them first")
+
+
+def _times_in_order(on: Any, n: int, order: np.ndarray | None, bounds: np.ndarray | None) -> np.ndarray:
+    when = times(on, "on").cells
+    if len(when) != n:
+        raise InputError(f"on: expected {n} times, got {len(when)}")
+    late, _, _ = _compiled.look_at(when, order, np.array([0, n], np.int64) if bounds is None else bounds)
+    if late >= 0:
+        group = "" if bounds is None else " of its group"
+        raise InputError(f"on: row {late} is before the row{group} that comes before it; sort them by time")
+    return when

@@ -1,0 +1,230 @@
+"""Rolling and expanding functions: libraries, missing cells, groups, times, errors."""
+
+import datetime
+import decimal
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import perfcore
+from perfcore import features as f
+
+X = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0])
+MEANS = [np.nan, 2.0, 2.5, 2.5, 3.0, 7.0, 5.5, 4.0]
+ONE = ("sum", "mean", "count", "var", "std", "skew", "kurt", "zscore")
+TWO = ("cov", "corr")
+
+
+def same(a: Any, b: Any) -> None:
+    assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "i1", "u2", "i4", "i8", "u8", "?"])
+def test_numbers_of_any_type_are_summed_in_double_precision(dtype):
+    same(f.rolling_mean((X > 3 if dtype == "?" else X).astype(dtype), 2).dtype, np.dtype(np.float64))
+    if dtype != "?":
+        same(f.rolling_mean(X.astype(dtype), 2), MEANS)
+
+
+def test_strided_and_read_only_arrays_are_read():
+    wide = np.repeat(X, 3)
+    wide.setflags(write=False)
+    same(f.rolling_mean(wide[::3], 2), MEANS)
+    same(f.rolling_mean(wide[::-3], 2), f.rolling_mean(X[::-1].copy(), 2))
+
+
+def test_a_list_gives_an_array():
+    same(f.rolling_mean(X.tolist(), 2), MEANS)
+
+
+def test_pandas_keeps_its_index_and_name():
+    x = pd.Series(X, index=list("abcdefgh"), name="close")
+    pd.testing.assert_series_equal(f.rolling_mean(x, 2), x.rolling(2).mean())
+    for dtype in ("Int64", "float32", "int64[pyarrow]", "Float64"):
+        pd.testing.assert_series_equal(f.rolling_mean(x.astype(dtype), 2), x.rolling(2).mean())
+
+
+def test_polars_and_arrow_get_nulls_and_keep_names_and_chunks():
+    answer = f.rolling_mean(pl.Series("close", X), 2)
+    assert (answer.name, answer.to_list()) == ("close", [None, *MEANS[1:]])
+    assert f.rolling_mean(pa.array(X), 2).to_pylist() == [None, *MEANS[1:]]
+    chunked = f.rolling_mean(pa.chunked_array([X[:3], X[3:3], X[3:]]), 2)
+    assert chunked.to_pylist() == [None, *MEANS[1:]]
+    assert [len(chunk) for chunk in chunked.chunks] == [3, 0, 5]
+    assert f.rolling_mean(pa.array([5, 6], pa.int8())[1:], 1).to_pylist() == [6.0]
+
+
+def test_null_is_missing_and_nan_is_a_number_to_arrow_and_polars():
+    cells = [1.0, None, float("nan"), 2.0, 3.0, 4.0]
+    for answer in (
+        f.rolling_sum(pl.Series(cells, strict=False), 2, min_periods=1).to_list(),
+        f.rolling_sum(pa.array(cells), 2, min_periods=1).to_pylist(),
+    ):
+        assert answer[:2] == [1.0, 1.0] and np.isnan(answer[2]) and np.isnan(answer[3]) and answer[4:] == [5.0, 7.0]
+    assert f.rolling_sum(pa.nulls(3, pa.int32()), 2, min_periods=1).to_pylist() == [None] * 3
+    same(f.rolling_sum(np.array(cells, float), 2, min_periods=1), [1.0, 1.0, np.nan, 2.0, 5.0, 7.0])
+
+
+@pytest.mark.parametrize("kind", ONE)
+def test_infinity_is_a_number_and_leaves(kind):
+    x = np.r_[X, X]
+    x[5] = np.inf
+    answer = getattr(f, f"rolling_{kind}")(x, 4)
+    there = {"sum": [np.inf] * 4, "mean": [np.inf] * 4, "count": [4.0] * 4}.get(kind, [np.nan] * 4)
+    same(answer[5:9], there)
+    np.testing.assert_allclose(answer[9:], getattr(f, f"rolling_{kind}")(x[6:], 4)[3:], rtol=1e-13, atol=1e-13)
+    x[6] = -np.inf
+    assert kind == "count" or np.isnan(getattr(f, f"rolling_{kind}")(x, 4)[6:9]).all()
+
+
+def test_what_is_not_there_in_a_plain_array_is_numpys_own_nan():
+    answer = f.rolling_std(np.r_[X, np.inf, X], 3)
+    assert set(answer[np.isnan(answer)].view(np.uint64).tolist()) == {np.array(np.nan).view(np.uint64).item()}
+
+
+def test_equal_cells_deviate_by_nothing():
+    x = np.full(200, 0.1)
+    for window in (3, 50, 100):
+        assert (f.rolling_std(x, window)[window - 1 :] == 0.0).all()
+        for kind in ("skew", "kurt", "zscore"):
+            assert np.isnan(getattr(f, f"rolling_{kind}")(x, window)).all()
+        assert np.isnan(f.rolling_corr(x, np.arange(200.0), window)).all()
+        assert (f.rolling_cov(x, np.arange(200.0), window)[window - 1 :] == 0.0).all()
+
+
+def test_a_negative_zero_keeps_its_sign():
+    assert np.signbit(f.rolling_sum(np.full(5, -0.0), 2)[1:]).all()
+
+
+@pytest.mark.parametrize("closed", ["right", "left", "both", "neither"])
+@pytest.mark.parametrize("window", [1, 2, 3, 100, None, "2s"])
+@pytest.mark.parametrize("kind", [*ONE, *TWO])
+def test_groups_are_series_of_their_own(kind, window, closed):
+    random = np.random.default_rng(1)
+    columns = [random.normal(size=300).round(1) for _ in range(2 if kind in TWO else 1)]
+    columns[0][random.random(300) < 0.1] = np.nan
+    codes = random.integers(0, 7, 300)
+    on = np.sort(random.integers(0, 100, 300)).astype("M8[s]") if window == "2s" else None
+    answer = getattr(f, f"rolling_{kind}")(*columns, window, closed=closed, min_periods=1, by=codes, on=on)
+    for code in range(7):
+        own = codes == code
+        of_own = [column[own] for column in columns]
+        when = None if on is None else on[own]
+        same(answer[own], getattr(f, f"rolling_{kind}")(*of_own, window, closed=closed, min_periods=1, on=when))
+    for n_threads in (2, 5):
+        again = getattr(f, f"rolling_{kind}")(
+            *columns, window, closed=closed, min_periods=1, by=codes, on=on, n_threads=n_threads
+        )
+        same(again, answer)
+
+
+@pytest.mark.parametrize("kind", [*ONE, *TWO])
+def test_expanding_is_a_window_of_all_rows_so_far(kind):
+    columns = [X, X[::-1].copy()] if kind in TWO else [X]
+    longest = getattr(f, f"rolling_{kind}")(*columns, 8, min_periods=1)
+    np.testing.assert_allclose(getattr(f, f"expanding_{kind}")(*columns), longest, rtol=1e-14)
+    before = getattr(f, f"expanding_{kind}")(*columns, closed="left")
+    if kind != "zscore":
+        same(before[1:], getattr(f, f"expanding_{kind}")(*columns)[:-1])
+
+
+def test_with_the_left_end_closed_rows_of_the_present_time_wait():
+    on = np.array([1, 1, 2, 2, 3, 9], "M8[s]")
+    same(f.rolling_sum(X[:6], "1s", on=on, closed="left", min_periods=0), [0, 0, 4.0, 4.0, 5.0, 0])
+    same(f.rolling_sum(X[:6], "1s", on=on, closed="right"), [3.0, 4.0, 4.0, 5.0, 5.0, 9.0])
+
+
+def test_times_of_any_library_are_the_same():
+    on = np.array([0, 1, 5, 6, 7, 7, 20, 21], "M8[D]")
+    answer = f.rolling_std(X, "3D", on=on)
+    for other in (
+        on.astype("M8[ns]"),
+        pd.Series(on.astype("M8[us]")).dt.tz_localize("Asia/Tokyo"),
+        pl.Series(on),
+        pa.array(on),
+        pa.chunked_array([on[:3], on[3:]]),
+        on.astype("M8[ns]").astype(np.int64),
+    ):
+        for window in ("3D", datetime.timedelta(days=3), np.timedelta64(72, "h")):
+            same(f.rolling_std(X, window, on=other), answer)
+
+
+@pytest.mark.parametrize("window", [0, -1, 2.0, True, "5", "5 parsecs", "-1s", datetime.timedelta(0), [3], "", b"3"])
+def test_what_is_no_window_is_refused(window):
+    f.rolling_mean(X, 1)
+    f.rolling_mean(X, 2)
+    with pytest.raises(perfcore.ConfigurationError, match="window="):
+        f.rolling_mean(X, window)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: f.rolling_mean(X, 2, closed="middle"),
+        lambda: f.rolling_mean(X, 2, min_periods=3),
+        lambda: f.rolling_mean(X, 2, min_periods=1.0),
+        lambda: f.rolling_std(X, 2, ddof=-1),
+        lambda: f.rolling_std(X, 2, ddof=1.0),
+        lambda: f.rolling_std(X, 2, ddof=True),
+        lambda: f.rolling_std(X, 2, n_threads=0),
+    ],
+)
+def test_arguments_out_of_range_are_refused(call: Callable[[], Any]):
+    f.rolling_std(X, 2)
+    f.rolling_mean(X, 2, min_periods=1)
+    with pytest.raises(perfcore.ConfigurationError):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: f.rolling_mean(np.ones((3, 2)), 2), "shape"),
+        (lambda: f.rolling_mean(pd.DataFrame({"a": X}), 2), "x"),
+        (lambda: f.rolling_mean(np.array(["a", "b"]), 2), "U1"),
+        (lambda: f.rolling_mean(pa.array([decimal.Decimal(1)]), 2), "decimal"),
+        (lambda: f.rolling_mean(pa.array([[1.0]]), 2), "list"),
+        (lambda: f.rolling_mean(pl.Series([[1.0]]), 2), "list"),
+        (lambda: f.rolling_mean(np.array([1, "a", None], object), 2), "str"),
+        (lambda: f.rolling_mean(np.array(["2020-01-01"], "M8[D]"), 2), "datetime64"),
+        (lambda: f.rolling_mean(np.ones(3, complex), 2), "complex"),
+        (lambda: f.rolling_mean(5.0, 2), "float"),
+        (lambda: f.rolling_cov(X, X[1:], 2), "8 rows"),
+        (lambda: f.rolling_cov(pd.Series(X), pd.Series(X, index=range(1, 9)), 2), "index"),
+        (lambda: f.rolling_mean(X, 2, by=[1, 2]), "by"),
+        (lambda: f.rolling_mean(X, "2s"), "on="),
+        (lambda: f.rolling_mean(X, "2s", on=np.arange(3)), "8 times"),
+        (lambda: f.rolling_mean(X, "2s", on=np.array([1, 2, 3, 2, 5, 6, 7, 8])), "row 3"),
+        (lambda: f.rolling_mean(X, "2s", on=np.array([*"1234567", "NaT"], "M8[Y]")), "row 7"),
+        (lambda: f.rolling_mean(X, "2s", on=pa.array([1, None, 3, 4, 5, 6, 7, 8], pa.timestamp("s"))), "row 1"),
+        (lambda: f.rolling_mean(X, "2s", by=[0, 1] * 4, on=np.array([1, 9, 2, 8, 3, 7, 4, 6])), "row 3"),
+    ],
+)
+def test_series_that_are_none_are_refused_and_named(call: Callable[[], Any], told: str):
+    with pytest.raises(perfcore.InputError, match=told):
+        call()
+
+
+def test_series_of_no_rows_and_of_one():
+    for kind in ONE:
+        for window in (3, None, "3s"):
+            on = None if window != "3s" else np.array([], "M8[s]")
+            assert getattr(f, f"rolling_{kind}")(X[:0], window, on=on).shape == (0,)
+            on = None if window != "3s" else np.array([5], "M8[s]")
+            assert getattr(f, f"rolling_{kind}")(X[:1], window, on=on).shape == (1,)
+    same(f.rolling_mean(X[:1], 1), X[:1])
+    same(f.rolling_mean(X, 1000, min_periods=8), [*[np.nan] * 7, X.mean()])
+
+
+def test_descriptions_say_what_they_are():
+    assert f.mean(20).label == "mean_20"
+    assert f.std("30D", closed="left", ddof=0).label == "std_30D_left_ddof0"
+    assert f.sum(None).label == "sum"
+    assert f.corr(5).n_inputs == 2
+    with pytest.raises(perfcore.ConfigurationError):
+        f.std(0)
