@@ -46,6 +46,7 @@ setup(
             extension("features"),
             extension("links"),
             extension("ordered_sum"),
+            extension("transforms"),
         ],
         compiler_directives={
             "language_level": 3,

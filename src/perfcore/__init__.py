@@ -11,6 +11,7 @@ from .errors import (
     InputError,
     MismatchError,
     ModelFormatError,
+    NotPortableError,
     PerfcoreError,
     UnsupportedModelError,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "MismatchError",
     "ModelCache",
     "ModelFormatError",
+    "NotPortableError",
     "PerfcoreError",
     "PredictionCache",
     "Predictor",

@@ -151,6 +151,8 @@ class LinearEngine:
         return self.body.margins(self.inputs.array(X))  # type: ignore[attr-defined]
 
     def margins_of_row(self, row: Any) -> np.ndarray:
+        if hasattr(self.inputs, "table_of_row"):
+            return self.body.margins(self.inputs.table_of_row(row))
         return self.body.margins(self.inputs.row(row)[None, :])
 
     def description(self) -> dict[str, str]:
@@ -176,6 +178,8 @@ class EnsembleEngine:
         return Asked(self, self.inputs.table(X), n_threads)  # type: ignore[attr-defined]
 
     def margins_of_row(self, row: Any) -> Asked:
+        if hasattr(self.inputs, "table_of_row"):
+            return Asked(self, self.inputs.table_of_row(row), None)
         if not isinstance(self.inputs, PassedOn):
             return Asked(self, self.inputs.row(row)[None, :], None)
         if not isinstance(row, np.ndarray) or row.ndim != 1 or self.inputs.feature_names is not None:

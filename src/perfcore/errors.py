@@ -6,6 +6,7 @@
     └─ PerfcoreError
        ├─ UnsupportedModelError   the model cannot be answered exactly       (also NotImplementedError)
        ├─ ModelFormatError        a model file is damaged, cut or too new    (also ValueError)
+       ├─ NotPortableError        a predictor holds what no file can          (also TypeError)
        ├─ CacheFormatError        a cache's file is damaged or of another one (also ValueError)
        ├─ InputError              a table the source would refuse, too       (also ValueError)
        ├─ MismatchError           verify() or assert_causal() found unequal  (also AssertionError)
@@ -26,6 +27,10 @@ class UnsupportedModelError(PerfcoreError, NotImplementedError):
 
 class ModelFormatError(PerfcoreError, ValueError):
     """A model file that is damaged, cut short, or newer than this version reads."""
+
+
+class NotPortableError(PerfcoreError, TypeError):
+    """A predictor with steps that are run as they are, which no file can hold; the message names them."""
 
 
 class CacheFormatError(PerfcoreError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -260,8 +260,17 @@ class Predictor(Fitted):
         return "\n".join(lines)
 
     def _description(self) -> dict[str, str]:
-        described = {"features": f"{self.n_features_in_:,}"} | self._engine.description()
+        described = {"features": f"{self.n_features_in_:,}"} | self._steps() | self._engine.description()
         return described | {"bytes": f"{self.nbytes:,}", "fingerprint": self.fingerprint}
+
+    def _steps(self) -> dict[str, str]:
+        """Of a pipeline: which steps are fused, and which run as they are, and why."""
+        steps = getattr(self._model.inputs, "steps", ())
+        if not steps:
+            return {}
+        live = sum(bool(why) for _, _, why in steps)
+        lines = {"steps": f"{len(steps) - live:,} fused, {live:,} run as they are"}
+        return lines | {f"  {name}": f"{cls}: {why or 'fused'}" for name, cls, why in steps}
 
     def explain(self) -> str:
         """What `print` shows, and which kernel answers calls of which size, what others would take, and why.
@@ -284,7 +293,9 @@ class Predictor(Fitted):
     def __reduce__(self):
         from .model.file import to_bytes
 
-        return _from_bytes, (to_bytes(self._model), self._forced, self._n_threads)
+        held: list[Any] = []
+        data = to_bytes(self._model, held)
+        return _from_bytes, (data, self._forced, self._n_threads, *([held] if held else []))
 
     def __copy__(self) -> Predictor:
         return self
@@ -301,7 +312,7 @@ class Predictor(Fitted):
             raise AttributeError(f"a Predictor is immutable: cannot delete {name}")
 
 
-def _from_bytes(data: bytes, kernel: str | None, n_threads: int | None) -> Predictor:
+def _from_bytes(data: bytes, kernel: str | None, n_threads: int | None, held: Sequence[Any] = ()) -> Predictor:
     from .model.file import from_bytes
 
-    return Predictor(from_bytes(data), kernel=kernel, n_threads=n_threads)
+    return Predictor(from_bytes(data, held), kernel=kernel, n_threads=n_threads)

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier, VotingClassifier, VotingReg
 from sklearn.frozen import FrozenEstimator  # noqa: E402
 from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV  # noqa: E402
-from sklearn.neighbors import KNeighborsClassifier  # noqa: E402
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 
@@ -147,7 +147,7 @@ def test_a_member_that_cannot_be_read_is_named():
     model = VotingClassifier([*classifiers(), ("near", KNeighborsClassifier())]).fit(X, TWO)
     with pytest.raises(perfcore.UnsupportedModelError, match=r"Classifier's member 'near' \(KNeighborsClassifier\)"):
         perfcore.compile(model)
-    piped = VotingRegressor([("a", LinearRegression()), ("b", make_pipeline(StandardScaler(), LinearRegression()))])
+    piped = VotingRegressor([("a", LinearRegression()), ("b", make_pipeline(StandardScaler(), KNeighborsRegressor()))])
     with pytest.raises(perfcore.UnsupportedModelError, match=r"member 'b' \(Pipeline\)"):
         perfcore.compile(piped.fit(X, SCORE))
 

@@ -130,6 +130,7 @@ def test_public_names_are_exactly_these():
         "MismatchError",
         "ModelCache",
         "ModelFormatError",
+        "NotPortableError",
         "PerfcoreError",
         "PredictionCache",
         "Predictor",

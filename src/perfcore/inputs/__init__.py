@@ -33,7 +33,8 @@ class Inputs(Protocol):
 
     # Inputs may have, beside these, ``plain() -> Plain | None``: the arrays of which ``row`` and ``blocks`` would only
     # hand on the cells. None: there are no such arrays. And ``n_cells``: how many columns a block has, where that
-    # is another number than ``n_features``.
+    # is another number than ``n_features``. And ``table_of_row(row)``: the table of that one row, where ``array`` or
+    # ``table`` would make another than ``row(row)[None, :]``.
 
 
 class Blocks(Inputs, Protocol):

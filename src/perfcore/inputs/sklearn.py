@@ -260,6 +260,10 @@ class LinearInputs:
         check_cells(data[None, :], data.dtype, FINITE)
         return X if self.keeps is None or data.dtype.name in self.keeps else X.astype(np.float64)
 
+    def takes_rows(self, dtype: np.dtype) -> bool:
+        """Whether compressed rows of the dtype, of finite cells, are multiplied as they are."""
+        return self._passes_on and self.takes_sparse and (self.keeps is None or dtype.name in self.keeps)
+
     @property
     def _passes_on(self) -> bool:
         """Whether plain arrays of finite floats are handed on as they are: the general way, seen from its end."""

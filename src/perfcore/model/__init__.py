@@ -56,7 +56,7 @@ class Model:
             if isinstance(self.body, Forest | OrderedSum)
             else "array"
         )
-        if not hasattr(self.inputs, read):
+        if not hasattr(getattr(self.inputs, "inner", self.inputs), read) or not hasattr(self.inputs, read):
             raise ModelFormatError(f"model: {type(self.inputs).__name__} of {type(self.body).__name__}")
         n_cells = getattr(self.inputs, "n_cells", n_features)
         if isinstance(self.body, Ensemble) and n_features > MOST_TRIED:

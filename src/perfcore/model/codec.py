@@ -9,6 +9,7 @@ A value becomes::
     numpy array                            {"array": "<f8", "shape": [..], "at": offset, "order": "C" or "F"}
     numpy object array                     {"objects": [..], "shape": [..]}
     dataclass of the table below           {"object": "forest", "fields": {..}}
+    the field that its class calls HELD    {"held": 0}             a place in a list beside, which pickles alone have
 
 Anything else is refused, both ways. A decoder trusts nothing: sizes are checked before memory is
 taken, spans before they are read, and fields against the annotations of their class.
@@ -22,7 +23,7 @@ import math
 import struct
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, Literal
 
@@ -89,6 +90,21 @@ CLASSES: dict[str, tuple[str, str]] = {
     "sklearn.bayes_answers": ("perfcore.answers.sklearn_bayes", "BayesAnswers"),
     "sklearn.discriminant_answers": ("perfcore.answers.sklearn_bayes", "DiscriminantAnswers"),
     "sklearn.network_answers": ("perfcore.answers.sklearn_network", "NetworkAnswers"),
+    "pipeline.inputs": ("perfcore.transforms.inputs", "PipelineInputs"),
+    "pipeline.chain": ("perfcore.transforms.compose", "Chain"),
+    "pipeline.columns": ("perfcore.transforms.compose", "Columns"),
+    "pipeline.member": ("perfcore.transforms.compose", "Member"),
+    "pipeline.union": ("perfcore.transforms.compose", "Union"),
+    "pipeline.live": ("perfcore.transforms.live", "Live"),
+    "pipeline.identity": ("perfcore.transforms.compose", "Identity"),
+    "transforms.standard_scaler": ("perfcore.transforms.scalers", "StandardScaler"),
+    "transforms.min_max_scaler": ("perfcore.transforms.scalers", "MinMaxScaler"),
+    "transforms.max_abs_scaler": ("perfcore.transforms.scalers", "MaxAbsScaler"),
+    "transforms.robust_scaler": ("perfcore.transforms.scalers", "RobustScaler"),
+    "transforms.binarizer": ("perfcore.transforms.scalers", "Binarizer"),
+    "transforms.simple_imputer": ("perfcore.transforms.imputer", "SimpleImputer"),
+    "transforms.one_hot_encoder": ("perfcore.transforms.encoders", "OneHotEncoder"),
+    "transforms.ordinal_encoder": ("perfcore.transforms.encoders", "OrdinalEncoder"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}
 
@@ -118,6 +134,7 @@ class Encoder:
         self.arrays: list[tuple[int, np.ndarray]] = []
         self.size = 0
         self.origins = origins  # whether models say where they come from
+        self.held: list[tuple[str, Any]] = []  # what travels beside: whose it is, and the object
 
     def encode(self, value: Any, place: Place | None = None) -> Any:
         place = place or Place()
@@ -158,6 +175,10 @@ class Encoder:
             if name == "origin" and not self.origins:
                 continue
             item = getattr(value, name)
+            if name == getattr(cls, "HELD", None):
+                fields[name] = {"held": len(self.held)}
+                self.held.append((str(value), item))
+                continue
             if not _fits(item, hint):
                 raise TypeError(f"{place.inside('.' + name)}: {type(item).__name__} where {hint} belongs")
             fields[name] = self.encode(item, place.inside("." + name))
@@ -203,8 +224,8 @@ def _aligned(offset: int) -> int:
 class Decoder:
     """Turns a JSON tree back into objects; arrays are views of ``data``, which lies at ``start`` of its file."""
 
-    def __init__(self, data: memoryview, start: int):
-        self.data, self.start = data, start
+    def __init__(self, data: memoryview, start: int, held: Sequence[Any] = ()):
+        self.data, self.start, self.held = data, start, held
         self.spans: list[tuple[int, int]] = []
 
     def decode(self, value: Any, place: Place | None = None) -> Any:
@@ -224,6 +245,12 @@ class Decoder:
                     _refuse(place, f"{kind} record with the keys {sorted(value)}")
                 return getattr(self, "_" + kind)(value, place)
         return _refuse(place, f"unknown record with the keys {sorted(value)[:8]}")
+
+    def _held(self, record: dict, place: Place) -> Any:
+        at = record["held"]
+        if type(at) is not int or not 0 <= at < len(self.held):
+            _refuse(place, "an object that no file holds")
+        return self.held[at]
 
     def _float(self, record: dict, place: Place) -> float:
         return struct.unpack(">d", _bytes(record["float"], 8, place))[0]
@@ -317,6 +344,7 @@ class Decoder:
 
 
 _RECORDS = {  # kind: its keys
+    "held": {"held"},
     "float": {"float"},
     "tuple": {"tuple"},
     "dict": {"dict"},
@@ -403,7 +431,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is not None or not isinstance(hint, type):
         return hint is Any
     if getattr(hint, "_is_protocol", False):  # Inputs: a class of perfcore.inputs; Answers likewise
-        return type(value).__module__.startswith(hint.__module__ + ".")
+        rooms = (f"{hint.__module__}.", *(("perfcore.transforms.",) if hint.__name__ == "Inputs" else ()))
+        return type(value).__module__.startswith(rooms)
     return _KINDS[hint](value) if hint in _KINDS else isinstance(value, hint)
 
 

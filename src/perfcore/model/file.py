@@ -20,12 +20,12 @@ import mmap
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFormatError
+from ..errors import ModelFormatError, NotPortableError
 from ..files import replace_file
 from . import Model
 from .codec import ALIGNMENT, Decoder, Encoder
@@ -39,7 +39,12 @@ _HEADER_AT = 64
 
 def write_model(model: Model, path: str | os.PathLike) -> None:
     """Put a file in the place of the one that may be there, at once and whole."""
-    replace_file(_path(path), _pieces(model))
+    encoder = Encoder()
+    pieces = _pieces(model, encoder)
+    if encoder.held:
+        names = "; ".join(name for name, _ in encoder.held)
+        raise NotPortableError(f"{model.origin}: a file holds no steps that are run as they are: {names}; pickle it")
+    replace_file(_path(path), pieces)
 
 
 def read_model(path: str | os.PathLike) -> Model:
@@ -74,19 +79,23 @@ def _require_regular(path: str | bytes) -> None:
         raise ModelFormatError(f"{os.fsdecode(path)}: not a regular file")
 
 
-def to_bytes(model: Model) -> bytes:
-    """The same bytes as the file's, for pickles."""
-    return b"".join(_pieces(model))
+def to_bytes(model: Model, held: list[Any] | None = None) -> bytes:
+    """The same bytes as the file's, for pickles; objects that no file could hold go to ``held``."""
+    encoder = Encoder()
+    pieces = _pieces(model, encoder)
+    if held is not None:
+        held += [each for _, each in encoder.held]
+    return b"".join(pieces)
 
 
-def from_bytes(data: bytes) -> Model:
+def from_bytes(data: bytes, held: Sequence[Any] = ()) -> Model:
     """The model in the bytes of `to_bytes`, over an aligned copy of them."""
     room = np.empty(len(data) + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
     copy = room[start : start + len(data)]
     copy[:] = np.frombuffer(data, np.uint8)
     copy.flags.writeable = False
-    return _decode(copy.data)
+    return _decode(copy.data, held)
 
 
 def fingerprint(model: Model) -> str:
@@ -106,15 +115,12 @@ def _json(tree: Any) -> bytes:
     return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def _pieces(model: Model) -> Iterator[bytes | memoryview]:
-    encoder = Encoder()
+def _pieces(model: Model, encoder: Encoder) -> list[bytes | memoryview]:
     header = _json(encoder.encode(model))
     header += b" " * (-len(header) % ALIGNMENT)
     body = [header, *_laid_out(encoder)]
     prefix = _PREFIX.pack(MAGIC, PROTOCOL, len(header), _HEADER_AT + sum(map(len, body)), 0)
-    yield prefix
-    yield _checksum(prefix, body)
-    yield from body
+    return [prefix, _checksum(prefix, body), *body]
 
 
 def _laid_out(encoder: Encoder) -> Iterator[bytes | memoryview]:
@@ -135,13 +141,13 @@ def _checksum(prefix: bytes | memoryview, body: list[bytes | memoryview]) -> byt
 # -- reading -------------------------------------------------------------------------------------------
 
 
-def _decode(data: memoryview) -> Model:
+def _decode(data: memoryview, held: Sequence[Any] = ()) -> Model:
     header_end = _check_frame(data)
     try:
         tree = json.loads(str(data[_HEADER_AT:header_end], "ascii"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"byte {_HEADER_AT}: the header cannot be read: {error}") from error
-    decoder = Decoder(data[header_end:], header_end)
+    decoder = Decoder(data[header_end:], header_end, held)
     try:
         model = decoder.decode(tree)
         decoder.check_spans()

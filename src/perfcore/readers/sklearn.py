@@ -72,6 +72,7 @@ READERS = {
     "sklearn.multioutput.RegressorChain": "sklearn_multi",
     "sklearn.multiclass.OneVsRestClassifier": "sklearn_multi",
     "sklearn.multiclass.OneVsOneClassifier": "sklearn_multi",
+    "sklearn.pipeline.Pipeline": "sklearn_pipeline",
 }
 
 # class -> the attribute that answers in its stead
@@ -128,11 +129,10 @@ def known_class(source: Any) -> str:
             for name in (*READERS, *STAND_INS):
                 if name.endswith("." + base.__name__) and sklearn_class(name) is base:
                     return name
-    last = ": put a predictor in its last step's place, pipe.steps[-1] = ('model', perfcore.compile(pipe[-1]))"
     raise UnsupportedModelError(
-        f"{type(source).__module__}.{type(source).__qualname__} is not read{last if hasattr(source, 'steps') else ''}. "
-        "Of scikit-learn, perfcore reads trees, forests, boosting, linear models, naive Bayes, MLP* and ensembles; "
-        "docs/support.md lists them"
+        f"{type(source).__module__}.{type(source).__qualname__} is not read. "
+        "Of scikit-learn, perfcore reads trees, forests, boosting, linear models, naive Bayes, MLP*, ensembles and "
+        "pipelines; docs/support.md lists them"
     )
 
 

@@ -1,0 +1,152 @@
+"""scikit-learn's Pipeline with a model at its end -> that model, whose inputs are the pipeline's steps."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from ..errors import UnsupportedModelError
+from ..model import Model
+from ..transforms import TRANSFORMERS, Unread
+from ..transforms.compose import Chain, Columns, Identity, Member, Union
+from ..transforms.inputs import PipelineInputs
+from ..transforms.live import Live
+from . import read_member
+from .sklearn import feature_names, sklearn_class
+
+
+def read(source: Any, origin: str) -> Model:
+    name, last = source.steps[-1]
+    if last is None or isinstance(last, str):
+        raise UnsupportedModelError(f"a Pipeline whose last step, {name!r}, is {last!r}: a model belongs there")
+    if not hasattr(last, "predict") and hasattr(last, "transform"):
+        raise UnsupportedModelError(
+            f"a Pipeline whose last step, {name!r}, is a transformer ({type(last).__name__}): a model belongs there"
+        )
+    try:
+        model = read_member(last)
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"Pipeline's last step {name!r} ({type(last).__name__}): {error}") from error
+    reader = _Reader()
+    transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
+    chain = Chain(tuple(transforms))
+    if not any(not isinstance(each, Identity) for each in transforms):
+        return replace(model, origin=f"{origin} with {model.origin}")
+    names = feature_names(source)
+    n_features = int(source.n_features_in_)
+    inputs = PipelineInputs(
+        n_features=n_features,
+        feature_names=names,
+        chain=chain,
+        inner=model.inputs,
+        checks_names=_checks_names(transforms, source),
+        needed=_needed(transforms, n_features),
+        steps=tuple(reader.steps),
+    )
+    return Model(model.body, inputs, model.answers, f"{origin} with {model.origin}")
+
+
+def _first(transforms: Sequence[Any]) -> Any:
+    for each in transforms:
+        if isinstance(each, Chain):
+            each = _first(each.steps)
+        if each is not None and not (isinstance(each, Identity) and each.n_features is None):
+            return each
+    return None
+
+
+def _checks_names(transforms: Sequence[Any], source: Any) -> str:
+    first = _first(transforms)
+    if isinstance(first, Union):
+        return _checks_names(first.members[:1], source)
+    if first is None or isinstance(first, Columns | Live):
+        return ""
+    return type(first).__name__
+
+
+def _needed(transforms: Sequence[Any], n_features: int) -> tuple[int, ...]:
+    first = _first(transforms)
+    if isinstance(first, Columns):
+        return tuple(sorted({j for member in first.members for j in member.columns}))
+    return tuple(range(n_features))
+
+
+class _Reader:
+    """Reads the transformers of one pipeline; ``steps`` tells of each whether it is fused."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str, str]] = []
+
+    def transform(self, name: str, source: Any) -> Any:
+        """The transformer, or the object itself to be run as it is."""
+        if source is None or source == "passthrough":
+            return Identity()
+        try:
+            read = self._read(name, source)
+        except Unread as why:
+            self.steps.append((name, type(source).__name__, str(why)))
+            return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), source)
+        if not isinstance(read, Chain | Columns | Union):
+            self.steps.append((name, type(source).__name__, ""))
+        return read
+
+    def _read(self, name: str, source: Any) -> Any:
+        known = next((key for key in TRANSFORMERS if sklearn_class(key) is type(source)), None)
+        if known is None:
+            raise Unread("no transformer that perfcore knows")
+        if vars(source).get("_sklearn_output_config", {}).get("transform", "default") not in (None, "default"):
+            raise Unread(f"set_output(transform={source._sklearn_output_config['transform']!r})")
+        module, cls = TRANSFORMERS[known]
+        if cls == "Chain":
+            return Chain(tuple(self.transform(f"{name}__{step}", each) for step, each in source.steps))
+        if cls == "Columns":
+            return self._columns(name, source)
+        if cls == "Union":
+            return self._union(name, source)
+        try:
+            return getattr(import_module(f"perfcore.transforms.{module}"), cls).of(source)
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:  # of one that was edited
+            raise Unread(f"its attributes do not fit one another: {error}") from error
+
+    def _columns(self, name: str, source: Any) -> Columns:
+        import numpy as np
+
+        members = []
+        for step, transformer, columns in source.transformers_:
+            at = source._transformer_to_input_indices.get(step, [])
+            if (isinstance(transformer, str) and transformer == "drop") or len(at) == 0:
+                continue
+            if np.isscalar(columns):
+                raise Unread(f"it hands a column, {columns!r}, over without its second dimension")
+            each = self.transform(f"{name}__{step}", transformer)
+            weight = (source.transformer_weights or {}).get(step)
+            members.append(Member(step, each, tuple(int(j) for j in at), _chosen(columns), weight))
+        return Columns(int(source.n_features_in_), feature_names(source), tuple(members), bool(source.sparse_output_))
+
+    def _union(self, name: str, source: Any) -> Union:
+        members, weights = [], []
+        for step, transformer in source.transformer_list:
+            if isinstance(transformer, str) and transformer == "drop":
+                continue
+            members.append(self.transform(f"{name}__{step}", transformer))
+            weights.append((source.transformer_weights or {}).get(step))
+        return Union(tuple(members), tuple(weights))
+
+
+def _chosen(columns: Any) -> str:
+    if isinstance(columns, slice):
+        return "names" if isinstance(columns.start, str) or isinstance(columns.stop, str) else "slice"
+    values = [columns] if isinstance(columns, str) else list(columns) if hasattr(columns, "__iter__") else [columns]
+    return "names" if any(isinstance(each, str) for each in values) else "positions"
+
+
+def _digest(source: Any) -> str:
+    try:
+        data = pickle.dumps(source)
+    except Exception:  # a lambda, a lock: what cannot be pickled has no other name than its own
+        data = f"{type(source).__qualname__} {id(source)}".encode()
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

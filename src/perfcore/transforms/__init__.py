@@ -1,0 +1,62 @@
+"""Fitted scikit-learn transformers, read and fused: a pipeline's steps become the inputs of its model.
+
+A transformer is a frozen dataclass of plain fields with
+
+- ``of(source)``, a classmethod: the fields out of the fitted scikit-learn object; `Unread` where it cannot be read
+  (then the pipeline runs it as it is, and says why);
+- ``fuse(block) -> Block``: what it makes of a table, described and not computed. A `block.Block` has a description of
+  each column, the dtype and the layout that scikit-learn's array has there.
+
+To add one:
+
+1. write its class into a file of this folder;
+2. name it in `TRANSFORMERS` below, and in ``CLASSES`` of ``model/codec.py``.
+
+What ``fuse`` says, it says with the block's methods:
+
+- ``block.floats(allows, name)``, ``block.numbers(allows, name)``: what check_array(dtype=FLOAT_DTYPES) and
+  check_array(dtype="numeric") make of the table; ``allows`` is "finite", "nan" or "anything".
+- ``block.each(steps)``: element-wise arithmetic; ``steps[j]`` are (act, a, b) for column j, see ``Act`` in
+  ``_ext/include/perfcore/transforms/pass.hpp``. Computed in one pass, in float64 or as float32 rounds.
+- ``block.take(columns)``: as ``X[:, columns]``, a selection.
+- ``block.made(function)``: for all that is not element-wise. ``function(array) -> array`` gets the array that
+  scikit-learn's transform would compute with, in its dtype and layout, and makes the same numpy calls. For a row and
+  for a table alike. It may write into the array.
+
+Sparse blocks (``block.is_sparse``) hold compressed rows whose entries are in the order of columns; ``each`` takes
+their entries alone (for scalers), ``made`` is not for them: raise `Unfused`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .block import Block
+
+# class -> module and class of this package
+TRANSFORMERS = {
+    "sklearn.compose.ColumnTransformer": ("compose", "Columns"),
+    "sklearn.pipeline.FeatureUnion": ("compose", "Union"),
+    "sklearn.pipeline.Pipeline": ("compose", "Chain"),
+    "sklearn.preprocessing.Binarizer": ("scalers", "Binarizer"),
+    "sklearn.preprocessing.FunctionTransformer": ("compose", "Identity"),
+    "sklearn.preprocessing.MaxAbsScaler": ("scalers", "MaxAbsScaler"),
+    "sklearn.preprocessing.MinMaxScaler": ("scalers", "MinMaxScaler"),
+    "sklearn.preprocessing.OneHotEncoder": ("encoders", "OneHotEncoder"),
+    "sklearn.preprocessing.OrdinalEncoder": ("encoders", "OrdinalEncoder"),
+    "sklearn.preprocessing.RobustScaler": ("scalers", "RobustScaler"),
+    "sklearn.impute.SimpleImputer": ("imputer", "SimpleImputer"),
+    "sklearn.preprocessing.StandardScaler": ("scalers", "StandardScaler"),
+}
+
+
+class Unread(Exception):
+    """Why a transformer is run as it is."""
+
+
+class Transform(Protocol):
+    """A transformer as it was fitted."""
+
+    def fuse(self, block: Block) -> Block:
+        """What it makes of a table."""

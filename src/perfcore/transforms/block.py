@@ -1,0 +1,218 @@
+"""What a table is at some step of a pipeline: a description of each column, and of the array that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from .plan import Trace
+
+Source = tuple[int, int]  # a table of the trace, and a column of it
+Step = tuple[str, float, float]  # act, a, b: pass.hpp
+ROUND: Step = ("round", 0.0, 0.0)
+ARITHMETIC = {"subtract", "divide", "multiply", "add"}
+CHECKS = {
+    "finite": (("refuse_infinite", 0.0, 0.0), ("refuse_nan", 0.0, 0.0)),
+    "nan": (("refuse_infinite", 0.0, 0.0),),
+    "anything": (),
+}
+
+
+class Codes:
+    """Codes of the values that a column may hold; told apart by identity.
+
+    Parameters
+    ----------
+    table : code of each value beside NaN and None
+    nan, none, unknown : codes of these; -1: refused
+    place : the column's number in its encoder, for messages
+    """
+
+    def __init__(self, table: dict, nan: int, none: int, unknown: int, place: int):
+        self.table, self.nan, self.none, self.unknown, self.place = table, nan, none, unknown, place
+
+
+class Cell(NamedTuple):
+    """A column of which nothing is known yet: a number or a text, as who reads it takes it."""
+
+    source: Source
+
+
+class Number(NamedTuple):
+    """A column of numbers, on their way through steps."""
+
+    source: Source
+    steps: tuple[Step, ...] = ()
+
+
+class Text(NamedTuple):
+    """A column of objects; what is missing is filled: (missing, fill) each, in order."""
+
+    source: Source
+    fills: tuple[tuple[Any, Any], ...] = ()
+    takes_nan: bool = True  # where no fill is for it
+
+
+class Coded(NamedTuple):
+    """For each code a number."""
+
+    of: Number | Text
+    codes: Codes
+    values: np.ndarray  # float64, by code
+
+
+class Hot(NamedTuple):
+    """One of several columns, of which a code is the place of one at most."""
+
+    of: Number | Text
+    codes: Codes
+    places: np.ndarray  # int32, by code; -1: none
+    at: int
+    on: float = 1.0
+    off: float = 0.0
+
+
+Column = Cell | Number | Text | Coded | Hot
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A table at some step.
+
+    ``dtype`` None stands for a data frame, whose columns are of their own dtypes; ``order`` says how the array lies:
+    "C" or "F", ("frame", columns) as the library that holds the table lays them out, or ("hstack", orders and widths).
+    """
+
+    trace: Trace
+    columns: tuple[Column, ...]
+    dtype: np.dtype | None
+    order: Any
+    is_sparse: bool = False
+    names: tuple[str, ...] | None = None
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+    # -- dtypes ------------------------------------------------------------------------------------
+
+    def numbers(self, allows: str, name: str, n_features: int) -> Block:
+        """check_array(dtype="numeric") of the block: whole numbers stay such."""
+        self.require_width(n_features, name)
+        block = self if self.dtype is not None else self._array_of_frame()
+        if block.dtype == object:
+            block = replace(block, dtype=np.dtype(np.float64))
+        block = replace(block, columns=tuple(_number(each, name) for each in block.columns))
+        if block.dtype.kind not in "biuf" or block.dtype == np.float16 or block.dtype.itemsize > 8:
+            raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
+        return block._checked(allows) if block.dtype.kind == "f" else block
+
+    def floats(self, allows: str, name: str, n_features: int) -> Block:
+        """check_array(dtype=FLOAT_DTYPES) of the block: float64 or float32."""
+        block = self.numbers("anything", name, n_features)
+        if block.dtype is not None and block.dtype.kind != "f":
+            block = replace(block, dtype=np.dtype(np.float64))
+        return block._checked(allows)
+
+    def _checked(self, allows: str) -> Block:
+        return self.each([CHECKS[allows]] * self.width) if CHECKS[allows] else self
+
+    def require_width(self, n_features: int, name: str) -> None:
+        if self.width != n_features:
+            raise InputError(f"X has {self.width} features, but {name} is expecting {n_features} features as input.")
+
+    def _array_of_frame(self) -> Block:
+        """np.asarray of a frame, by way of check_array()."""
+        return replace(self, dtype=self.trace.dtype_of(self), names=None)
+
+    def stacked(self) -> Block:
+        """The block as np.hstack takes it."""
+        return self if self.dtype is not None else self._array_of_frame()
+
+    def of_objects(self) -> Block:
+        """check_array(dtype=object) of the block."""
+        return replace(self, dtype=np.dtype(object), names=None)
+
+    # -- columns -----------------------------------------------------------------------------------
+
+    def each(self, steps: Sequence[Iterable[Step]]) -> Block:
+        """Each column through steps of its own."""
+        columns = tuple(self._stepped(column, tuple(own)) for column, own in zip(self.columns, steps, strict=True))
+        return replace(self, columns=columns)
+
+    def _stepped(self, column: Column, steps: tuple[Step, ...]) -> Column:
+        if self.dtype == np.float32:
+            steps = tuple(each for step in steps for each in ((step, ROUND) if step[0] in ARITHMETIC else (step,)))
+        if isinstance(column, Number):
+            return column._replace(steps=column.steps + steps)
+        if isinstance(column, Coded):
+            return column._replace(values=_through(column.values, steps))
+        if isinstance(column, Hot):
+            on, off = _through(np.array([column.on, column.off]), steps).tolist()
+            return column._replace(on=on, off=0.0 if self.is_sparse else off)
+        raise InputError("a column of text where numbers are needed")
+
+    def take(self, columns: Sequence[int], is_slice: bool = False) -> Block:
+        """``X[:, columns]``, or a selection from a data frame."""
+        chosen = tuple(self.columns[j] for j in columns)
+        if self.dtype is None:
+            names = None if self.names is None else tuple(self.names[j] for j in columns)
+            return replace(self, columns=chosen, names=names, order=("frame", tuple(c.source for c in chosen)))
+        return replace(self, columns=chosen, order=self.order if is_slice else "F")
+
+    @staticmethod
+    def hstack(blocks: Sequence[Block]) -> Block:
+        """np.hstack."""
+        blocks = [each.stacked() for each in blocks]
+        dtypes = [each.dtype for each in blocks]
+        if object in dtypes and {*dtypes} != {np.dtype(object)}:
+            raise InputError("columns of text beside columns of numbers reach one array")
+        return Block(
+            blocks[0].trace,
+            tuple(column for each in blocks for column in each.columns),
+            np.result_type(*dtypes),
+            ("hstack", tuple((each.order, each.width) for each in blocks)),
+        )
+
+    @staticmethod
+    def sparse_hstack(blocks: Sequence[Block], name: str) -> Block:
+        """scipy.sparse.hstack(...).tocsr(): cells of 0 of dense blocks are no entries."""
+        blocks = [each if each.is_sparse else each.numbers("anything", name, each.width) for each in blocks]
+        columns: list[Column] = []
+        for each in blocks:
+            columns += each.columns
+        dtype = np.result_type(*(each.dtype for each in blocks))
+        return Block(blocks[0].trace, tuple(columns), dtype, "C", is_sparse=True)
+
+    def dense(self) -> Block:
+        """csr.toarray()."""
+        return replace(self, is_sparse=False, order="C") if self.is_sparse else self
+
+    def made(self, function: Callable[[np.ndarray], np.ndarray]) -> Block:
+        """What a function makes of the array."""
+        if self.is_sparse:
+            raise InputError("a sparse table where a dense one is needed")
+        return self.trace.made(self, function)
+
+
+def _number(column: Column, name: str) -> Column:
+    if isinstance(column, Cell):
+        return Number(column.source)
+    if isinstance(column, Text):
+        if column.fills:
+            raise InputError(f"{name}: a column of text where numbers are needed")
+        return Number(column.source)
+    return column
+
+
+def _through(values: np.ndarray, steps: tuple[Step, ...]) -> np.ndarray:
+    """Steps of a few values, by the same compiled code."""
+    from .plan import through
+
+    return through(values, steps)

@@ -1,0 +1,117 @@
+"""Transformers made of others: pipelines, column transformers, unions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from . import Transform, Unread
+from .block import Block
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """'passthrough', and FunctionTransformer without a function."""
+
+    n_features: int | None = None  # where it checks the table
+
+    @classmethod
+    def of(cls, source: Any) -> Identity:
+        if source.func is not None:
+            name = getattr(source.func, "__name__", type(source.func).__name__)
+            raise Unread(f"a function of the user's own, {name}")
+        return cls(source.n_features_in_ if source.validate else None)
+
+    def fuse(self, block: Block) -> Block:
+        if self.n_features is None:
+            return block
+        return block.numbers("finite", "FunctionTransformer", self.n_features)
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Pipeline: one after another."""
+
+    steps: tuple[Transform, ...]
+
+    def fuse(self, block: Block) -> Block:
+        for step in self.steps:
+            block = step.fuse(block)
+        return block
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """Of a ColumnTransformer."""
+
+    name: str
+    transform: Transform
+    columns: tuple[int, ...]  # as in training
+    chosen: str  # how the user chose them: "names", "slice" or "positions"; which decides how arrays are cut
+    weight: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """ColumnTransformer."""
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    members: tuple[Member, ...]
+    is_sparse: bool
+
+    def fuse(self, block: Block) -> Block:
+        by_name = self.feature_names is not None and block.names is not None
+        place = self._places(block.names) if by_name else None
+        if place is None:
+            block.require_width(self.n_features, "ColumnTransformer")
+        made = []
+        for member in self.members:
+            if block.dtype is not None and member.chosen == "names":
+                raise InputError("Specifying the columns using strings is only supported for dataframes.")
+            at = member.columns if place is None else tuple(place[j] for j in member.columns)
+            part = block.take(at, is_slice=member.chosen == "slice")
+            made.append(weighted(member.transform.fuse(part), member.weight))
+        if not made:
+            return block.trace.nothing()
+        if self.is_sparse:
+            return Block.sparse_hstack(made, "ColumnTransformer")
+        return Block.hstack([each.dense() for each in made])
+
+    def _places(self, names: Any) -> dict[int, int]:
+        at = {name: j for j, name in enumerate(names)}
+        needed = sorted({j for member in self.members for j in member.columns})
+        missing = [self.feature_names[j] for j in needed if self.feature_names[j] not in at]  # type: ignore[index]
+        if missing:
+            raise InputError(f"columns are missing: {missing}")
+        return {j: at[self.feature_names[j]] for j in needed}  # type: ignore[index]
+
+
+@dataclass(frozen=True, eq=False)
+class Union:
+    """FeatureUnion."""
+
+    members: tuple[Transform, ...]
+    weights: tuple[float | None, ...]
+
+    def fuse(self, block: Block) -> Block:
+        made = [weighted(each.fuse(block), w) for each, w in zip(self.members, self.weights, strict=True)]
+        if not made:
+            return block.trace.nothing()
+        if any(each.is_sparse for each in made):
+            return Block.sparse_hstack(made, "FeatureUnion")
+        return Block.hstack(made)
+
+
+def weighted(block: Block, weight: float | None) -> Block:
+    """sklearn.pipeline._transform_one."""
+    if weight is None:
+        return block
+    block = block.stacked()
+    if block.dtype is not None and block.dtype.kind != "f":
+        block = block.floats("anything", "transformer_weights", block.width)
+    number = float(np.array(weight).astype(block.dtype))
+    return block.each([(("multiply", number, 0.0),)] * block.width)

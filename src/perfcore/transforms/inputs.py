@@ -1,0 +1,188 @@
+"""A pipeline's steps as the inputs of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from .._ext.transforms import Refusal
+from ..errors import InputError, ModelFormatError
+from ..inputs import Inputs
+from ..inputs.columns import readable_again
+from ..inputs.sklearn import LinearInputs, check_names
+from ..inputs.table import in_order, require_row
+from .compose import Chain
+from .plan import Output, Plan, Rows, Trace
+from .tables import ArrayTable, RowTable, Table, table_of
+
+MOST_PLANS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineInputs:
+    """Tables before a pipeline's first step; ``inner`` are the inputs of the model at its end.
+
+    A plan is made once for each kind of table (its library, names and dtypes), and run for each table.
+    """
+
+    n_features: int
+    feature_names: tuple[str, ...] | None
+    chain: Chain
+    inner: Inputs
+    checks_names: str  # the first step's class, where it takes tables of just these columns alone; else ""
+    needed: tuple[int, ...]  # columns without which there is no answer
+    steps: tuple[tuple[str, str, str], ...]  # (name, class, why it is run as it is or "") of each step, for people
+
+    def __post_init__(self) -> None:
+        if not all(0 <= j < self.n_features for j in self.needed):
+            raise ModelFormatError(f"pipeline: needed columns {self.needed} of a table of {self.n_features}")
+
+    @property
+    def n_cells(self) -> int:
+        return getattr(self.inner, "n_cells", self.inner.n_features)
+
+    # -- what bodies ask for -----------------------------------------------------------------------
+
+    def blocks(self, X: Any) -> tuple[int, Iterator[np.ndarray]]:
+        return self.inner.blocks(_for_scipy(self._value(X)))  # type: ignore[attr-defined]
+
+    def array(self, X: Any) -> Any:
+        return self._multiplied(self._value(X))
+
+    def table(self, X: Any) -> Any:
+        return self.inner.table(_for_scipy(self._value(X)))  # type: ignore[attr-defined]
+
+    def row(self, row: Any) -> np.ndarray:
+        value = self._value_of_row(row)
+        if isinstance(value, np.ndarray):
+            return self.inner.row(value[0])
+        _, blocks = self.inner.blocks(_for_scipy(value))  # type: ignore[attr-defined]
+        return next(blocks)[0]
+
+    def table_of_row(self, row: Any) -> Any:
+        """The row as the table that `array` or `table` would make of it."""
+        value = self._value_of_row(row)
+        if hasattr(self.inner, "array"):
+            return self._multiplied(value)
+        return self.inner.table(_for_scipy(value))  # type: ignore[attr-defined]
+
+    def _multiplied(self, value: Any) -> Any:
+        """What a linear model multiplies: compressed rows by a loop of our own that adds as scipy's."""
+        if isinstance(value, Rows) and isinstance(self.inner, LinearInputs) and self.inner.takes_rows(value.dtype):
+            if not np.isfinite(value.data).all():
+                self.inner.array(value.scipy())  # raises what it raises
+            return value
+        return self.inner.array(_for_scipy(value))  # type: ignore[attr-defined]
+
+    # -- tables ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _plans(self) -> dict[Any, Plan]:
+        return {}
+
+    def _value(self, X: Any) -> Any:
+        """What the last step hands to the model."""
+        table = table_of(readable_again(X))
+        if self.checks_names:
+            check_names(self.feature_names, table.names, self.checks_names)
+        if table.n_rows == 0:
+            raise InputError(
+                f"Found array with 0 sample(s) (shape=(0, {table.width})) while a minimum of 1 is required."
+            )
+        return self._run(table)
+
+    def _run(self, table: Table) -> Any:
+        signature = table.signature()
+        plan = self._plans.get(signature)
+        if plan is None:
+            plan, value = self._planned(table)
+            if plan is None:
+                return value
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._plans[signature] = plan
+        return plan.value(table)
+
+    def _planned(self, table: Table) -> tuple[Plan | None, Any]:
+        """The plan; or, where a step runs as it is, None and what the steps make of this table."""
+        trace = Trace(table)
+        block = self.chain.fuse(trace.start(table))
+        if trace.is_live:
+            return None, trace.value(block)
+        return Plan(trace.stages, Output(block.stacked())), None
+
+    # -- rows --------------------------------------------------------------------------------------
+
+    def _value_of_row(self, row: Any) -> Any:
+        if isinstance(row, np.ndarray) and row.dtype.kind != "O":
+            require_row(row, row.shape, self.n_features)
+            return self._run(ArrayTable(row[None, :]))
+        is_mapping = isinstance(row, Mapping)
+        if not is_mapping:
+            row = row if isinstance(row, Sequence) and not isinstance(row, str) else list(row)
+            require_row(row, (len(row),), self.n_features)
+        plan = self._row_plan
+        if plan is not None:
+            try:
+                return plan.value_of(row, is_mapping)
+            except (KeyError, Refusal, TypeError, ValueError):  # said by the general way, in its words
+                pass
+        cells = self._cells(row) if is_mapping else list(row)
+        return self._run(RowTable(cells, self.feature_names))
+
+    def _cells(self, row: Mapping) -> list:
+        """A row's cells by name, None for those that no step reads."""
+        if self.feature_names is None or self.checks_names:
+            return in_order(row, self.feature_names)
+        cells = {str(name): value for name, value in row.items()}
+        missing = [self.feature_names[j] for j in self.needed if self.feature_names[j] not in cells]
+        if missing:
+            raise InputError(f"columns are missing: {missing}")
+        return [cells.get(name) for name in self.feature_names]
+
+    @cached_property
+    def _row_plan(self) -> RowPlan | None:
+        """The plan of rows, where it is a single pass."""
+        table = RowTable([None] * self.n_features, self.feature_names)
+        try:
+            plan, _ = self._planned(table)
+        except InputError:
+            return None
+        if plan is None or plan.stages or not plan.output.is_pass:
+            return None
+        exact = None if self.feature_names is None or not self.checks_names else frozenset(self.feature_names)
+        return RowPlan(plan.output, self.feature_names, exact)
+
+
+class RowPlan:
+    """One pass over one row."""
+
+    def __init__(self, output: Output, names: tuple[str, ...] | None, exact: frozenset | None):
+        self.output, self.exact = output, exact
+        at = [j for _, j in output.numbers], [each[0][1] for each in output.looked_up if each is not None]
+        self.of_sequence = tuple(map(_getter, at))
+        self.of_mapping = None if names is None else tuple(_getter([names[j] for j in each]) for each in at)
+        self.is_lookup = [each is not None for each in output.looked_up]
+
+    def value_of(self, row: Any, is_mapping: bool) -> Any:
+        getters = self.of_mapping if is_mapping else self.of_sequence
+        if getters is None or (is_mapping and self.exact is not None and row.keys() != self.exact):
+            raise KeyError
+        return self.output.value_of_row(getters[0](row), getters[1](row))
+
+
+def _getter(keys: list) -> Any:
+    if not keys:
+        return lambda row: ()
+    if len(keys) == 1:
+        return lambda row: (row[keys[0]],)
+    return itemgetter(*keys)
+
+
+def _for_scipy(value: Any) -> Any:
+    return value.scipy() if isinstance(value, Rows) else value

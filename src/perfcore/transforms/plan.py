@@ -1,0 +1,379 @@
+"""From descriptions of columns to compiled passes, with steps between them that are no arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._ext.transforms import Lookup, Pass, Refusal, product
+from ..errors import InputError
+from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Source, Step, Text
+from .tables import ArrayTable, Table, order_of, table_of
+
+NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
+
+
+class Rows:
+    """Compressed rows, entries in the order of columns, as scipy's csr_matrix has them and multiplies them."""
+
+    format = "csr"
+
+    def __init__(self, shape: tuple[int, int], indptr: np.ndarray, indices: np.ndarray, data: np.ndarray):
+        self.shape, self.indptr, self.indices, self.data = shape, indptr, indices, data
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    def __matmul__(self, weight: np.ndarray) -> np.ndarray:
+        """scipy/sparse/_base.py, _matmul_dispatch, and _compressed.py."""
+        dtype = np.result_type(self.data, weight)
+        matrix = np.ascontiguousarray(weight if weight.ndim == 2 else weight[:, None], dtype)
+        out = product(self.indptr, self.indices, self.data.astype(dtype, copy=False), matrix)
+        return out if weight.ndim == 2 else out[:, 0]
+
+    def scipy(self) -> Any:
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((self.data, self.indices, self.indptr), self.shape)
+
+
+class Run:
+    """Tables at work: the user's, and what steps made of it."""
+
+    def __init__(self, table: Table):
+        self.tables: list[Table] = [table]
+
+    def order(self, order: Any) -> str:
+        """How an array lies that is described so."""
+        if isinstance(order, str):
+            return order
+        kind, parts = order
+        if kind == "frame":
+            return self.tables[parts[0][0]].order([j for _, j in parts]) if parts else "C"
+        if kind == "table":
+            return self.tables[parts].order(None)
+        orders: list[Any] = [self.order(each) for each, _ in parts]
+        arrays = [np.empty((3, width), order=each) for each, (_, width) in zip(orders, parts, strict=True)]
+        return order_of(np.hstack(arrays))
+
+
+class Output:
+    """A block, compiled: from tables to the block's array or compressed rows."""
+
+    def __init__(self, block: Block):
+        self.width, self.dtype, self.order, self.is_sparse = block.width, block.dtype, block.order, block.is_sparse
+        self.numbers: list[Source] = []
+        self.looked_up: list[tuple[Source, Codes, Lookup] | None] = []  # of each of the codes; None: numbers are
+        self.columns = block.columns
+        if self.dtype != object:
+            builder = _Builder(self, block)
+            self._pass = builder.built()
+            self._steps, self._chain_sources = builder.steps, [each[1] for each in builder.chains.values()]
+
+    def array(self, run: Run) -> np.ndarray:
+        """The dense array."""
+        n = run.tables[0].n_rows
+        if self.dtype == object:
+            return self._objects(run)
+        order: Any = run.order(self.order)
+        if self.dtype.kind != "f":
+            return self._whole_numbers(run, np.empty((n, self.width), self.dtype, order=order))
+        out = np.empty((n, self.width), self.dtype, order=order)
+        self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
+        return out
+
+    def rows(self, run: Run) -> Rows:
+        """The compressed rows."""
+        n = run.tables[0].n_rows
+        is_float = self.dtype == np.float32
+        return Rows((n, self.width), *self._fill(run, lambda a, b: self._pass.compressed(a, b, n, is_float)))
+
+    def value(self, run: Run) -> np.ndarray | Rows:
+        return self.rows(run) if self.is_sparse else self.array(run)
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is one pass over the user's table and nothing else."""
+        sources = [*self.numbers, *(each[0] for each in self.looked_up if each is not None)]
+        return self.dtype in (np.float32, np.float64) and all(slot == 0 for slot, _ in sources)
+
+    def value_of_row(self, numbers: Sequence[Any], texts: Sequence[Any]) -> np.ndarray | Rows:
+        """Of the cells of one row: those of `numbers`, and those of the texts of `looked_up`, in order."""
+        is_float = self.dtype == np.float32
+        if self.is_sparse:
+            return Rows((1, self.width), *self._pass.compressed_row(numbers, texts, is_float))
+        return self._pass.dense_row(numbers, texts, self.width, is_float)
+
+    def _fill(self, run: Run, fill: Callable) -> Any:
+        numbers = [run.tables[slot].numbers(j) for slot, j in self.numbers]
+        codes: list[np.ndarray | None] = []
+        for each in self.looked_up:
+            if each is None:
+                codes.append(None)
+                continue
+            (slot, j), _, lookup = each
+            try:
+                codes.append(run.tables[slot].codes(j, lookup))
+            except TypeError as error:
+                raise InputError(
+                    f"column {_named(run, (slot, j))}: a cell that cannot be looked up: {error}"
+                ) from error
+        try:
+            return fill(numbers, codes)
+        except Refusal as refusal:
+            raise self.refused(refusal, run) from None
+
+    def refused(self, refusal: Refusal, run: Run) -> InputError:
+        """The error for a cell that a step does not take, as scikit-learn words it."""
+        row, chain, step, at = refusal.args
+        if at >= 0:
+            looked_up = self.looked_up[at]
+            if looked_up is None:
+                return InputError(f"Found unknown categories during transform, first in row {row}")
+            (slot, j), codes, _ = looked_up
+            cell = run.tables[slot].objects(j)[row]
+            return InputError(
+                f"Found unknown categories [{cell!r}] in column {codes.place} during transform "
+                f"(column {_named(run, (slot, j))}, row {row})"
+            )
+        source = self.numbers[self._chain_sources[chain]]
+        act = self._steps[step][0]
+        what = "NaN" if act == "refuse_nan" else f"infinity or a value too large for {self.dtype!r}"
+        return InputError(f"Input X contains {what}. (column {_named(run, source)}, row {row})")
+
+    def _whole_numbers(self, run: Run, out: np.ndarray) -> np.ndarray:
+        """Integers and bools, each as it is: float64 would not hold all of them."""
+        for k, column in enumerate(self.columns):
+            if isinstance(column, Number) and not column.steps:
+                out[:, k] = run.tables[column.source[0]].numbers(column.source[1])
+            else:
+                out[:, k] = Output._of(column).array(run)[:, 0]
+        return out
+
+    @staticmethod
+    def _of(column: Column) -> Output:
+        return Output(Block(None, (column,), np.dtype(np.float64), "C"))  # type: ignore[arg-type]
+
+    def _objects(self, run: Run) -> np.ndarray:
+        order: Any = run.order(self.order)
+        out = np.empty((run.tables[0].n_rows, self.width), object, order=order)
+        for k, column in enumerate(self.columns):
+            if isinstance(column, Cell | Text) or (isinstance(column, Number) and not column.steps):
+                cells = run.tables[column.source[0]].objects(column.source[1])
+                for missing, fill in column.fills if isinstance(column, Text) else ():
+                    is_missing = cells != cells if missing != missing else cells == missing
+                    cells[is_missing.astype(bool)] = fill
+                out[:, k] = cells
+            else:
+                out[:, k] = Output._of(column).array(run)[:, 0]
+        return out
+
+
+def _named(run: Run, source: Source) -> Any:
+    slot, j = source
+    names = run.tables[slot].names
+    return repr(names[j]) if names is not None else str(j)
+
+
+class _Builder:
+    """What a `Pass` is made of: each number, step and code once."""
+
+    def __init__(self, output: Output, block: Block):
+        self.output, self.block = output, block
+        self.steps: list[Step] = []
+        self.chains: dict[tuple[int, tuple[Step, ...]], tuple[int, int, int, int]] = {}
+        self.codes: dict[Any, int] = {}
+        self.code_rows: list[tuple] = []
+        self.lookups: list[Lookup | None] = []
+        self.values: list[float] = []
+        self.places: list[int] = []
+        self.places_at: dict[Any, int] = {}
+
+    def built(self) -> Pass:
+        rows = []
+        columns = self.block.columns
+        j = 0
+        while j < len(columns):
+            width = self._hot_width(j)
+            rows.append(self._hot(j, width) if width else self._column(j, columns[j]))
+            j += max(1, width)
+        chains = [each[1:] for each in self.chains.values()]
+        return Pass(self.steps, chains, self.code_rows, rows, self.values, self.places, self.lookups)
+
+    def _hot_width(self, j: int) -> int:
+        """How many columns from here on are the places of the same codes, in a row."""
+        first = self.block.columns[j]
+        if not isinstance(first, Hot) or (self.block.is_sparse and first.off != 0):
+            return 0
+        width = 0
+        for k, each in enumerate(self.block.columns[j:]):
+            if not isinstance(each, Hot) or each.codes is not first.codes or each.of != first.of:
+                break
+            if each.places is not first.places or each.at != first.at + k or (self.block.is_sparse and each.off != 0):
+                break
+            width += 1
+        return width
+
+    def _hot(self, j: int, width: int) -> tuple:
+        hots: Any = self.block.columns[j : j + width]
+        first = hots[0]
+        of = self._codes(first.of, first.codes)
+        on, off = self._kept([each.on for each in hots]), self._kept([each.off for each in hots])
+        shifted = np.where((first.places >= first.at) & (first.places < first.at + width), first.places - first.at, -1)
+        table = len(self.places)
+        self.places += shifted.tolist()
+        return PLACE, of, j, width, table, on, off, True
+
+    def _column(self, j: int, column: Column) -> tuple:
+        if isinstance(column, Cell | Text):
+            column = Number(column.source)
+        if isinstance(column, Number):
+            return NUMBER, self._chain(column), j, 1, 0, 0, 0, False
+        if isinstance(column, Hot):
+            values = np.where(column.places == column.at, column.on, column.off)
+            column = Coded(column.of, column.codes, values)
+        return VALUE, self._codes(column.of, column.codes), j, 1, self._kept(column.values.tolist()), 0, 0, False
+
+    def _kept(self, values: list[float]) -> int:
+        at = len(self.values)
+        self.values += [float(each) for each in values]
+        return at
+
+    def _chain(self, number: Number) -> int:
+        if number.source not in self.output.numbers:
+            self.output.numbers.append(number.source)
+        key = self.output.numbers.index(number.source), number.steps
+        if key not in self.chains:
+            begin = len(self.steps)
+            self.steps += number.steps
+            self.chains[key] = len(self.chains), key[0], begin, len(self.steps)
+        return self.chains[key][0]
+
+    def _codes(self, of: Number | Text, codes: Codes) -> int:
+        key = of if isinstance(of, Number) else (of.source, _hashable(of.fills), of.takes_nan), id(codes)
+        if key in self.codes:
+            return self.codes[key]
+        if isinstance(of, Number):
+            known = sorted((float(value), code) for value, code in codes.table.items())
+            row = self._chain(of), [v for v, _ in known], [c for _, c in known], codes.nan, codes.unknown
+            self.lookups.append(None)
+            self.output.looked_up.append(None)
+        else:
+            row = -1, [], [], codes.nan, codes.unknown
+            lookup = lookup_of(codes, of)
+            self.lookups.append(lookup)
+            self.output.looked_up.append((of.source, codes, lookup))
+        self.code_rows.append(row)
+        self.codes[key] = len(self.codes)
+        return self.codes[key]
+
+
+def _hashable(fills: tuple) -> str:
+    return repr(fills)
+
+
+def lookup_of(codes: Codes, text: Text) -> Lookup:
+    """Codes of a column's cells, each as its fills leave it."""
+
+    def code(cell: Any) -> int:
+        for missing, fill in text.fills:
+            if cell == missing or (cell != cell and missing != missing):
+                cell = fill
+        if cell is None:
+            return codes.none
+        return codes.nan if cell != cell else codes.table.get(cell, codes.unknown)
+
+    keys = [*codes.table, *(missing for missing, _ in text.fills if missing is not None and missing == missing)]
+    return Lookup(
+        {key: code(key) for key in keys},
+        code(float("nan")) if text.takes_nan else -1,
+        code(None),
+        codes.unknown,
+    )
+
+
+class Trace:
+    """Steps over a table, described one after another; steps that are no arithmetic stand between passes."""
+
+    def __init__(self, table: Table):
+        self.run = Run(table)
+        self.stages: list[tuple[Output, Callable]] = []
+        self.is_live = False  # whether a step has run: the plan is of this one table
+
+    def start(self, table: Table, slot: int = 0) -> Block:
+        columns = tuple(table.column((slot, j)) for j in range(table.width))
+        dtype = table.dtype(None)
+        sources = tuple((slot, j) for j in range(table.width))
+        return Block(self, columns, dtype, ("frame", sources) if dtype is None else ("table", slot), names=table.names)
+
+    def nothing(self) -> Block:
+        """A table without columns."""
+        return Block(self, (), np.dtype(np.float64), "C")
+
+    def dtype_of(self, block: Block) -> np.dtype:
+        """Of a frame's array."""
+        sources = [column.source for column in block.columns]
+        dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources]) if sources else None
+        return np.dtype(np.float64) if dtype is None else dtype
+
+    def made(self, block: Block, function: Callable[[np.ndarray], np.ndarray]) -> Block:
+        output = Output(block)
+        if self.is_live:
+            value = function(output.array(self.run))
+        else:
+            order: Any = self.run.order(output.order)
+            value = function(np.zeros((3, output.width), output.dtype, order=order))
+        self.stages.append((output, function))
+        table = ArrayTable(value)
+        self.run.tables.append(table)
+        return self.start(table, len(self.run.tables) - 1)
+
+    def live(self, block: Block, function: Callable[[Any], Any]) -> Block:
+        """What a step makes of the table, run at once."""
+        if not self.is_live:
+            self._catch_up()
+        value = self.value(block)
+        value = value.scipy() if isinstance(value, Rows) else value
+        table = table_of(function(value))
+        self.run.tables.append(table)
+        self.stages.append((Output(self.nothing()), lambda array: array))
+        return self.start(table, len(self.run.tables) - 1)
+
+    def value(self, block: Block) -> Any:
+        """What was made of the table, where a step has run."""
+        if block.dtype is None:  # a data frame, as the last step left it
+            sources = [column.source for column in block.columns]
+            return self.run.tables[sources[0][0]].part([j for _, j in sources])
+        return Output(block).value(self.run)
+
+    def _catch_up(self) -> None:
+        """Made of the table what so far was made of zeros."""
+        self.is_live = True
+        del self.run.tables[1:]
+        for output, function in self.stages:
+            self.run.tables.append(ArrayTable(function(output.array(self.run))))
+
+
+class Plan:
+    """A pipeline's steps for tables of one signature."""
+
+    def __init__(self, stages: list[tuple[Output, Callable]], output: Output):
+        self.stages, self.output = stages, output
+
+    def value(self, table: Table) -> np.ndarray | Rows:
+        run = Run(table)
+        for output, function in self.stages:
+            run.tables.append(ArrayTable(function(output.array(run))))
+        return self.output.value(run)
+
+
+def through(values: np.ndarray, steps: tuple[Step, ...]) -> np.ndarray:
+    """Steps of a few numbers."""
+    out = np.empty((len(values), 1))
+    Pass(steps, [(0, 0, len(steps))], [], [(NUMBER, 0, 0, 1, 0, 0, 0, False)], [], [], []).dense(
+        [np.ascontiguousarray(values, np.float64)], [], out
+    )
+    return out[:, 0]

@@ -1,0 +1,348 @@
+"""A user's table, or what a step made, as columns that a plan reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from .._ext.transforms import Lookup
+from ..errors import InputError
+from ..inputs.columns import Columns
+from ..inputs.frames import Frame, _pandas_array, is_frame
+from ..inputs.table import no_table
+from .block import Cell, Column, Number, Source, Text
+
+HEAD = 3  # rows that show how a table's array would lie
+
+
+class Table(Protocol):
+    n_rows: int
+
+    @property
+    def names(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def width(self) -> int: ...
+
+    def signature(self) -> Any:
+        """All that a plan depends on, hashable."""
+
+    def column(self, source: Source) -> Column:
+        """How a column enters a plan; ``source[1]`` is its place."""
+
+    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+        """Of the array of these columns; None where each column has its own."""
+
+    def order(self, places: Sequence[int] | None) -> str:
+        """ "C" or "F": how the array of these columns lies; None: of the whole table."""
+
+    def numbers(self, place: int) -> np.ndarray: ...
+
+    def codes(self, place: int, lookup: Lookup) -> np.ndarray: ...
+
+    def objects(self, place: int) -> np.ndarray: ...
+
+    def part(self, places: Sequence[int]) -> Any:
+        """These columns, as scikit-learn would select them, in the kind that the table is of."""
+
+
+def order_of(array: np.ndarray) -> str:
+    """How a copy that keeps the order would lie."""
+    if array.ndim != 2 or min(array.shape) < 2:
+        return "C" if array.ndim != 2 or array.flags.c_contiguous or not array.flags.f_contiguous else "F"
+    return "F" if abs(array.strides[0]) < abs(array.strides[1]) else "C"
+
+
+def table_of(X: Any) -> Table:
+    if isinstance(X, np.matrix):
+        raise InputError("np.matrix is not supported; pass np.asarray(X)")
+    if is_frame(X):
+        frame = Frame.of(X)
+        return PandasTable(frame) if frame.is_pandas else ArrowTable(X)
+    if hasattr(X, "tocsr"):
+        raise InputError("a sparse table before a pipeline's first step is not supported")
+    return ArrayTable(X if isinstance(X, np.ndarray) else _array(X))
+
+
+def _array(X: Any) -> np.ndarray:
+    try:
+        array = np.asarray(X)
+        if array.dtype.kind not in "biufc":
+            array = np.array(X, dtype=object)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot make a table of {type(X).__qualname__}: {error}") from error
+    if array.ndim != 2:
+        raise no_table(X, array.shape)
+    return array
+
+
+def as_numbers(cells: np.ndarray, place: Any) -> np.ndarray:
+    """Cells as check_array() makes numbers of them, native and aligned."""
+    if cells.dtype.kind == "b" or (cells.dtype.kind in "iuf" and cells.dtype.itemsize <= 8 and cells.dtype != "e"):
+        return (
+            cells
+            if cells.dtype.isnative and cells.flags.aligned
+            else np.require(cells, cells.dtype.newbyteorder("="), "A")
+        )
+    if cells.dtype.kind not in "OUS":
+        raise InputError(f"column {place!r}: dtype {cells.dtype} is not supported; convert it to float64")
+    try:
+        return np.asarray(cells, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"column {place!r}: {error}") from error
+
+
+class ArrayTable:
+    """A numpy array."""
+
+    def __init__(self, array: np.ndarray):
+        self.names: tuple[str, ...] | None = None
+        if array.ndim != 2:
+            raise no_table(array, array.shape)
+        if array.dtype.kind not in "biufOU" or array.dtype.itemsize > 8 and array.dtype.kind != "U":
+            raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
+        self.array, self.n_rows = array, len(array)
+
+    @property
+    def width(self) -> int:
+        return self.array.shape[1]
+
+    def signature(self) -> Any:
+        return "array", self.array.dtype, self.array.shape[1], order_of(self.array)
+
+    def column(self, source: Source) -> Column:
+        return Text(source) if self.array.dtype.kind in "OUb" else Number(source)
+
+    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+        return self.array.dtype if self.array.dtype.kind != "U" else np.dtype(object)
+
+    def order(self, places: Sequence[int] | None) -> str:
+        return order_of(self.array)
+
+    def numbers(self, place: int) -> np.ndarray:
+        return as_numbers(self.array[:, place], place)
+
+    def objects(self, place: int) -> np.ndarray:
+        return self.array[:, place].astype(object)
+
+    def codes(self, place: int, lookup: Lookup) -> np.ndarray:
+        return lookup.of_objects(self.objects(place))
+
+    def part(self, places: Sequence[int]) -> Any:
+        return self.array[:, list(places)]
+
+
+class PandasTable:
+    """A pandas DataFrame."""
+
+    def __init__(self, frame: Frame):
+        self.frame = frame.table
+        self.names, self.n_rows = frame.names, len(frame.table)
+        self.dtypes = frame.table.dtypes.tolist()
+
+    @property
+    def width(self) -> int:
+        return len(self.dtypes)
+
+    def signature(self) -> Any:
+        return "pandas", self.names, tuple(self.dtypes)
+
+    def column(self, source: Source) -> Column:
+        dtype = self.dtypes[source[1]]
+        dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+            return Number(source)
+        kind = getattr(dtype, "kind", "O")
+        if kind in "mMc":
+            raise InputError(f"column {self._name(source[1])!r}: {dtype} is no number and no text")
+        return Number(source) if kind in "iuf" else Text(source)
+
+    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+        if places is None:
+            return None
+        own = [self.dtypes[j] for j in places]
+        if all(isinstance(each, np.dtype) and each.kind in "iuf" for each in own):
+            return np.result_type(*own)
+        return self._head(places).dtype
+
+    def order(self, places: Sequence[int] | None) -> str:
+        return order_of(self._head(places if places is not None else range(self.width)))
+
+    def _head(self, places: Sequence[int]) -> np.ndarray:
+        return _pandas_array(self.frame.iloc[:HEAD][[self.frame.columns[j] for j in places]], None)
+
+    def _cells(self, place: int) -> Any:
+        return self.frame.iloc[:, place]
+
+    def _name(self, place: int) -> Any:
+        return self.frame.columns[place]
+
+    def numbers(self, place: int) -> np.ndarray:
+        dtype = self.dtypes[place]
+        if isinstance(dtype, np.dtype):
+            return as_numbers(self._cells(place).to_numpy(), self._name(place))
+        return _pandas_array(self.frame.iloc[:, place : place + 1], np.dtype(np.float64))[:, 0]
+
+    def objects(self, place: int) -> np.ndarray:
+        return np.asarray(self._cells(place)).astype(object)
+
+    def codes(self, place: int, lookup: Lookup) -> np.ndarray:
+        dtype = self.dtypes[place]
+        cells = self._cells(place)
+        if hasattr(dtype, "categories") and hasattr(cells, "cat"):
+            values = np.asarray(dtype.categories).tolist()
+            known = np.array([lookup.of(value) for value in values] + [lookup.nan], np.int32)
+            return known[cells.cat.codes.to_numpy()]
+        if getattr(dtype, "storage", "") == "pyarrow":
+            column = cells.array.__arrow_array__()
+            if column.null_count and dtype.na_value is not np.nan:
+                raise InputError(f"column {self._name(place)!r}: pandas.NA; cast the column to str or object")
+            return texts(column, lookup, lookup.nan)
+        return lookup.of_objects(self.objects(place))
+
+    def part(self, places: Sequence[int]) -> Any:
+        return self.frame[[self._name(j) for j in places]]
+
+
+class ArrowTable:
+    """A table of Arrow columns: polars, pyarrow and what hands out such."""
+
+    def __init__(self, X: Any):
+        self.source, self.columns = X, Columns.of(X)
+        self.names = tuple(self.columns.names)
+        self.n_rows = len(self.columns)
+
+    @property
+    def width(self) -> int:
+        return self.columns.width
+
+    def signature(self) -> Any:
+        return "arrow", self.names, tuple(map(str, self.columns.table.schema.types)), self._nulls()
+
+    def _nulls(self) -> tuple[bool, ...]:
+        return tuple(bool(column.null_count) for column in self.columns.table.columns)
+
+    def column(self, source: Source) -> Column:
+        kind = self.columns.kinds[source[1]]
+        if kind in ("float32", "float64", "int"):
+            return Number(source)
+        if kind in ("text", "category", "bool"):
+            return Text(source)
+        raise InputError(f"column {self.names[source[1]]!r}: {kind} is no number and no text")
+
+    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+        if places is None:
+            return None
+        dtypes = []
+        for j in places:
+            kind, column = self.columns.kinds[j], self.columns.table.column(j)
+            if kind in ("text", "category"):
+                return np.dtype(object)
+            dtypes.append(np.dtype(np.float64) if kind == "int" and column.null_count else _dtype(column.type))
+        return np.result_type(*dtypes)
+
+    def order(self, places: Sequence[int] | None) -> str:
+        return "F"
+
+    def numbers(self, place: int) -> np.ndarray:
+        return self.columns.numbers(place, np.float64)(0, self.n_rows)
+
+    def objects(self, place: int) -> np.ndarray:
+        cells = np.empty(self.n_rows, object)
+        cells[:] = self.columns.table.column(place).to_pylist()
+        return cells
+
+    def codes(self, place: int, lookup: Lookup) -> np.ndarray:
+        column = self.columns.table.column(place)
+        if self.columns.kinds[place] == "text":
+            return texts(column, lookup, lookup.none)
+        if self.columns.kinds[place] == "category":
+            values, codes = self.columns.category(place)
+            known = np.array([lookup.of(value) for value in values] + [lookup.none], np.int32)
+            return known[codes(0, self.n_rows)]
+        return lookup.of_objects(self.objects(place))
+
+    def part(self, places: Sequence[int]) -> Any:
+        names = [self.names[j] for j in places]
+        return self.source.select(names) if hasattr(self.source, "select") else self.columns.table.select(names)
+
+
+def _dtype(kind: Any) -> np.dtype:
+    return np.dtype(kind.to_pandas_dtype())
+
+
+class RowTable:
+    """Cells of one row: numbers and texts, of which nothing is known but what reads them."""
+
+    n_rows = 1
+
+    def __init__(self, cells: Sequence[Any], names: tuple[str, ...] | None):
+        self.cells, self.names = cells, names
+
+    @property
+    def width(self) -> int:
+        return len(self.cells)
+
+    def signature(self) -> Any:
+        return "row", self.names, len(self.cells)
+
+    def column(self, source: Source) -> Column:
+        return Cell(source)
+
+    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+        return None if places is None else np.dtype(np.float64)
+
+    def order(self, places: Sequence[int] | None) -> str:
+        return "C"
+
+    def numbers(self, place: int) -> np.ndarray:
+        cell = self.cells[place]
+        try:
+            return np.array([np.nan if cell is None else float(cell)])
+        except (TypeError, ValueError) as error:
+            where = place if self.names is None else self.names[place]
+            raise InputError(f"column {where!r}: {error}") from error
+
+    def objects(self, place: int) -> np.ndarray:
+        cells = np.empty(1, object)
+        cells[0] = self.cells[place]
+        return cells
+
+    def codes(self, place: int, lookup: Lookup) -> np.ndarray:
+        return lookup.of_objects(self.objects(place))
+
+    def part(self, places: Sequence[int]) -> Any:
+        if self.names is None:
+            return [[self.cells[j] for j in places]]
+        import pandas
+
+        return pandas.DataFrame([{self.names[j]: self.cells[j] for j in places}])
+
+
+# -- texts in Arrow's memory -----------------------------------------------------------------------------------
+
+
+def texts(column: Any, lookup: Lookup, missing: int) -> np.ndarray:
+    """Codes of an Arrow column of texts."""
+    chunks = column.chunks if hasattr(column, "chunks") else [column]
+    parts = [_texts_of(chunk, lookup, missing) for chunk in chunks]
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, np.int32)
+
+
+def _texts_of(array: Any, lookup: Lookup, missing: int) -> np.ndarray:
+    if str(array.type) not in ("string", "large_string"):
+        array = array.cast("large_string")
+    valid, offsets, data = array.buffers()
+    kind = np.int32 if str(array.type) == "string" else np.int64
+    return lookup.of_texts(
+        None if valid is None or not array.null_count else np.frombuffer(valid, np.uint8),
+        np.frombuffer(offsets, kind) if offsets is not None else np.zeros(1, kind),
+        np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8),
+        array.offset,
+        len(array),
+        missing,
+    )
