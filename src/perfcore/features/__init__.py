@@ -1,6 +1,8 @@
 """Features of series and tables, in batches and row by row: ``from perfcore import features as f``."""
 
+from . import ta
 from .feature import Feature, Window
+from .indicators import adx, atr, bollinger, ema, macd, natr, obv, rsi, sma, stoch, wma
 from .moments import corr, count, cov, kurt, mean, skew, std, sum, var, zscore
 from .rolling import (
     expanding_corr,
@@ -30,9 +32,13 @@ __all__ = [
     "Feature",
     "ShrinkReport",
     "Window",
+    "adx",
+    "atr",
+    "bollinger",
     "corr",
     "count",
     "cov",
+    "ema",
     "expanding_corr",
     "expanding_count",
     "expanding_cov",
@@ -44,7 +50,10 @@ __all__ = [
     "expanding_var",
     "expanding_zscore",
     "kurt",
+    "macd",
     "mean",
+    "natr",
+    "obv",
     "rolling_corr",
     "rolling_count",
     "rolling_cov",
@@ -55,10 +64,15 @@ __all__ = [
     "rolling_sum",
     "rolling_var",
     "rolling_zscore",
+    "rsi",
     "shrink",
     "skew",
+    "sma",
     "std",
+    "stoch",
     "sum",
+    "ta",
     "var",
+    "wma",
     "zscore",
 ]

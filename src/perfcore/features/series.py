@@ -16,7 +16,6 @@ from .feature import Feature
 from .keys import groups
 
 _MISSING_BITS = np.float64(MISSING).view(np.uint64)
-_NAMES = ("x", "y", "z")
 
 
 def like(x: Any, cells: np.ndarray) -> Any:
@@ -59,19 +58,20 @@ def compute(
     by: Any = None,
     on: Any = None,
     n_threads: int | None = None,
+    names: Sequence[str] = ("x", "y", "z"),
 ) -> list[Any]:
     """What features of the same columns say of series: of the library of the first.
 
     ``by``: keys, each with a series of its own, in the order of the rows. ``on``: when rows are, for windows of time;
-    it may not fall within a series.
+    it may not fall within a series. ``names``: what errors call the columns.
     """
     n_workers = threads.resolve(n_threads)
-    cells = [numbers(x, _NAMES[j]) for j, x in enumerate(columns)]
+    cells = [numbers(x, names[j]) for j, x in enumerate(columns)]
     nan_is_missing = is_null_default(columns[0])
     for j in range(1, len(cells)):
         if len(cells[j]) != len(cells[0]):
-            raise InputError(f"{_NAMES[j]}: expected {len(cells[0])} rows as in x, got {len(cells[j])}")
-        _same_index(columns[0], columns[j], _NAMES[j])
+            raise InputError(f"{names[j]}: expected {len(cells[0])} rows as in {names[0]}, got {len(cells[j])}")
+        _same_index(columns[0], columns[j], names[0], names[j])
         if is_null_default(columns[j]) and not nan_is_missing:
             cells[j] = np.where(np.isnan(cells[j]), MISSING, cells[j])
     plan = Plan(len(cells), [each.compiled(tuple(range(len(cells)))) for each in features], nan_is_missing)
@@ -88,9 +88,9 @@ def compute(
     return [like(columns[0], each) for each in told]
 
 
-def _same_index(x: Any, y: Any, name: str) -> None:
+def _same_index(x: Any, y: Any, first: str, name: str) -> None:
     if hasattr(x, "index") and hasattr(y, "index") and hasattr(x, "iloc") and not x.index.equals(y.index):
-        raise InputError(f"{name}: its index is not that of x, and rows are taken as they come; align them first")
+        raise InputError(f"{name}: its index is not that of {first}, and rows are taken as they come; align them first")
 
 
 def _times_in_order(on: Any, n: int, order: np.ndarray | None, bounds: np.ndarray | None) -> np.ndarray:

@@ -4,11 +4,12 @@
 #include "cross_section.hpp"
 #include "moments.hpp"
 #include "shift.hpp"
+#include "ta.hpp"
 
 namespace perfcore::features {
 
 inline std::unique_ptr<Feature> make(const Spec& spec) {
-    for (const auto family : {make_shift, make_moments, make_map, make_apply, make_group})
+    for (const auto family : {make_shift, make_moments, make_map, make_apply, make_group, make_ta})
         if (auto feature = family(spec)) return feature;
     return nullptr;
 }

@@ -1,0 +1,120 @@
+// Indicators of prices: features that leave a row out, as if it were not there, when one of its cells is missing, NaN or
+// infinite. What they say of such a row is missing, or NaN where no cell is missing; what they remember stays as it was.
+//
+// Some of TA-Lib's sums are of fused multiplications, where the machine has them (std::fma, the C library's where the
+// compiler may not use the instruction): `run` uses the instruction when it is there. The bits are the same.
+#pragma once
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "feature.hpp"
+
+#if defined(__GNUC__)
+#define PERFCORE_INLINE __attribute__((always_inline)) inline
+#define PERFCORE_UNREACHABLE __builtin_unreachable()
+#else
+#define PERFCORE_INLINE inline
+#define PERFCORE_UNREACHABLE (void)0
+#endif
+
+#if defined(__GNUC__) && defined(__x86_64__)
+#define PERFCORE_FMA __attribute__((target("fma")))
+#else
+#define PERFCORE_FMA
+#endif
+
+namespace perfcore::features {
+
+inline bool may_use_fma() {
+#if defined(__GNUC__) && defined(__x86_64__)
+    const char* forced = std::getenv("PERFCORE_ISA");
+    return (forced == nullptr || std::strcmp(forced, "portable") != 0) && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+PERFCORE_INLINE bool counts(const double* cells, int n) {
+    bool all = true;
+    for (int j = 0; j < n; j++) all &= cells[j] - cells[j] == 0.0;
+    return all;
+}
+
+// What is said of a row that does not count.
+class Absence {
+public:
+    explicit Absence(const Spec& spec) : nan_is_missing_(spec.nan_is_missing) {}
+    double of(const double* cells, int n) const {
+        if (!nan_is_missing_)
+            for (int j = 0; j < n; j++)
+                if (is_missing(cells[j], false)) return missing();
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    // What is not there (yet): a plain NaN to those who know no other.
+    double none() const { return nan_is_missing_ ? std::numeric_limits<double>::quiet_NaN() : missing(); }
+
+private:
+    bool nan_is_missing_;
+};
+
+// `Own` has `void next(OwnState&, const double* cells, double* out) const`, for rows that count, `bool is_ready(const
+// OwnState&) const`, and says whether it is FUSED. An OwnState of zeros has seen no row.
+template <typename Own, typename OwnState, int N_IN, int N_OUT>
+class Indicator : public Feature {
+public:
+    explicit Indicator(const Spec& spec) : absence_(spec), has_fma_(may_use_fma()), none_(absence_.none()) {}
+    int n_inputs() const override { return N_IN; }
+    int n_outputs() const override { return N_OUT; }
+    size_t state_bytes(int64_t) const override { return sizeof(OwnState); }
+    void reset(void* state, int64_t) const override { std::memset(state, 0, sizeof(OwnState)); }
+    bool is_ready(const void* state) const override { return own().is_ready(*static_cast<const OwnState*>(state)); }
+    bool step(void* state, const double* cells, int64_t, double* out) const override {
+        row(*static_cast<OwnState*>(state), cells, out);
+        return true;
+    }
+    void run(const Series& series, double* const* out, State&) const override {
+        if (Own::FUSED && has_fma_) run_with_fma(series, out);
+        else loop(series, out);
+    }
+
+private:
+    const Own& own() const { return static_cast<const Own&>(*this); }
+
+    PERFCORE_FMA void run_with_fma(const Series& series, double* const* out) const { loop(series, out); }
+
+    // The state lies in registers: no answer that is stored could change it. Once ready, it stays so: a loop without the
+    // questions of the first rows.
+    PERFCORE_INLINE void loop(const Series& series, double* const* out) const {
+        OwnState state{};
+        int64_t i = 0;
+        for (; i < series.n && !own().is_ready(state); i++) row_of(series, i, state, out);
+        for (; i < series.n; i++) {
+            if (!own().is_ready(state)) PERFCORE_UNREACHABLE;
+            row_of(series, i, state, out);
+        }
+    }
+
+    PERFCORE_INLINE void row_of(const Series& series, int64_t i, OwnState& state, double* const* out) const {
+        double cells[N_IN], told[N_OUT];
+        for (int j = 0; j < N_IN; j++) cells[j] = series.columns[j][i];
+        row(state, cells, told);
+        for (int k = 0; k < N_OUT; k++) out[k][i] = told[k];
+    }
+
+    PERFCORE_INLINE void row(OwnState& state, const double* cells, double* out) const {
+        if (counts(cells, N_IN)) return own().next(state, cells, out);
+        const double absent = absence_.of(cells, N_IN);
+        for (int k = 0; k < N_OUT; k++) out[k] = absent;
+    }
+
+    const Absence absence_;
+    const bool has_fma_;
+
+protected:
+    const double none_;
+};
+
+}  // namespace perfcore::features

@@ -1,0 +1,93 @@
+// Where the close lies between the lowest low and the highest high of late, in percent; its moving mean (%K), and the moving
+// mean of that (%D). Of high, low, close.
+#pragma once
+
+#include "moments.hpp"
+#include "smoothing.hpp"
+
+namespace perfcore::features {
+
+struct Extent {
+    static constexpr int CELLS = 3;
+    static constexpr bool LADDER = false;
+    struct Anchor {};
+    struct Body {
+        double n, high, low;
+    };
+    using Kept = Body;
+
+    static Anchor anchor(const double*) { return {}; }
+    static Body nothing() { return {0.0, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()}; }
+    static void push(Body& body, const Anchor&, const double* cells) {
+        body = {body.n + 1.0, std::max(body.high, cells[0]), std::min(body.low, cells[1])};
+    }
+    static void add(Body& body, const Body& more) { body = kept(body, more); }
+    static Kept kept(const Body& body) { return body; }
+    static Kept kept(const Body& body, const Body& more) {
+        return {body.n + more.n, std::max(body.high, more.high), std::min(body.low, more.low)};
+    }
+    static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) { return kept(front, back); }
+};
+
+// Where all highs and lows are one price, TA-Lib says 0 (up to roundings, ta_STOCH.c), and TradingView nothing.
+template <Convention convention>
+struct SayPlace {
+    explicit SayPlace(const Spec& spec)
+        : least(double(spec.integer("min_periods", 1))), none(spec.nan_is_missing ? std::nan("") : missing()) {}
+    double operator()(const Held<Extent>& held, const double* cells) const {
+        const double high = held.kept.high, low = held.kept.low, extent = high - low, close = cells[2];
+        if (held.kept.n < least) return none;
+        if (convention != Convention::TALIB) return extent == 0.0 ? none : 100.0 * (close - low) / extent;
+        return std::fabs(extent) <= 1e-14 * (std::fabs(high) + std::fabs(low)) ? 0.0 : (close - low) / (extent / 100.0);
+    }
+
+    const double least, none;
+};
+
+template <Convention convention>
+class Stoch final : public Feature {
+public:
+    explicit Stoch(const Spec& spec)
+        : place_(over_window<Extent, SayPlace<convention>>(of_rows(spec, "n"))),
+          k_(over_window<Total, SayMean>(of_rows(spec, "smooth"))), d_(over_window<Total, SayMean>(of_rows(spec, "signal"))) {}
+    int n_inputs() const override { return 3; }
+    int n_outputs() const override { return 2; }
+    size_t state_bytes(int64_t) const override {
+        return place_->state_bytes(0) + k_->state_bytes(0) + d_->state_bytes(0);
+    }
+    void reset(void* state, int64_t) const override {
+        place_->reset(state, 0);
+        k_->reset(k_of(state), 0);
+        d_->reset(d_of(state), 0);
+    }
+    bool is_ready(const void* state) const override { return d_->is_ready(d_of(const_cast<void*>(state))); }
+    bool is_state(const void* bytes, int64_t) const override {
+        void* state = const_cast<void*>(bytes);
+        return place_->is_state(bytes, 0) && k_->is_state(k_of(state), 0) && d_->is_state(d_of(state), 0);
+    }
+    bool step(void* state, const double* cells, int64_t time, double* out) const override {
+        double place;
+        place_->step(state, cells, time, &place);
+        out[0] = out[1] = place;
+        if (place != place) return true;
+        k_->step(k_of(state), &place, time, out);
+        out[1] = out[0];
+        if (out[0] != out[0]) return true;
+        d_->step(d_of(state), out, time, out + 1);
+        if (convention == Convention::TALIB && out[1] != out[1]) out[0] = out[1];
+        return true;
+    }
+
+private:
+    static Spec of_rows(const Spec& spec, const char* name) {
+        Spec own = spec;
+        own.integers["rows"] = own.integers["min_periods"] = spec.integer(name, 1);
+        return own;
+    }
+    void* k_of(void* state) const { return static_cast<char*>(state) + place_->state_bytes(0); }
+    void* d_of(void* state) const { return static_cast<char*>(k_of(state)) + k_->state_bytes(0); }
+
+    const std::unique_ptr<Feature> place_, k_, d_;
+};
+
+}  // namespace perfcore::features
