@@ -7,11 +7,16 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from . import environments, machine, readme, results, runner, sides
 from .caches import runner as cache_runner
 from .caches import table as cache_table
 from .caches.scenarios import SCENARIOS as CACHE_SCENARIOS
+from .features import runner as feature_runner
+from .features import table as feature_table
+from .features.contenders import RIVALS as FEATURE_RIVALS
+from .features.scenarios import SCENARIOS as FEATURE_SCENARIOS
 from .models import ROOM, NotInstalled, version
 from .scenarios import RECIPES, SCENARIOS
 
@@ -21,20 +26,23 @@ LATEST = ROOM / "latest.json"
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.list:
-        known = {name: scenario.what for name, scenario in (SCENARIOS | CACHE_SCENARIOS).items()}
-        print("\n".join(f"{name:<16} {what}" for name, what in known.items()))
+        known = {name: scenario.what for name, scenario in (SCENARIOS | CACHE_SCENARIOS | FEATURE_SCENARIOS).items()}
+        print("\n".join(f"{name:<26} {what}" for name, what in known.items()))
         return 0
     if chosen.merge or chosen.readme is not None:
         return _put_together(chosen)
-    known = [*SCENARIOS, *CACHE_SCENARIOS]
+    known = [*SCENARIOS, *CACHE_SCENARIOS, *FEATURE_SCENARIOS]
     unknown = sorted(set(chosen.ids) - set(known))
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
     ids = chosen.ids or known
     if chosen.rivals:
-        models, caches = not set(ids).isdisjoint(SCENARIOS), not set(ids).isdisjoint(CACHE_SCENARIOS)
-        environments.install([*models * environments.RIVALS, *caches * environments.CACHES])
+        rivals = {environments.RIVALS: SCENARIOS, environments.CACHES: CACHE_SCENARIOS}
+        rivals[environments.FEATURES] = FEATURE_SCENARIOS
+        environments.install(
+            each for those, known in rivals.items() if not known.keys().isdisjoint(ids) for each in those
+        )
     return _run(ids, chosen)
 
 
@@ -64,10 +72,12 @@ def _put_together(chosen: argparse.Namespace) -> int:
         print(reason, file=sys.stderr)
         return 1
     if chosen.readme is not None:
-        if not document["scenarios"].keys() <= CACHE_SCENARIOS.keys():
+        if not document["scenarios"].keys().isdisjoint(SCENARIOS):
             readme.rewrite(Path("."), document)
         if not document["scenarios"].keys().isdisjoint(CACHE_SCENARIOS):
             cache_table.rewrite(Path("."), document)
+        if not document["scenarios"].keys().isdisjoint(FEATURE_SCENARIOS):
+            feature_table.rewrite(Path("."), document)
     if chosen.merge:
         _write(document, [chosen.json or str(LATEST)])
     return 0
@@ -100,7 +110,9 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
     pool.close()
     for name in ids:
         if name in CACHE_SCENARIOS:
-            _run_caches(name, document, chosen.check)
+            _run_family(name, CACHE_SCENARIOS, cache_runner, cache_table, document, chosen.check)
+        elif name in FEATURE_SCENARIOS:
+            _run_family(name, FEATURE_SCENARIOS, feature_runner, feature_table, document, chosen.check)
     if worst := results.margins(document):
         print("\nnarrowest:", *(f"{each.name} {each.ratio:.2f} × {each.against}" for each in worst[:3]), sep="\n  ")
     _write(document, [chosen.json] * bool(chosen.json) + [LATEST] * (not chosen.check and not chosen.ids))
@@ -108,22 +120,22 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
         f"{name}: {result['side']}: {result['error']}"
         for name, scenario in document["scenarios"].items()
         for result in scenario["results"]
-        if "error" in result and result["side"] not in (*environments.RIVALS, *environments.CACHES)
+        if "error" in result and result["side"] not in (*environments.RIVALS, *environments.CACHES, *FEATURE_RIVALS)
     ]
     print(*failures, sep="\n", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _run_caches(name: str, document: dict, is_check: bool) -> None:
-    scenario = CACHE_SCENARIOS[name].tiny() if is_check else CACHE_SCENARIOS[name]
-    found = cache_runner.run(scenario, 0 if is_check else document["rounds"])
+def _run_family(name: str, scenarios: dict, runner: Any, table: Any, document: dict, is_check: bool) -> None:
+    scenario = scenarios[name].tiny() if is_check else scenarios[name]
+    found = runner.run(scenario, 0 if is_check else document["rounds"])
     document["scenarios"][name] = {
         "what": scenario.what,
         "per": scenario.unit,
         "results": found,
-        "targets": cache_runner.targets(scenario, found),
+        "targets": runner.targets(scenario, found),
     }
-    print(cache_table.told(name, scenario, found), flush=True)
+    print(table.told(name, scenario, found), flush=True)
 
 
 def _print(name: str, what: str, found: list[dict]) -> None:

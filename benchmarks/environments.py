@@ -14,9 +14,11 @@ import numpy as np
 
 from .caches.rivals import REQUIREMENTS
 from .caches.scenarios import CACHES
+from .features.contenders import REQUIREMENTS as FEATURE_REQUIREMENTS
 from .models import version
 
 RIVALS = ("onnxruntime", "treelite", "tl2cgen", "lleaves", "daal4py")
+FEATURES = tuple(FEATURE_REQUIREMENTS)
 ROOM = Path(".work/rivals")
 
 
@@ -50,8 +52,8 @@ def install(rivals: Iterable[str]) -> None:
 
 def _requirements(rival: str) -> list[str]:
     """What its adapter asks for; ``{sklearn}`` and so on are the versions here, whose files it must read."""
-    if rival in CACHES:
-        return [each.format(numpy=np.__version__) for each in REQUIREMENTS[rival]]
+    if rival in (*CACHES, *FEATURES):
+        return [each.format(numpy=np.__version__) for each in (REQUIREMENTS | FEATURE_REQUIREMENTS)[rival]]
     here = {name: version(name) for name in ("lightgbm", "xgboost", "sklearn")}
     asked = importlib.import_module(f"benchmarks.adapters.{rival}").REQUIREMENTS
     return [each.format(**here) for each in asked]
