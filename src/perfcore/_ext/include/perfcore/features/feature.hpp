@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <new>
@@ -34,6 +35,8 @@ inline double missing() {
     std::memcpy(&x, &MISSING_BITS, sizeof x);
     return x;
 }
+
+inline double not_a_number() { return std::numeric_limits<double>::quiet_NaN(); }
 
 inline bool is_missing(double x, bool nan_is_missing) {
     return x != x && (nan_is_missing || bits_of(x) == MISSING_BITS);
@@ -103,8 +106,9 @@ public:
 // A state on its own, which grows when it must.
 class State {
 public:
-    void reset(const Feature& feature) {
-        room_ = feature.first_room();
+    void reset(const Feature& feature) { reset(feature, feature.first_room()); }
+    void reset(const Feature& feature, int64_t room) {
+        room_ = room;
         bytes_.assign(feature.state_bytes(room_) / sizeof(uint64_t), 0);
         feature.reset(data(), room_);
     }

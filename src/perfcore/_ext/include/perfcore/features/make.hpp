@@ -2,14 +2,17 @@
 #pragma once
 
 #include "cross_section.hpp"
+#include "extrema.hpp"
 #include "moments.hpp"
+#include "order.hpp"
 #include "shift.hpp"
 #include "ta.hpp"
 
 namespace perfcore::features {
 
 inline std::unique_ptr<Feature> make(const Spec& spec) {
-    for (const auto family : {make_shift, make_moments, make_map, make_apply, make_group, make_ta})
+    for (const auto family :
+         {make_shift, make_moments, make_extremum, make_order, make_map, make_apply, make_group, make_ta})
         if (auto feature = family(spec)) return feature;
     return nullptr;
 }
