@@ -74,7 +74,7 @@ def margins(document: dict) -> list[Margin]:
         by_side = {result["side"]: result for result in scenario["results"] if "ns" in result}
         others = [by_side.get("source"), fastest_rival(scenario)]
         fastest = min(filter(None, others), key=lambda result: result["ns"]["median"], default=None)
-        if fastest and "perfcore" in by_side and scenario["per"] == "row":
+        if fastest and by_side.keys() >= {"source", "perfcore"} and scenario["per"] == "row":
             ratio = fastest["ns"]["median"] / by_side["perfcore"]["ns"]["median"]
             found.append(Margin(ratio, name, fastest["version"]))
     return sorted(found, key=lambda margin: margin.ratio)

@@ -170,7 +170,7 @@ def _races(scenario: Scenario, folder: Path, answers: dict[str, Answers], side: 
         if not np.array_equal(np.isnan(made), np.isnan(column)):
             raise Wrong(f"{name} is missing elsewhere than in pandas")
         off = np.abs(made - column) / np.maximum(1, np.abs(column))
-        is_count = "races" in name or "rank" in name or "last" in name
+        is_count = any(part in name for part in ("races", "rank", "last", "minutes"))
         worst = max(worst, np.inf if is_count and not np.array_equal(made, column, equal_nan=True) else np.nanmax(off))
     if worst > RACES:
         raise Wrong(f"off by {worst:.0e} from pandas")

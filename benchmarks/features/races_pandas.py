@@ -31,7 +31,7 @@ def _features(table: pd.DataFrame, kind: type[Grouped]) -> pd.DataFrame:
     made["racer_place_ewm"] = racer.ewm("placed", 10)
     made["racer_races_90d"] = racer.days(["won"], 90, "count")[0]
     made["racer_win_90d"], made["racer_start_90d"] = racer.days(["won", "start"], 90)
-    made["racer_days_since"] = racer.days_since()
+    made["racer_minutes_since"] = racer.diff("minute")
     made["racer_last_place"] = racer.last("placed")
 
     made["racer_boat_win_rate"] = kind(table, "racer_boat").past_mean("won")[1]
@@ -101,8 +101,8 @@ class Grouped:
         smooth = self.groups[name].ewm(span=span).mean()
         return self._back(smooth.groupby(level=0).shift())
 
-    def days_since(self) -> np.ndarray:
-        return self._back(self.groups["time"].diff() / pd.Timedelta(days=1))
+    def diff(self, name: str) -> np.ndarray:
+        return self._back(self.groups[name].diff())
 
     def last(self, name: str) -> np.ndarray:
         return self._back(self.groups[name].shift())

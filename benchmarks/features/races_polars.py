@@ -34,7 +34,7 @@ def _expressions() -> list[pl.Expr]:
         .alias("racer_races_90d"),
         _days("won", "racer").alias("racer_win_90d"),
         _days("start", "racer").alias("racer_start_90d"),
-        (pl.col("time").diff().over("racer").dt.total_seconds() / 86_400).alias("racer_days_since"),
+        pl.col("minute").diff().over("racer").alias("racer_minutes_since"),
         pl.col("placed").shift().over("racer").alias("racer_last_place"),
         _past_mean("won", "racer_boat").alias("racer_boat_win_rate"),
         _past_count("won", "motor").alias("motor_races"),

@@ -60,6 +60,7 @@ def prepared(table: Any) -> Any:
     return pa.table(
         {
             "time": table["time"],
+            "minute": pc.divide(table["time"].cast(pa.int64()), 60).cast(pa.float64()),
             "race": np.repeat(np.arange(len(table) // BOATS), BOATS),
             "racer": key["racer_number"],
             "racer_boat": pc.add(pc.multiply(key["racer_number"], 10), key["boat"]),
