@@ -130,14 +130,14 @@ cdef class Plan:
 
 
 def run_alone(dict plans, tuple columns, tuple key):
-    """What ``plans[key]``, of one answer, says of plain arrays as one series; None where it must be asked otherwise.
+    """What ``plans[key]`` says of plain arrays as one series; None where it must be asked otherwise.
 
-    The shortest way for a short array: each Python object on it counts.
+    One array, or a list of them. The shortest way for a short array: each Python object on it counts.
     """
-    cdef const double* cells[2]
+    cdef const double* cells[3]
     cdef Py_ssize_t n = 0
     cdef Py_ssize_t j
-    if len(columns) > 2:
+    if len(columns) > 3:
         return None
     for j in range(len(columns)):
         column = columns[j]
@@ -156,17 +156,27 @@ def run_alone(dict plans, tuple columns, tuple key):
     cdef Plan plan = plans.get(key)
     if plan is None:
         return None
+    cdef int n_outputs = plan.plan.n_outputs()
     cdef cnp.npy_intp shape[1]
     shape[0] = n
     out = cnp.PyArray_EMPTY(1, shape, cnp.NPY_DOUBLE, 0)
-    cdef double* told[1]
+    cdef double* told[3]
     told[0] = <double*>cnp.PyArray_DATA(<cnp.ndarray>out)
+    answer = out
+    if n_outputs > 1:
+        if n_outputs > 3:
+            return None
+        answer = [out]
+        for j in range(1, n_outputs):
+            out = cnp.PyArray_EMPTY(1, shape, cnp.NPY_DOUBLE, 0)
+            told[j] = <double*>cnp.PyArray_DATA(<cnp.ndarray>out)
+            answer.append(out)
     if n < LONG:
         plan.plan.run_alone(cells, n, told)
     else:
         with nogil:
             plan.plan.run_alone(cells, n, told)
-    return out
+    return answer
 
 
 cdef _check_bounds(const int64_t* bounds, int64_t n_series, int64_t n):

@@ -13,14 +13,10 @@ import operator
 from types import MappingProxyType
 from typing import Any
 
-from .._ext.features import Plan, run_alone
+from .._ext.features import run_alone
 from ..errors import ConfigurationError
-from .column import is_null_default
 from .feature import Feature, Window
-from .series import compute
-
-_PLANS: dict[tuple[Any, ...], Plan] = {}  # of plain arrays, by what was asked: no step of Python lies between
-_N_PLANS = 1000
+from .series import PLANS, compute, remember
 
 
 def describe(
@@ -60,14 +56,12 @@ def _compute(
 ) -> Any:
     is_alone = by is None and on is None and n_threads is None
     key = (kind, window, min_periods, closed, ddof)
-    if is_alone and (told := run_alone(_PLANS, columns, key)) is not None:
+    if is_alone and (told := run_alone(PLANS, columns, key)) is not None:
         return told
     feature = describe(kind, window, min_periods, closed, ddof, len(columns))
     (told,) = compute([feature], columns, by=by, on=on, n_threads=n_threads)
-    if is_alone and is_null_default(columns[0]):
-        if len(_PLANS) >= _N_PLANS:
-            _PLANS.clear()
-        _PLANS[key] = Plan(len(columns), [feature.compiled(tuple(range(len(columns))))])
+    if is_alone:
+        remember(key, feature)
     return told
 
 

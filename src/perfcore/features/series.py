@@ -15,6 +15,8 @@ from .column import is_null_default, numbers, times
 from .feature import Feature
 from .keys import groups
 
+PLANS: dict[tuple[Any, ...], Plan] = {}  # of plain arrays, by what was asked: no step of Python lies between
+_N_PLANS = 1000
 _MISSING_BITS = np.float64(MISSING).view(np.uint64)
 
 
@@ -86,6 +88,13 @@ def compute(
                 raise InputError(f"a window of time ({each.window}) needs the times of rows: on=")
     told = plan.run(cells, when, order, bounds, n_workers)
     return [like(columns[0], each) for each in told]
+
+
+def remember(key: tuple[Any, ...], feature: Feature) -> None:
+    """In `PLANS`, for `run_alone`."""
+    if len(PLANS) >= _N_PLANS:
+        PLANS.clear()
+    PLANS[key] = Plan(feature.n_inputs, [feature.compiled(tuple(range(feature.n_inputs)))])
 
 
 def _same_index(x: Any, y: Any, first: str, name: str) -> None:

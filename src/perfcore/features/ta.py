@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._ext.features import run_alone
 from . import indicators
-from .feature import Feature
-from .series import compute
+from .series import PLANS, compute, remember
+
+_BARS = ("high", "low", "close")
 
 
 class Macd(NamedTuple):
@@ -50,22 +52,22 @@ class Adx(NamedTuple):
 
 def sma(x: Any, n: int, *, convention: str = "talib", by: Any = None, n_threads: int | None = None) -> Any:
     """Simple moving average of the last n rows."""
-    return _told(indicators.sma(n, convention=convention), {"x": x}, by, n_threads)[0]
+    return _told("sma", (n,), (x,), ("x",), convention, by, n_threads)
 
 
 def ema(x: Any, n: int, *, convention: str = "talib", by: Any = None, n_threads: int | None = None) -> Any:
     """Exponential moving average: the newest row weighs 2 / (n + 1)."""
-    return _told(indicators.ema(n, convention=convention), {"x": x}, by, n_threads)[0]
+    return _told("ema", (n,), (x,), ("x",), convention, by, n_threads)
 
 
 def wma(x: Any, n: int, *, convention: str = "talib", by: Any = None, n_threads: int | None = None) -> Any:
     """Weighted moving average of the last n rows: the newest weighs n, the oldest 1."""
-    return _told(indicators.wma(n, convention=convention), {"x": x}, by, n_threads)[0]
+    return _told("wma", (n,), (x,), ("x",), convention, by, n_threads)
 
 
 def rsi(close: Any, n: int = 14, *, convention: str = "talib", by: Any = None, n_threads: int | None = None) -> Any:
     """Relative strength index: the part of all moves that went up, in percent."""
-    return _told(indicators.rsi(n, convention=convention), {"close": close}, by, n_threads)[0]
+    return _told("rsi", (n,), (close,), ("close",), convention, by, n_threads)
 
 
 def macd(
@@ -79,8 +81,7 @@ def macd(
     n_threads: int | None = None,
 ) -> Macd:
     """A fast EMA less a slow one, the EMA of that (signal), and how far it is from it (hist)."""
-    feature = indicators.macd(fast, slow, signal, convention=convention)
-    return Macd(*_told(feature, {"close": close}, by, n_threads))
+    return Macd(*_told("macd", (fast, slow, signal), (close,), ("close",), convention, by, n_threads))
 
 
 def bollinger(
@@ -93,8 +94,8 @@ def bollinger(
     n_threads: int | None = None,
 ) -> Bollinger:
     """A simple moving average, and lines ``width`` standard deviations above and below it."""
-    feature = indicators.bollinger(n, width, convention=convention)
-    return Bollinger(*_told(feature, {"close": close}, by, n_threads))
+    key = ("bollinger", n, repr(width), convention)  # a key of numbers could not tell 2 from 2.0
+    return Bollinger(*_told("bollinger", (n, width), (close,), ("close",), convention, by, n_threads, key))
 
 
 def atr(
@@ -108,7 +109,7 @@ def atr(
     n_threads: int | None = None,
 ) -> Any:
     """Average true range."""
-    return _told(indicators.atr(n, convention=convention), _bars(high, low, close), by, n_threads)[0]
+    return _told("atr", (n,), (high, low, close), _BARS, convention, by, n_threads)
 
 
 def natr(
@@ -122,7 +123,7 @@ def natr(
     n_threads: int | None = None,
 ) -> Any:
     """Average true range in percent of the close."""
-    return _told(indicators.natr(n, convention=convention), _bars(high, low, close), by, n_threads)[0]
+    return _told("natr", (n,), (high, low, close), _BARS, convention, by, n_threads)
 
 
 def stoch(
@@ -141,8 +142,7 @@ def stoch(
 
     Smoothed by a moving mean of ``smooth`` rows (k; 1 for the fast stochastic), and that by one of ``signal`` rows (d).
     """
-    feature = indicators.stoch(n, smooth, signal, convention=convention)
-    return Stoch(*_told(feature, _bars(high, low, close), by, n_threads))
+    return Stoch(*_told("stoch", (n, smooth, signal), (high, low, close), _BARS, convention, by, n_threads))
 
 
 def adx(
@@ -156,17 +156,31 @@ def adx(
     n_threads: int | None = None,
 ) -> Adx:
     """Average directional index, and the directional indicators it is made of."""
-    return Adx(*_told(indicators.adx(n, convention=convention), _bars(high, low, close), by, n_threads))
+    return Adx(*_told("adx", (n,), (high, low, close), _BARS, convention, by, n_threads))
 
 
 def obv(close: Any, volume: Any, *, convention: str = "talib", by: Any = None, n_threads: int | None = None) -> Any:
     """On-balance volume: the volume of rows that closed higher less that of those that closed lower."""
-    return _told(indicators.obv(convention=convention), {"close": close, "volume": volume}, by, n_threads)[0]
+    return _told("obv", (), (close, volume), ("close", "volume"), convention, by, n_threads)
 
 
-def _bars(high: Any, low: Any, close: Any) -> dict[str, Any]:
-    return {"high": high, "low": low, "close": close}
-
-
-def _told(feature: Feature, columns: dict[str, Any], by: Any, n_threads: int | None) -> list[Any]:
-    return compute([feature], list(columns.values()), by=by, n_threads=n_threads, names=list(columns))
+def _told(
+    kind: str,
+    arguments: tuple[Any, ...],
+    columns: tuple[Any, ...],
+    names: tuple[str, ...],
+    convention: str,
+    by: Any,
+    n_threads: int | None,
+    key: tuple[Any, ...] | None = None,
+) -> Any:
+    """One series, or a list of those that the indicator makes."""
+    is_alone = by is None and n_threads is None
+    key = key or (kind, *arguments, convention)
+    if is_alone and (told := run_alone(PLANS, columns, key)) is not None:
+        return told
+    feature = getattr(indicators, kind)(*arguments, convention=convention)
+    answers = compute([feature], columns, by=by, n_threads=n_threads, names=names)
+    if is_alone:
+        remember(key, feature)
+    return answers if len(answers) > 1 else answers[0]

@@ -2,6 +2,8 @@
 // mean of that (%D). Of high, low, close.
 #pragma once
 
+#include <algorithm>
+
 #include "moments.hpp"
 #include "smoothing.hpp"
 
@@ -49,7 +51,8 @@ class Stoch final : public Feature {
 public:
     explicit Stoch(const Spec& spec)
         : place_(over_window<Extent, SayPlace<convention>>(of_rows(spec, "n"))),
-          k_(over_window<Total, SayMean>(of_rows(spec, "smooth"))), d_(over_window<Total, SayMean>(of_rows(spec, "signal"))) {}
+          k_(over_window<Total, SayMean>(of_rows(spec, "smooth"))), d_(over_window<Total, SayMean>(of_rows(spec, "signal"))),
+          rows_(spec.integer("n", 1)), smooth_(spec.integer("smooth", 1)), signal_(spec.integer("signal", 1)) {}
     int n_inputs() const override { return 3; }
     int n_outputs() const override { return 2; }
     size_t state_bytes(int64_t) const override {
@@ -78,7 +81,28 @@ public:
         return true;
     }
 
+    // One part after the other; where a place is not there in the midst, the next part leaves its row out: step by step.
+    void run(const Series& series, double* const* out, State& scratch) const override {
+        double *k = out[0], *d = out[1];
+        const int64_t has_place = std::min(rows_ - 1, series.n);
+        const int64_t has_k = std::min(has_place + smooth_ - 1, series.n), has_d = std::min(has_k + signal_ - 1, series.n);
+        place_->run(series, &d, scratch);
+        bool all = true;
+        for (int64_t i = has_place; i < series.n; i++) all &= d[i] == d[i];
+        if (!all) return Feature::run(series, out, scratch);
+        run_on(*k_, d, k, has_place, series.n, scratch);
+        std::copy_n(d, has_place, k);
+        run_on(*d_, k, d, has_k, series.n, scratch);
+        std::copy_n(k, has_k, d);
+        if (convention == Convention::TALIB) std::copy_n(d, has_d, k);
+    }
+
 private:
+    static void run_on(const Feature& feature, const double* cells, double* out, int64_t begin, int64_t n, State& scratch) {
+        cells += begin;
+        out += begin;
+        feature.run({&cells, nullptr, n - begin}, &out, scratch);
+    }
     static Spec of_rows(const Spec& spec, const char* name) {
         Spec own = spec;
         own.integers["rows"] = own.integers["min_periods"] = spec.integer(name, 1);
@@ -88,6 +112,7 @@ private:
     void* d_of(void* state) const { return static_cast<char*>(k_of(state)) + k_->state_bytes(0); }
 
     const std::unique_ptr<Feature> place_, k_, d_;
+    const int64_t rows_, smooth_, signal_;
 };
 
 }  // namespace perfcore::features
