@@ -48,7 +48,7 @@ def rows_function(function: Callable, n_columns: int, cache: bool) -> CFunction:
     return CFunction(outer.address, outer)
 
 
-def windows_function(function: Callable, cache: bool) -> CFunction:
+def windows_function(function: Callable) -> CFunction:
     """Of a function of an array, a call for each of n windows of cells:
 
     ``void (*)(const double *cells, const int64_t *begins, const int64_t *ends, int64_t n, double *out)``
@@ -57,7 +57,7 @@ def windows_function(function: Callable, cache: bool) -> CFunction:
     float64, numbers = numba.types.CPointer(numba.float64), numba.types.CPointer(numba.int64)
     # Read-only: the cells are the table's own, and those of the next window.
     array = numba.types.Array(numba.float64, 1, "C", readonly=True)
-    inner = _compiled(numba, function, numba.float64(array), cache)
+    inner = _compiled(numba, function, numba.float64(array), False)
     carray = numba.carray
 
     def call(cells: Any, begins: Any, ends: Any, n: Any, out: Any) -> None:

@@ -1,6 +1,8 @@
 """Features of series and tables, in batches and row by row: ``from perfcore import features as f``."""
 
 from . import ta
+from .applied import apply, expanding_apply, group_apply, rolling_apply, warmup
+from .compiled import compiled
 from .feature import Feature, Window
 from .indicators import adx, atr, bollinger, ema, macd, natr, obv, rsi, sma, stoch, wma
 from .moments import corr, count, cov, kurt, mean, skew, std, sum, var, zscore
@@ -50,12 +52,15 @@ __all__ = [
     "ShrinkReport",
     "Window",
     "adx",
+    "apply",
     "atr",
     "bollinger",
+    "compiled",
     "corr",
     "count",
     "cov",
     "ema",
+    "expanding_apply",
     "expanding_corr",
     "expanding_count",
     "expanding_cov",
@@ -71,6 +76,7 @@ __all__ = [
     "expanding_sum",
     "expanding_var",
     "expanding_zscore",
+    "group_apply",
     "kurt",
     "macd",
     "max",
@@ -81,6 +87,7 @@ __all__ = [
     "obv",
     "quantile",
     "rank",
+    "rolling_apply",
     "rolling_corr",
     "rolling_count",
     "rolling_cov",
@@ -105,6 +112,7 @@ __all__ = [
     "sum",
     "ta",
     "var",
+    "warmup",
     "wma",
     "zscore",
 ]

@@ -62,7 +62,21 @@ def compute(
     n_threads: int | None = None,
     names: Sequence[str] = ("x", "y", "z"),
 ) -> list[Any]:
-    """What features of the same columns say of series: of the library of the first.
+    """What features of the same columns say of series: of the library of the first; see `compute_cells`."""
+    told = compute_cells(features, columns, by=by, on=on, n_threads=n_threads, names=names)
+    return [like(columns[0], each) for each in told]
+
+
+def compute_cells(
+    features: Sequence[Feature],
+    columns: Sequence[Any],
+    *,
+    by: Any = None,
+    on: Any = None,
+    n_threads: int | None = None,
+    names: Sequence[str] = ("x", "y", "z"),
+) -> list[np.ndarray]:
+    """What features of the same columns say of series, missing cells as `MISSING`.
 
     ``by``: keys, each with a series of its own, in the order of the rows. ``on``: when rows are, for windows of time;
     it may not fall within a series. ``names``: what errors call the columns.
@@ -86,8 +100,7 @@ def compute(
         for each in features:
             if each.window is not None and each.window.nanoseconds is not None:
                 raise InputError(f"a window of time ({each.window}) needs the times of rows: on=")
-    told = plan.run(cells, when, order, bounds, n_workers)
-    return [like(columns[0], each) for each in told]
+    return plan.run(cells, when, order, bounds, n_workers)
 
 
 def remember(key: tuple[Any, ...], feature: Feature) -> None:

@@ -1,0 +1,212 @@
+"""compiled(): a function of numbers that only the user knows, compiled by Numba."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .. import _jit, threads
+from .._ext.features import Plan
+from ..errors import ConfigurationError, InputError
+from .column import is_null_default, numbers
+from .feature import Feature
+from .series import like
+
+RAISED_BITS = np.float64(_jit.RAISED).view(np.uint64)
+MAX_INPUTS = 16  # of _ext/include/perfcore/features/feature.hpp
+PIECE = 1 << 16  # rows that a thread takes at a time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CompiledFunction(Feature):
+    """What `compiled` makes of a function: called like it, with columns instead of numbers; a feature of each row.
+
+    Attributes
+    ----------
+    function : the Python function
+    address : int
+        The C function ``void (*)(const double *const *columns, int64_t n, double *out)``; asking for it compiles. It is
+        there as long as this object is.
+    """
+
+    function: Callable = field(default=lambda: 0.0)
+    arguments: tuple[str, ...] = ()
+    cache: bool = False
+    _made: dict[Any, Any] = field(default_factory=dict)  # the C function; a plan for each rule of what is missing
+
+    @classmethod
+    def of(cls, function: Any, cache: bool) -> CompiledFunction:
+        function = python_function(function, "compiled")
+        arguments = _arguments(function)
+        n = len(arguments)
+        label = function.__name__.strip("<>")
+        made = cls("map", label, None, {"n_inputs": n}, {}, n, function=function, arguments=arguments, cache=cache)
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            object.__setattr__(made, name, getattr(function, name))
+        object.__setattr__(made, "__wrapped__", function)
+        return made
+
+    @property
+    def address(self) -> int:
+        if "c" not in self._made:
+            self._made["c"] = _jit.rows_function(self.function, self.n_inputs, self.cache)
+        return self._made["c"].address
+
+    def warmup(self) -> CompiledFunction:
+        """Compile now, not when first called; returns itself."""
+        _ = self.address
+        return self
+
+    def compiled(self, columns: tuple[int, ...]) -> tuple[str, tuple[int, ...], dict[str, int], dict[str, float]]:
+        kind, columns, integers, more = super().compiled(columns)
+        return kind, columns, {**integers, "function": self.address}, more
+
+    def __call__(self, *columns: Any, n_threads: int | None = 1) -> Any:
+        """The function of each row: numbers, arrays of any shape, series of pandas, polars or Arrow, broadcast.
+
+        Cells are float64, and so is the answer, in the kind of the first that is no plain array or number. The null of
+        Arrow and polars makes the answer null; NaN goes in as it is.
+        """
+        if len(columns) != self.n_inputs:
+            raise InputError(f"{self!r} takes {self.n_inputs} columns, got {len(columns)}")
+        series = [x for x in columns if not isinstance(x, np.ndarray | list | tuple) and hasattr(x, "__len__")]
+        if series and _is_frame(series[0]):
+            cells = self(*(_matrix(x) for x in columns), n_threads=n_threads)
+            return type(series[0])(cells, index=series[0].index, columns=series[0].columns)
+        cells = [_cells(x, name) for x, name in zip(columns, self.arguments, strict=True)]
+        shape = _shape(cells, repr(self))
+        flat = [each if each.shape == shape else np.ascontiguousarray(np.broadcast_to(each, shape)) for each in cells]
+        flat = [each.reshape(-1) for each in flat]
+        nan_is_missing = not series or is_null_default(series[0])
+        out = self._rows(flat, nan_is_missing, threads.resolve(n_threads)).reshape(shape)
+        if series:
+            _same_rows(series, repr(self))
+            return like(series[0], out)
+        return out if any(isinstance(x, np.ndarray | list | tuple) for x in columns) else float(out)
+
+    def _rows(self, columns: list[np.ndarray], nan_is_missing: bool, n_threads: int) -> np.ndarray:
+        if nan_is_missing not in self._made:
+            self._made[nan_is_missing] = Plan(self.n_inputs, [self.compiled((*range(self.n_inputs),))], nan_is_missing)
+        n = len(columns[0])
+        n_pieces = min(4 * n_threads, n // PIECE)
+        bounds = np.linspace(0, n, n_pieces + 1).astype(np.int64) if n_pieces > 1 else None
+        (out,) = self._made[nan_is_missing].run(columns, bounds=bounds, n_threads=n_threads)
+        row = first_raised(out)
+        if row is not None:
+            cells = [float(column[row]) for column in columns]
+            place = f"in row {row}, of {', '.join(map(str, cells))}"
+            try:
+                self.function(*cells)
+            except Exception as error:
+                error.add_note(f"raised by {self!r} {place}")
+                raise
+            raise InputError(f"{self!r} raised an error {place}; as Python, it raises none")
+        return out
+
+    def __repr__(self) -> str:
+        return f"compiled {self.function.__qualname__}({', '.join(self.arguments)})"
+
+    def __reduce__(self) -> Any:
+        """By name, as functions are; one that has none (a lambda, a local function), by its function."""
+        found: Any = sys.modules.get(self.function.__module__)
+        for part in self.function.__qualname__.split("."):
+            found = getattr(found, part, None)
+        return self.function.__qualname__ if found is self else (CompiledFunction.of, (self.function, self.cache))
+
+    def __deepcopy__(self, memo: Any) -> CompiledFunction:
+        return self
+
+
+def compiled(function: Any = None, *, cache: bool = False) -> Any:
+    """Decorator: a function of numbers that returns a number, compiled when it is first called.
+
+    What is made is called with numbers, arrays or series, element by element, without the GIL; it is a feature for
+    `RollingFeatures`, and a scikit-learn pipeline's FunctionTransformer takes it. ``x / 0`` is an infinity or NaN, as
+    numpy's. Where the function raises an error the call does; in the features of a table, the cell is NaN.
+
+    Parameters
+    ----------
+    function : a Python function of up to 16 numbers, of what Numba compiles
+    cache : bool, default False
+        Keep the machine code in the folder of the function's file (or ``NUMBA_CACHE_DIR``) for the next process.
+        Numba's cache goes by the file's date, and is not made for many processes that write at once.
+
+    Examples
+    --------
+    >>> @f.compiled
+    ... def spread(high, low):
+    ...     return (high - low) / low
+    >>> spread(bars["high"], bars["low"])
+    """
+    if function is None:
+        return functools.partial(compiled, cache=cache)
+    return CompiledFunction.of(function, cache)
+
+
+def first_raised(out: np.ndarray) -> int | None:
+    """The first row where the function raised an error."""
+    at = out.view(np.uint64) == RAISED_BITS
+    return int(at.argmax()) if at.any() else None
+
+
+def python_function(function: Any, name: str) -> Callable:
+    function = getattr(function, "py_func", function)  # Numba's own
+    if not isinstance(function, FunctionType):
+        raise ConfigurationError(f"{name}: expected a Python function (def or lambda), got {function!r}")
+    return function
+
+
+def _arguments(function: Callable) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters
+    for each in parameters.values():
+        if each.kind not in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) or each.default is not each.empty:
+            raise ConfigurationError(
+                f"compiled: {function.__qualname__} takes {each}; allowed are columns, without defaults, * and **"
+            )
+    if not 1 <= len(parameters) <= MAX_INPUTS:
+        raise ConfigurationError(
+            f"compiled: {function.__qualname__} takes {len(parameters)} columns; allowed are 1 to {MAX_INPUTS}"
+        )
+    return tuple(parameters)
+
+
+def _cells(x: Any, name: str) -> np.ndarray:
+    """As contiguous float64, of any shape."""
+    if type(x) is np.ndarray and x.dtype == np.float64 and x.flags.carray:
+        return x
+    if isinstance(x, np.ndarray | list | tuple) or not hasattr(x, "__len__"):
+        array = np.asarray(x)
+        return numbers(array.reshape(-1), name).reshape(array.shape)
+    return numbers(x, name)
+
+
+def _shape(cells: list[np.ndarray], name: str) -> tuple[int, ...]:
+    if len({each.shape for each in cells}) == 1:
+        return cells[0].shape
+    try:
+        return np.broadcast_shapes(*(each.shape for each in cells))
+    except ValueError as error:
+        raise InputError(f"{name}: shapes {[each.shape for each in cells]} do not fit") from error
+
+
+def _same_rows(series: list[Any], name: str) -> None:
+    indexes = [x.index for x in series if hasattr(x, "iloc")]
+    if any(not index.equals(indexes[0]) for index in indexes[1:]):
+        raise InputError(f"{name}: its series have different indexes; align them first: rows are taken as they come")
+
+
+def _is_frame(x: Any) -> bool:
+    return hasattr(x, "iloc") and hasattr(x, "columns")
+
+
+def _matrix(x: Any) -> Any:
+    if not _is_frame(x):
+        return x
+    return np.stack([numbers(x.iloc[:, j], name) for j, name in enumerate(x.columns)] or [np.empty(len(x))], axis=1)
