@@ -33,6 +33,7 @@ cdef extern from "perfcore/features/plan.hpp" namespace "perfcore::features" nog
         void run_steps(const double* const*, const int64_t*, int64_t, double* const*) except +
 
     double missing()
+    void c_settle "perfcore::features::settle" (double*, int64_t)
     int MAX_INPUTS
 
 
@@ -54,3 +55,65 @@ cdef class Plan:
     cdef CPlan plan
     cdef readonly int n_columns
     cdef readonly bint nan_is_missing
+
+
+cdef extern from "<mutex>" namespace "std" nogil:
+    cdef cppclass Mutex "std::mutex":
+        void lock()
+        bool try_lock()
+        void unlock()
+
+
+cdef extern from "perfcore/features/store.hpp" namespace "perfcore::features" nogil:
+    cdef enum Late "perfcore::features::Late":
+        pass
+
+    cdef cppclass CStore "perfcore::features::Store":
+        CStore(const CPlan&, Late, bool) except +
+        int64_t size() const
+        void add() except +
+        void shrink_to(int64_t)
+        bool is_late(int64_t, int64_t) const
+        int64_t last_time(int64_t) const
+        void update(int64_t, const double*, int64_t, double*) except +
+        void peek(int64_t, const double*, int64_t, double*) except +
+        int64_t first_late(const int64_t*, const int64_t*, int64_t) except +
+        void update_rows(
+            const int64_t*, const double* const*, int, const int64_t*, int64_t, double* const*
+        ) except +
+        bool update_series(
+            int64_t, const double* const*, int, const int64_t*, const int64_t*, const int64_t*, int64_t, int
+        )
+        void ready(int64_t, uint8_t*) const
+        size_t bytes() const
+        void save(char*) const
+        bool load(const char*, size_t, int64_t) except +
+        size_t memory() const
+
+
+cdef class Store:
+    cdef CStore* store
+    cdef Mutex mutex
+    cdef Plan plan
+    cdef readonly tuple columns
+    cdef dict places
+    cdef tuple values
+    cdef tuple keys
+    cdef list kinds
+    cdef int time
+    cdef int time_kind
+    cdef set needed
+    cdef int n_outputs
+    cdef int late
+    cdef dict numbers
+    cdef bint is_broken
+    cdef int _lock(self) except -1
+    cdef int64_t _number(self, key) except -2
+    cdef int _refuse_late(self, key, int64_t entity, int64_t time) except -1
+    cdef void _fill(self, double* told) noexcept
+    cdef void _plain(self, double* told) noexcept
+    cdef _read(self, row, double* cells, int64_t* time)
+    cdef _cell(self, dict named, tuple cells, int place)
+    cdef _plainer(self, row)
+    cdef _numbers_of(self, list keys)
+    cdef _forget(self, int64_t n)

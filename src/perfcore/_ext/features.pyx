@@ -1,12 +1,30 @@
 # Features of series: plans of many features over the columns of a table.
+from collections.abc import Mapping
+
 import numpy as np
+
+from ..errors import InputError
 
 cimport cython
 cimport numpy as cnp
+from cpython.bool cimport PyBool_Check
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.datetime cimport (
+    PyDate_Check, PyDateTime_Check, PyDateTime_CheckExact, PyDateTime_DATE_GET_HOUR, PyDateTime_DATE_GET_MICROSECOND,
+    PyDateTime_DATE_GET_MINUTE, PyDateTime_DATE_GET_SECOND, PyDateTime_GET_DAY, PyDateTime_GET_MONTH,
+    PyDateTime_GET_YEAR, datetime_tzinfo, import_datetime,
+)
+from cpython.dict cimport PyDict_CheckExact, PyDict_GetItemWithError
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_Check, PyFloat_CheckExact
+from cpython.long cimport PyLong_Check, PyLong_CheckExact
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_CheckExact
+from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t, uint8_t
 from libcpp.vector cimport vector
 
 cnp.import_array()
+import_datetime()
 
 cdef object np_ndarray = np.ndarray
 cdef int64_t LONG = 1_000  # cells of answers: some microseconds; below, dropping the GIL costs more than it gives
@@ -73,11 +91,12 @@ cdef class Plan:
     def n_outputs(self):
         return self.plan.n_outputs()
 
-    def run(self, list columns, times=None, order=None, bounds=None, int n_threads=1):
+    def run(self, list columns, times=None, order=None, bounds=None, int n_threads=1, out=None):
         """Columns in (float64), columns out (float64, missing cells as `MISSING`).
 
         ``bounds`` (n_series + 1) says where each series begins in the rows taken in ``order``; without it all rows are
         one series; without ``order`` they lie series by series. Rows that ``order`` leaves out get missing cells.
+        ``out``: arrays to write to, as rows of a matrix are.
         """
         if len(columns) != self.n_columns:
             raise ValueError(f"expected {self.n_columns} columns, got {len(columns)}")
@@ -100,9 +119,13 @@ cdef class Plan:
             _check_bounds(begins, n_series, n_taken)
         if rows != NULL:
             _check_order(rows, n_taken, n)
-        out = [np.empty(n) if n_taken == n else np.full(n, MISSING) for _ in range(self.plan.n_outputs())]
+        out = [np.empty(n) for _ in range(self.plan.n_outputs())] if out is None else list(out)
+        if len(out) != self.plan.n_outputs():
+            raise ValueError(f"expected room for {self.plan.n_outputs()} columns, got {len(out)}")
         for column in out:
-            told.push_back(<double*>cnp.PyArray_DATA(<cnp.ndarray>column))
+            told.push_back(<double*>_cells(column, n))
+            if n_taken != n:
+                column.fill(MISSING)
         cdef bint is_done
         if n * self.plan.n_outputs() < LONG:
             is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), 1)
@@ -195,6 +218,19 @@ cdef _check_order(const int64_t* order, int64_t n_taken, int64_t n):
             raise ValueError(f"order: there is no row {order[i]} of {n}")
 
 
+def settle(list columns):
+    """Missing cells become the plain NaN, in place; contiguous arrays of float64."""
+    cdef double* cells
+    cdef int64_t n
+    for column in columns:
+        n = len(column)
+        cells = <double*>_cells(column, n)
+        if not column.flags.writeable:
+            raise ValueError("expected arrays to write to")
+        with nogil:
+            c_settle(cells, n)
+
+
 def encode(keys, absent=None):
     """(codes, each code's first row) of whole numbers, numbered as they appear; -1 where ``absent`` (bool) says so."""
     cdef Py_ssize_t n = len(keys)
@@ -260,3 +296,6 @@ def without_late(times, order, bounds):
     cdef const int64_t* rows = _whole(order, -1)
     n = leave_out_late(_whole(times, -1), rows, _whole(bounds, -1), len(bounds) - 1, _room(kept), _room(kept_bounds))
     return kept[:n].copy(), kept_bounds
+
+
+include "streams.pxi"

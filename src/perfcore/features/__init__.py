@@ -45,11 +45,15 @@ from .rolling import (
     rolling_var,
     rolling_zscore,
 )
+from .rolling_features import RollingFeatures
 from .shrink import ShrinkReport, shrink
+from .streaming import Stream
 
 __all__ = [
     "Feature",
+    "RollingFeatures",
     "ShrinkReport",
+    "Stream",
     "Window",
     "adx",
     "apply",

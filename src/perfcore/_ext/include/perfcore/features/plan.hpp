@@ -17,6 +17,7 @@
 #include <exception>
 #include <thread>
 
+#include "after.hpp"
 #include "make.hpp"
 
 namespace perfcore::features {
@@ -33,6 +34,7 @@ public:
     bool add(const Spec& spec, const std::vector<int>& columns) {
         auto feature = make(spec);
         if (feature == nullptr) return false;
+        if (const int64_t after = spec.integer("after", 0)) feature = std::make_unique<After>(std::move(feature), after == 2);
         const int first = n_outputs_;
         n_outputs_ += feature->n_outputs();
         uses_.push_back({std::move(feature), columns, first});
