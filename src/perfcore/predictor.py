@@ -260,17 +260,9 @@ class Predictor(Fitted):
         return "\n".join(lines)
 
     def _description(self) -> dict[str, str]:
-        described = {"features": f"{self.n_features_in_:,}"} | self._steps() | self._engine.description()
+        described = {"features": f"{self.n_features_in_:,}"} | getattr(self._model.inputs, "description", {})
+        described |= self._engine.description()
         return described | {"bytes": f"{self.nbytes:,}", "fingerprint": self.fingerprint}
-
-    def _steps(self) -> dict[str, str]:
-        """Of a pipeline: which steps are fused, and which run as they are, and why."""
-        steps = getattr(self._model.inputs, "steps", ())
-        if not steps:
-            return {}
-        live = sum(bool(why) for _, _, why in steps)
-        lines = {"steps": f"{len(steps) - live:,} fused, {live:,} run as they are"}
-        return lines | {f"  {name}": f"{cls}: {why or 'fused'}" for name, cls, why in steps}
 
     def explain(self) -> str:
         """What `print` shows, and which kernel answers calls of which size, what others would take, and why.

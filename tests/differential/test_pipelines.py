@@ -11,7 +11,7 @@ pytest.importorskip("sklearn")
 pd = pytest.importorskip("pandas")
 
 from sklearn.compose import ColumnTransformer  # noqa: E402
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier  # noqa: E402
+from sklearn.ensemble import RandomForestClassifier  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.linear_model import LogisticRegression, Ridge  # noqa: E402
 from sklearn.pipeline import FeatureUnion, make_pipeline  # noqa: E402
@@ -127,11 +127,10 @@ def test_steps_that_are_not_fused_run_as_they_are(assert_same_bits, tmp_path):
 @pytest.mark.parametrize(
     "steps", [StandardScaler(), MinMaxScaler(clip=True), MaxAbsScaler(), RobustScaler(), Binarizer()]
 )
-@pytest.mark.parametrize("model", [LogisticRegression(), HistGradientBoostingClassifier(max_iter=5)])
-def test_arrays_of_any_layout_and_dtype(steps, model, order, dtype, assert_same_bits):
+def test_arrays_of_any_layout_and_dtype(steps, order, dtype, assert_same_bits):
     rng = np.random.default_rng(0)
     X = np.asarray(rng.normal(size=(300, 7)) * 10, dtype, order=order)
-    pipe = make_pipeline(steps, model).fit(X, LABEL[:300])
+    pipe = make_pipeline(steps, LogisticRegression()).fit(X, LABEL[:300])
     fast = perfcore.compile(pipe)
     for Y in (X, X[:1], X[::2], X[:, ::-1]):
         assert_same_bits(pipe.predict_proba(Y), fast.predict_proba(Y))

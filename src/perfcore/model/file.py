@@ -42,7 +42,7 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
     encoder = Encoder()
     pieces = _pieces(model, encoder)
     if encoder.held:
-        names = "; ".join(name for name, _ in encoder.held)
+        names = "; ".join(name for name, _ in encoder.held if name)
         raise NotPortableError(f"{model.origin}: a file holds no steps that are run as they are: {names}; pickle it")
     replace_file(_path(path), pieces)
 

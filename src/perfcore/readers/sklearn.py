@@ -72,8 +72,10 @@ READERS = {
     "sklearn.multioutput.RegressorChain": "sklearn_multi",
     "sklearn.multiclass.OneVsRestClassifier": "sklearn_multi",
     "sklearn.multiclass.OneVsOneClassifier": "sklearn_multi",
-    "sklearn.pipeline.Pipeline": "sklearn_pipeline",
 }
+
+# ... of those that perfcore.dropin leaves as they are, since it serves their last step
+PIPELINES = {"sklearn.pipeline.Pipeline": "sklearn_pipeline"}
 
 # class -> the attribute that answers in its stead
 STAND_INS = {
@@ -96,9 +98,10 @@ def read_object(source: Any, iteration_range: tuple[int, int] | None) -> Model:
     _refuse_unfitted(source)
     if name in STAND_INS:
         return read_member(_stand_in(source, STAND_INS[name]), iteration_range)
-    reader = import_module(f"{__package__}.{READERS[name]}")
+    module = (READERS | PIPELINES)[name]
+    reader = import_module(f"{__package__}.{module}")
     origin = f"{name} (scikit-learn {sklearn.__version__})"
-    is_boosting = READERS[name] == "sklearn_boosting"
+    is_boosting = module == "sklearn_boosting"
     if iteration_range is not None and not is_boosting:
         raise ConfigurationError(f"iteration_range={iteration_range}: {name} has no boosting iterations to choose from")
     try:
@@ -123,10 +126,10 @@ def sklearn_class(name: str) -> type:
 
 
 def known_class(source: Any) -> str:
-    """The name in `READERS` or `STAND_INS` of the class that an estimator is of, or derives from."""
+    """The name in `READERS`, `PIPELINES` or `STAND_INS` of the class that an estimator is of, or derives from."""
     for base in type(source).__mro__:
         if base.__module__.partition(".")[0] == "sklearn":
-            for name in (*READERS, *STAND_INS):
+            for name in (*READERS, *PIPELINES, *STAND_INS):
                 if name.endswith("." + base.__name__) and sklearn_class(name) is base:
                     return name
     raise UnsupportedModelError(

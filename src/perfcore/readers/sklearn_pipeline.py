@@ -12,9 +12,12 @@ from typing import Any
 from ..errors import UnsupportedModelError
 from ..model import Model
 from ..transforms import TRANSFORMERS, Unread
-from ..transforms.compose import Chain, Columns, Identity, Member, Union
-from ..transforms.inputs import PipelineInputs
+from ..transforms.block import Block, Unfused
+from ..transforms.compose import Chain, Columns, Either, Identity, Member, Union
+from ..transforms.inputs import AS_IT_IS, FUSED, PipelineInputs
 from ..transforms.live import Live
+from ..transforms.plan import Trace
+from ..transforms.tables import RowTable
 from . import read_member
 from .sklearn import feature_names, sklearn_class
 
@@ -31,12 +34,21 @@ def read(source: Any, origin: str) -> Model:
         model = read_member(last)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"Pipeline's last step {name!r} ({type(last).__name__}): {error}") from error
+    names = feature_names(source)
     reader = _Reader()
     transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
+    block = None if reader.is_live else _traced(transforms, source.n_features_in_, names)
+    if block is None:
+        reader = _Reader(keeps_live=True, is_beside=reader.is_live)
+        transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
+    elif block.is_sparse and not getattr(model.inputs, "takes_sparse", True):
+        raise UnsupportedModelError(
+            f"{type(last).__name__} after steps that make sparse tables; make them dense "
+            "(sparse_output=False of OneHotEncoder, sparse_threshold=0 of ColumnTransformer)"
+        )
     chain = Chain(tuple(transforms))
     if not any(not isinstance(each, Identity) for each in transforms):
         return replace(model, origin=f"{origin} with {model.origin}")
-    names = feature_names(source)
     n_features = int(source.n_features_in_)
     inputs = PipelineInputs(
         n_features=n_features,
@@ -50,10 +62,21 @@ def read(source: Any, origin: str) -> Model:
     return Model(model.body, inputs, model.answers, f"{origin} with {model.origin}")
 
 
+def _traced(transforms: Sequence[Any], n_features: int, names: tuple[str, ...] | None) -> Block | None:
+    """What the fused steps make of a row; None where they do not take one another's tables."""
+    trace = Trace(RowTable([None] * n_features, names))
+    try:
+        return Chain(tuple(transforms)).fuse(trace.start(trace.run.tables[0]))
+    except Unfused:
+        return None
+
+
 def _first(transforms: Sequence[Any]) -> Any:
     for each in transforms:
         if isinstance(each, Chain):
             each = _first(each.steps)
+        if isinstance(each, Either):
+            each = each.fused
         if each is not None and not (isinstance(each, Identity) and each.n_features is None):
             return each
     return None
@@ -76,10 +99,19 @@ def _needed(transforms: Sequence[Any], n_features: int) -> tuple[int, ...]:
 
 
 class _Reader:
-    """Reads the transformers of one pipeline; ``steps`` tells of each whether it is fused."""
+    """Reads the transformers of one pipeline; ``steps`` tells of each whether it is fused.
 
-    def __init__(self) -> None:
+    ``keeps_live``: fused steps keep the object that they were read from, for tables that they do not take themselves;
+    ``is_beside``: since others run as they are.
+    """
+
+    def __init__(self, keeps_live: bool = False, is_beside: bool = False) -> None:
+        self.keeps_live, self.is_beside = keeps_live, is_beside
         self.steps: list[tuple[str, str, str]] = []
+
+    @property
+    def is_live(self) -> bool:
+        return any(how.startswith(AS_IT_IS) for _, _, how in self.steps)
 
     def transform(self, name: str, source: Any) -> Any:
         """The transformer, or the object itself to be run as it is."""
@@ -88,10 +120,14 @@ class _Reader:
         try:
             read = self._read(name, source)
         except Unread as why:
-            self.steps.append((name, type(source).__name__, str(why)))
+            self.steps.append((name, type(source).__name__, f"{AS_IT_IS}: {why}"))
             return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), source)
         if not isinstance(read, Chain | Columns | Union):
-            self.steps.append((name, type(source).__name__, ""))
+            how = f"{FUSED}, or as it is where a table is none that it takes" if self.keeps_live else FUSED
+            self.steps.append((name, type(source).__name__, how))
+            if self.keeps_live:
+                reason = "" if self.is_beside else "its fused form does not take the table"
+                return Either(read, Live(f"{name!r} ({type(source).__name__})", reason, _digest(source), source))
         return read
 
     def _read(self, name: str, source: Any) -> Any:

@@ -24,7 +24,8 @@ What ``fuse`` says, it says with the block's methods:
   for a table alike. It may write into the array.
 
 Sparse blocks (``block.is_sparse``) hold compressed rows whose entries are in the order of columns; ``each`` takes
-their entries alone (for scalers), ``made`` is not for them: raise `Unfused`.
+their entries alone (for scalers). What a fused step does not take, and scikit-learn's does, is `block.Unfused`: then
+the pipeline keeps the objects as well, and runs the step as it is.
 """
 
 from __future__ import annotations

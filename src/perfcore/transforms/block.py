@@ -24,6 +24,10 @@ CHECKS = {
 }
 
 
+class Unfused(InputError):
+    """A table that the fused step does not take, and the step itself may."""
+
+
 class Codes:
     """Codes of the values that a column may hold; told apart by identity.
 
@@ -52,11 +56,10 @@ class Number(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A column of objects; what is missing is filled: (missing, fill) each, in order."""
+    """A column of objects; what is missing is filled: (missing, fill, whether a NaN is taken) each, in order."""
 
     source: Source
-    fills: tuple[tuple[Any, Any], ...] = ()
-    takes_nan: bool = True  # where no fill is for it
+    fills: tuple[tuple[Any, Any, bool], ...] = ()
 
 
 class Coded(NamedTuple):
@@ -129,11 +132,13 @@ class Block:
 
     def _array_of_frame(self) -> Block:
         """np.asarray of a frame, by way of check_array()."""
-        return replace(self, dtype=self.trace.dtype_of(self), names=None)
+        return replace(self, dtype=self.trace.dtype_of(self, checked=True), names=None)
 
     def stacked(self) -> Block:
         """The block as np.hstack takes it."""
-        return self if self.dtype is not None else self._array_of_frame()
+        if self.dtype is not None:
+            return self
+        return replace(self, dtype=self.trace.dtype_of(self, checked=False), names=None)
 
     def of_objects(self) -> Block:
         """check_array(dtype=object) of the block."""
@@ -156,7 +161,7 @@ class Block:
         if isinstance(column, Hot):
             on, off = _through(np.array([column.on, column.off]), steps).tolist()
             return column._replace(on=on, off=0.0 if self.is_sparse else off)
-        raise InputError("a column of text where numbers are needed")
+        raise Unfused("a column of text where numbers are needed")
 
     def take(self, columns: Sequence[int], is_slice: bool = False) -> Block:
         """``X[:, columns]``, or a selection from a data frame."""
@@ -171,8 +176,6 @@ class Block:
         """np.hstack."""
         blocks = [each.stacked() for each in blocks]
         dtypes = [each.dtype for each in blocks]
-        if object in dtypes and {*dtypes} != {np.dtype(object)}:
-            raise InputError("columns of text beside columns of numbers reach one array")
         return Block(
             blocks[0].trace,
             tuple(column for each in blocks for column in each.columns),
@@ -184,6 +187,8 @@ class Block:
     def sparse_hstack(blocks: Sequence[Block], name: str) -> Block:
         """scipy.sparse.hstack(...).tocsr(): cells of 0 of dense blocks are no entries."""
         blocks = [each if each.is_sparse else each.numbers("anything", name, each.width) for each in blocks]
+        if any(isinstance(each, Opaque) for each in blocks):
+            return blocks[0].trace.stacked_rows(blocks)
         columns: list[Column] = []
         for each in blocks:
             columns += each.columns
@@ -197,8 +202,27 @@ class Block:
     def made(self, function: Callable[[np.ndarray], np.ndarray]) -> Block:
         """What a function makes of the array."""
         if self.is_sparse:
-            raise InputError("a sparse table where a dense one is needed")
+            raise Unfused("a sparse table where a dense one is needed")
         return self.trace.made(self, function)
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque(Block):
+    """Compressed rows that a step made which runs as it is; nothing is known of their columns."""
+
+    matrix: Any = None
+
+    def numbers(self, allows: str, name: str, n_features: int) -> Block:
+        raise Unfused(f"{name}: compressed rows of a step that runs as it is")
+
+    def each(self, steps: Sequence[Iterable[Step]]) -> Block:
+        raise Unfused("compressed rows of a step that runs as it is")
+
+    def take(self, columns: Sequence[int], is_slice: bool = False) -> Block:
+        raise Unfused("columns of compressed rows of a step that runs as it is")
+
+    def dense(self) -> Block:
+        return self.trace.ran(self.matrix.toarray())
 
 
 def _number(column: Column, name: str) -> Column:
@@ -206,7 +230,7 @@ def _number(column: Column, name: str) -> Column:
         return Number(column.source)
     if isinstance(column, Text):
         if column.fills:
-            raise InputError(f"{name}: a column of text where numbers are needed")
+            raise Unfused(f"{name}: a column of text where numbers are needed")
         return Number(column.source)
     return column
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import InputError
 from . import Transform, Unread
-from .block import Block
+from .block import Block, Opaque, Unfused
+from .live import Live
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,20 @@ class Identity:
         if self.n_features is None:
             return block
         return block.numbers("finite", "FunctionTransformer", self.n_features)
+
+
+@dataclass(frozen=True, eq=False)
+class Either:
+    """A step that is fused where it can be, beside others that are not."""
+
+    fused: Transform
+    live: Live
+
+    def fuse(self, block: Block) -> Block:
+        try:
+            return self.fused.fuse(block)
+        except Unfused:
+            return self.live.fuse(block)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +125,8 @@ def weighted(block: Block, weight: float | None) -> Block:
     """sklearn.pipeline._transform_one."""
     if weight is None:
         return block
+    if isinstance(block, Opaque):
+        return block.trace.ran(block.matrix * weight)
     block = block.stacked()
     if block.dtype is not None and block.dtype.kind != "f":
         block = block.floats("anything", "transformer_weights", block.width)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, ModelFormatError
+from ..errors import ModelFormatError
 from . import Unread
-from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Text
+from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Text, Unfused
 
 EXACT = 2.0**53
 
@@ -159,16 +159,16 @@ def _coded(block: Block, column: Column, known: np.ndarray, i: int, refuses: boo
     if isinstance(column, Text):
         return column, _codes(known, i, refuses), every
     if not of_numbers:
-        raise InputError(f"column {i} of an encoder: numbers, where it was fitted to text")
+        raise Unfused(f"column {i} of an encoder: numbers, where it was fitted to text")
     if isinstance(column, Number):
         return column._replace(steps=(*column.steps, ("refuse_infinite", 0.0, 0.0))), _codes(known, i, refuses), every
     if isinstance(column, Coded):
         codes = _codes(known, i, False)
         at = [codes.nan if v != v else codes.table.get(v, codes.unknown) for v in column.values.tolist()]
         if refuses and len(known) in at:
-            raise InputError(f"column {i} of an encoder may hold categories that are unknown to it")
+            raise Unfused(f"column {i} of an encoder may hold categories that are unknown to it")
         return column.of, column.codes, np.array(at)
-    raise InputError(f"column {i} of an encoder: one of several that are on or off")
+    raise Unfused(f"column {i} of an encoder: one of several that are on or off")
 
 
 def _codes(known: np.ndarray, place: int, refuses: bool) -> Codes:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from . import Unread
-from .block import Block, Cell, Column, Number, Step, Text
+from .block import Block, Cell, Column, Number, Step, Text, Unfused
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +45,14 @@ class SimpleImputer:
 
     def fuse(self, block: Block) -> Block:
         if block.is_sparse:
-            raise InputError("SimpleImputer of a sparse table is not supported")
+            raise Unfused("SimpleImputer of a sparse table is not supported")
         if self.of_text:
             filled = self._texts(block)
         else:
             allows = "nan" if self.missing != self.missing else "finite"
             read = block.numbers if self.keeps_dtype else block.floats
             if self.keeps_dtype and any(isinstance(each, Text) for each in block.columns):
-                raise InputError("SimpleImputer: a column of objects where it was fitted to one of numbers")
+                raise Unfused("SimpleImputer: a column of objects where it was fitted to one of numbers")
             block = read(allows, "SimpleImputer", self.n_features)
             filled = block.each([self._step(block, each) for each in self.fills.tolist()])
         if len(self.kept) < self.n_features:
@@ -86,7 +85,6 @@ class SimpleImputer:
             if isinstance(column, Cell) or (isinstance(column, Number) and not column.steps):
                 column = Text(column.source)
             if not isinstance(column, Text):
-                raise InputError("SimpleImputer: computed numbers where it was fitted to objects")
-            fills = (*column.fills, (self.missing, fill))
-            columns.append(column._replace(fills=fills, takes_nan=takes_nan))
+                raise Unfused("SimpleImputer: computed numbers where it was fitted to objects")
+            columns.append(column._replace(fills=(*column.fills, (self.missing, fill, takes_nan))))
         return replace(block.of_objects(), columns=tuple(columns))

@@ -15,12 +15,13 @@ from ..errors import InputError, ModelFormatError
 from ..inputs import Inputs
 from ..inputs.columns import readable_again
 from ..inputs.sklearn import LinearInputs, check_names
-from ..inputs.table import in_order, require_row
+from ..inputs.table import in_order, is_dataframe, require_row
 from .compose import Chain
 from .plan import Output, Plan, Rows, Trace
-from .tables import ArrayTable, RowTable, Table, table_of
+from .tables import ArrayTable, PandasTable, RowTable, Table, table_of
 
 MOST_PLANS = 64
+FUSED, AS_IT_IS = "fused", "as it is"  # how a step is run, and how the words begin that say why
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +37,18 @@ class PipelineInputs:
     inner: Inputs
     checks_names: str  # the first step's class, where it takes tables of just these columns alone; else ""
     needed: tuple[int, ...]  # columns without which there is no answer
-    steps: tuple[tuple[str, str, str], ...]  # (name, class, why it is run as it is or "") of each step, for people
+    steps: tuple[tuple[str, str, str], ...]  # (name, class, how it is run) of each, for people
 
     def __post_init__(self) -> None:
         if not all(0 <= j < self.n_features for j in self.needed):
             raise ModelFormatError(f"pipeline: needed columns {self.needed} of a table of {self.n_features}")
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Which steps are fused, and which run as they are, and why."""
+        live = sum(how.startswith(AS_IT_IS) for _, _, how in self.steps)
+        lines = {"steps": f"{len(self.steps) - live:,} fused, {live:,} run as they are"}
+        return lines | {f"  {name}": f"{cls}: {how}" for name, cls, how in self.steps}
 
     @property
     def n_cells(self) -> int:
@@ -77,7 +85,8 @@ class PipelineInputs:
             if not np.isfinite(value.data).all():
                 self.inner.array(value.scipy())  # raises what it raises
             return value
-        return self.inner.array(_for_scipy(value))  # type: ignore[attr-defined]
+        value = value.tocsr() if hasattr(value, "tocsr") else _for_scipy(value)  # as check_array(accept_sparse="csr")
+        return self.inner.array(value)  # type: ignore[attr-defined]
 
     # -- tables ------------------------------------------------------------------------------------
 
@@ -87,6 +96,13 @@ class PipelineInputs:
 
     def _value(self, X: Any) -> Any:
         """What the last step hands to the model."""
+        if is_dataframe(X) and len(X) == 1:
+            known = self._frame_rows.get(tuple(X.dtypes.tolist()))
+            if known is not None and X.columns.equals(known[0]):
+                try:
+                    return known[1].value_of(X.iloc[0].tolist(), is_mapping=False)
+                except (Refusal, TypeError, ValueError):  # said by the general way, in its words
+                    pass
         table = table_of(readable_again(X))
         if self.checks_names:
             check_names(self.feature_names, table.names, self.checks_names)
@@ -105,8 +121,17 @@ class PipelineInputs:
                 return value
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
+                self._frame_rows.clear()
             self._plans[signature] = plan
-        return plan.value(table)
+        value = plan.value(table)
+        if isinstance(table, PandasTable) and table.n_rows == 1 and plan.is_pass and table.reads_rows(plan.output):
+            self._frame_rows[tuple(table.dtypes)] = table.frame.columns, RowPlan(plan.output, None, None)
+        return value
+
+    @cached_property
+    def _frame_rows(self) -> dict[Any, tuple[Any, RowPlan]]:
+        """For data frames of one row, by dtypes: the columns' names, and the plan that reads their cells as objects."""
+        return {}
 
     def _planned(self, table: Table) -> tuple[Plan | None, Any]:
         """The plan; or, where a step runs as it is, None and what the steps make of this table."""
@@ -153,7 +178,7 @@ class PipelineInputs:
             plan, _ = self._planned(table)
         except InputError:
             return None
-        if plan is None or plan.stages or not plan.output.is_pass:
+        if plan is None or not plan.is_pass:
             return None
         exact = None if self.feature_names is None or not self.checks_names else frozenset(self.feature_names)
         return RowPlan(plan.output, self.feature_names, exact)

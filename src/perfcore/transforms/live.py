@@ -16,12 +16,12 @@ class Live:
     HELD: ClassVar[str] = "held"  # see model/codec.py
 
     name: str  # "encode (FunctionTransformer)"
-    why: str
+    why: str  # "": only since other steps run as they are
     digest: str
     held: object
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.why}"
+        return f"{self.name}: {self.why}" if self.why else ""
 
     def fuse(self, block: Block) -> Block:
         return block.trace.live(block, self._run)

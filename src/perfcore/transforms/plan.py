@@ -9,7 +9,7 @@ import numpy as np
 
 from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
-from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Source, Step, Text
+from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
 from .tables import ArrayTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
@@ -163,7 +163,9 @@ class Output:
         for k, column in enumerate(self.columns):
             if isinstance(column, Cell | Text) or (isinstance(column, Number) and not column.steps):
                 cells = run.tables[column.source[0]].objects(column.source[1])
-                for missing, fill in column.fills if isinstance(column, Text) else ():
+                for missing, fill, takes_nan in column.fills if isinstance(column, Text) else ():
+                    if not takes_nan and (cells != cells).any():
+                        raise InputError(f"Input X contains NaN. (column {_named(run, column.source)})")
                     is_missing = cells != cells if missing != missing else cells == missing
                     cells[is_missing.astype(bool)] = fill
                 out[:, k] = cells
@@ -253,7 +255,7 @@ class _Builder:
         return self.chains[key][0]
 
     def _codes(self, of: Number | Text, codes: Codes) -> int:
-        key = of if isinstance(of, Number) else (of.source, _hashable(of.fills), of.takes_nan), id(codes)
+        key = of if isinstance(of, Number) else (of.source, repr(of.fills)), id(codes)
         if key in self.codes:
             return self.codes[key]
         if isinstance(of, Number):
@@ -271,28 +273,21 @@ class _Builder:
         return self.codes[key]
 
 
-def _hashable(fills: tuple) -> str:
-    return repr(fills)
-
-
 def lookup_of(codes: Codes, text: Text) -> Lookup:
     """Codes of a column's cells, each as its fills leave it."""
 
     def code(cell: Any) -> int:
-        for missing, fill in text.fills:
+        for missing, fill, takes_nan in text.fills:
+            if cell != cell and not takes_nan:
+                return -1
             if cell == missing or (cell != cell and missing != missing):
                 cell = fill
         if cell is None:
             return codes.none
         return codes.nan if cell != cell else codes.table.get(cell, codes.unknown)
 
-    keys = [*codes.table, *(missing for missing, _ in text.fills if missing is not None and missing == missing)]
-    return Lookup(
-        {key: code(key) for key in keys},
-        code(float("nan")) if text.takes_nan else -1,
-        code(None),
-        codes.unknown,
-    )
+    keys = [*codes.table, *(missing for missing, *_ in text.fills if missing is not None and missing == missing)]
+    return Lookup({key: code(key) for key in keys}, code(float("nan")), code(None), codes.unknown)
 
 
 class Trace:
@@ -313,10 +308,10 @@ class Trace:
         """A table without columns."""
         return Block(self, (), np.dtype(np.float64), "C")
 
-    def dtype_of(self, block: Block) -> np.dtype:
-        """Of a frame's array."""
+    def dtype_of(self, block: Block, checked: bool) -> np.dtype:
+        """Of a frame's array, as check_array() or np.asarray() makes it."""
         sources = [column.source for column in block.columns]
-        dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources]) if sources else None
+        dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources], checked) if sources else None
         return np.dtype(np.float64) if dtype is None else dtype
 
     def made(self, block: Block, function: Callable[[np.ndarray], np.ndarray]) -> Block:
@@ -336,14 +331,27 @@ class Trace:
         if not self.is_live:
             self._catch_up()
         value = self.value(block)
-        value = value.scipy() if isinstance(value, Rows) else value
-        table = table_of(function(value))
+        return self.ran(function(value.scipy() if isinstance(value, Rows) else value))
+
+    def ran(self, value: Any) -> Block:
+        """What a step made that ran as it is."""
+        if hasattr(value, "tocsr"):
+            return Opaque(self, (None,) * value.shape[1], value.dtype, "C", is_sparse=True, matrix=value)
+        table = table_of(value)
         self.run.tables.append(table)
-        self.stages.append((Output(self.nothing()), lambda array: array))
         return self.start(table, len(self.run.tables) - 1)
+
+    def stacked_rows(self, blocks: Sequence[Block]) -> Block:
+        """scipy.sparse.hstack of what is known of the blocks and what is not."""
+        from scipy import sparse
+
+        values = [self.value(each) for each in blocks]
+        return self.ran(sparse.hstack([v.scipy() if isinstance(v, Rows) else v for v in values]).tocsr())
 
     def value(self, block: Block) -> Any:
         """What was made of the table, where a step has run."""
+        if isinstance(block, Opaque):
+            return block.matrix
         if block.dtype is None:  # a data frame, as the last step left it
             sources = [column.source for column in block.columns]
             return self.run.tables[sources[0][0]].part([j for _, j in sources])
@@ -362,6 +370,11 @@ class Plan:
 
     def __init__(self, stages: list[tuple[Output, Callable]], output: Output):
         self.stages, self.output = stages, output
+
+    @property
+    def is_pass(self) -> bool:
+        """Whether it is one pass over the user's table and nothing else."""
+        return not self.stages and self.output.is_pass
 
     def value(self, table: Table) -> np.ndarray | Rows:
         run = Run(table)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .block import Block, Step
+from .block import Block, Step, Unfused
 
 FIRST_THAT_CASTS = (1, 8)
 
@@ -128,6 +128,6 @@ class Binarizer:
     def fuse(self, block: Block) -> Block:
         block = block.numbers("finite", "Binarizer", self.n_features)
         if block.is_sparse:
-            raise InputError("Binarizer of a sparse table is not supported")
+            raise Unfused("Binarizer of a sparse table is not supported")
         threshold = np.float32(self.threshold) if block.dtype == np.float32 else self.threshold
         return block.each([[("above", float(threshold), 0.0)]] * block.width)

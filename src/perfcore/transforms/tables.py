@@ -32,8 +32,8 @@ class Table(Protocol):
     def column(self, source: Source) -> Column:
         """How a column enters a plan; ``source[1]`` is its place."""
 
-    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
-        """Of the array of these columns; None where each column has its own."""
+    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
+        """Of the array of these columns, as check_array() or np.asarray() makes it; None where each has its own."""
 
     def order(self, places: Sequence[int] | None) -> str:
         """ "C" or "F": how the array of these columns lies; None: of the whole table."""
@@ -115,7 +115,7 @@ class ArrayTable:
     def column(self, source: Source) -> Column:
         return Text(source) if self.array.dtype.kind in "OUb" else Number(source)
 
-    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         return self.array.dtype if self.array.dtype.kind != "U" else np.dtype(object)
 
     def order(self, places: Sequence[int] | None) -> str:
@@ -159,16 +159,28 @@ class PandasTable:
             raise InputError(f"column {self._name(source[1])!r}: {dtype} is no number and no text")
         return Number(source) if kind in "iuf" else Text(source)
 
-    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         if places is None:
             return None
         own = [self.dtypes[j] for j in places]
         if all(isinstance(each, np.dtype) and each.kind in "iuf" for each in own):
             return np.result_type(*own)
+        if not checked:
+            return np.asarray(self.part(places).iloc[:HEAD]).dtype
         return self._head(places).dtype
 
     def order(self, places: Sequence[int] | None) -> str:
         return order_of(self._head(places if places is not None else range(self.width)))
+
+    def reads_rows(self, output: Any) -> bool:
+        """Whether the columns of a pass may be read as objects, a row at a time: whose numbers are the same then."""
+        texts = {place for (_, place), *_ in filter(None, output.looked_up)}
+        for place in texts | {place for _, place in output.numbers}:
+            dtype = self.dtypes[place]
+            kind = dtype.kind if isinstance(dtype, np.dtype) else "U" if _has_nan(dtype) else ""
+            if kind not in ("OU" if place in texts else "iufO"):
+                return False
+        return True
 
     def _head(self, places: Sequence[int]) -> np.ndarray:
         return _pandas_array(self.frame.iloc[:HEAD][[self.frame.columns[j] for j in places]], None)
@@ -206,6 +218,11 @@ class PandasTable:
         return self.frame[[self._name(j) for j in places]]
 
 
+def _has_nan(dtype: Any) -> bool:
+    """Of a pandas dtype of texts: whether what is missing is NaN."""
+    return getattr(dtype, "name", "") == "str" and dtype.na_value is np.nan
+
+
 class ArrowTable:
     """A table of Arrow columns: polars, pyarrow and what hands out such."""
 
@@ -232,14 +249,14 @@ class ArrowTable:
             return Text(source)
         raise InputError(f"column {self.names[source[1]]!r}: {kind} is no number and no text")
 
-    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         if places is None:
             return None
         dtypes = []
         for j in places:
             kind, column = self.columns.kinds[j], self.columns.table.column(j)
             if kind in ("text", "category"):
-                return np.dtype(object)
+                return np.dtype(np.float64 if checked else object)
             dtypes.append(np.dtype(np.float64) if kind == "int" and column.null_count else _dtype(column.type))
         return np.result_type(*dtypes)
 
@@ -291,7 +308,7 @@ class RowTable:
     def column(self, source: Source) -> Column:
         return Cell(source)
 
-    def dtype(self, places: Sequence[int] | None) -> np.dtype | None:
+    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         return None if places is None else np.dtype(np.float64)
 
     def order(self, places: Sequence[int] | None) -> str:
