@@ -1,20 +1,18 @@
 // Sums and moments of a window.
 //
 // Moments are relative to an anchor, a cell of the window itself, and to the mean: what is rounded is never larger than
-// the window's own range, wherever it lies. A new cell is Welford's update; two lots of cells are put together by the formulas of
-// Chan et al. and Pébay.
+// the window's own range, wherever it lies. A new cell is Welford's update; two lots of cells are put together by the
+// formulas of Chan et al. and Pébay. All formulas are over `T`, a double or several at once, so that blocks of rows
+// can be made side by side (blocks.hpp).
 #pragma once
 
-#include <cmath>
-#include <limits>
-
+#include "blocks.hpp"
+#include "simd.hpp"
 #include "window.hpp"
 
 namespace perfcore::features {
 
 inline double nan_of() { return std::numeric_limits<double>::quiet_NaN(); }
-
-struct NoAnchor {};
 
 // 1 / n, from a table for the n of short windows.
 struct Reciprocals {
@@ -26,43 +24,65 @@ struct Reciprocals {
 };
 inline const Reciprocals RECIPROCAL;
 
+template <typename T>
+struct TotalParts {
+    T sum;
+};
 struct Total {
     static constexpr int CELLS = 1;
-    static constexpr bool LADDER = true;
-    using Anchor = NoAnchor;
+    static constexpr bool LADDER = true, ANCHORED = false;
+    template <typename T>
+    using Parts = TotalParts<T>;
+    struct Anchor {};
     struct Body {
-        double n, sum, low;  // `low`: what roundings of sums of sums took away
+        double n;
+        Parts<double> parts;
+        double low;  // what the roundings of sums of sums took away
     };
     struct Kept {
-        double n, sum;
+        double n;
+        Parts<double> parts;
     };
 
+    template <typename T>
+    static void clear(Parts<T>& parts) {
+        parts.sum = -T{};  // x + -0.0 is x, whatever its sign
+    }
+    template <typename T>
+    static void more(Parts<T>& parts, const T* cells, double) {
+        parts.sum = parts.sum + cells[0];
+    }
+    template <typename T>
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T*, const Weights&) {
+        return {a.sum + b.sum};
+    }
+
     static Anchor anchor(const double*) { return {}; }
-    static Body nothing() { return {0.0, -0.0, 0.0}; }  // x + -0.0 is x, whatever its sign
+    static Body nothing() { return {0.0, {-0.0}, 0.0}; }
     static void push(Body& body, const Anchor&, const double* cells) {
         body.n++;
-        body.sum += cells[0];
+        more(body.parts, cells, body.n);
     }
-    static void add(Body& body, const Body& more) {
-        const double sum = body.sum + more.sum, of_more = sum - body.sum;
-        body.low += (body.sum - (sum - of_more)) + (more.sum - of_more) + more.low;
-        body.sum = sum;
-        body.n += more.n;
+    static void add(Body& body, const Body& with) {
+        const double sum = body.parts.sum + with.parts.sum, of_with = sum - body.parts.sum;
+        body.low += (body.parts.sum - (sum - of_with)) + (with.parts.sum - of_with) + with.low;
+        body.parts.sum = sum;
+        body.n += with.n;
     }
-    static Kept kept(const Body& body) { return {body.n, body.sum}; }
-    static Kept kept(const Body& body, const Body& more) {
-        const double low = body.low + more.sum, sum = body.sum + low;
-        return {body.n + more.n, sum == sum ? sum : body.sum + more.sum};  // infinite sums have no low
+    static Kept kept(const Body& body) { return {body.n, body.parts}; }
+    static Kept kept(const Body& body, const Body& with) {
+        const double low = body.low + with.parts.sum, sum = body.parts.sum + low;
+        return {body.n + with.n, {sum == sum ? sum : body.parts.sum + with.parts.sum}};  // infinite sums have no low
     }
     static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) {
-        return {front.n + back.n, front.sum + back.sum};
+        return {front.n + back.n, {front.parts.sum + back.parts.sum}};
     }
 };
 
 struct Counted {
     static constexpr int CELLS = 1;
     static constexpr bool LADDER = false;
-    using Anchor = NoAnchor;
+    struct Anchor {};
     struct Body {
         double n;
     };
@@ -71,219 +91,257 @@ struct Counted {
     static Anchor anchor(const double*) { return {}; }
     static Body nothing() { return {0.0}; }
     static void push(Body& body, const Anchor&, const double*) { body.n++; }
-    static void add(Body& body, const Body& more) { body.n += more.n; }
+    static void add(Body& body, const Body& with) { body.n += with.n; }
     static Kept kept(const Body& body) { return body; }
-    static Kept kept(const Body& body, const Body& more) { return {body.n + more.n}; }
+    static Kept kept(const Body& body, const Body& with) { return {body.n + with.n}; }
     static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) { return {front.n + back.n}; }
 };
 
-// What is the same for all moments: a Body is kept as it is, `M::merge` puts two together.
-template <typename M, typename Body>
+// What all moments have in common. `M` has the formulas: `more`, one more cell, from the anchor; and `merge`, of two lots of
+// cells, where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
+template <typename M, int N, template <typename> class OfT>
 struct Moments {
-    static constexpr bool LADDER = true;
+    static constexpr int CELLS = N;
+    static constexpr bool LADDER = true, ANCHORED = true;
+    template <typename T>
+    using Parts = OfT<T>;
+    struct Anchor {
+        double at[N];
+    };
+    struct Body {
+        double n;
+        Parts<double> parts;
+    };
     using Kept = Body;
 
-    static void add(Body& body, const Body& more) {
-        body = body.n == 0 ? more : M::merge(body, more, {});
+    template <typename T>
+    static void clear(Parts<T>& parts) {
+        parts = Parts<T>{};
     }
+    static Anchor anchor(const double* cells) {
+        Anchor anchor;
+        for (int j = 0; j < N; j++) anchor.at[j] = cells[j];
+        return anchor;
+    }
+    static Body nothing() { return {}; }
+    static void push(Body& body, const Anchor& anchor, const double* cells) {
+        double from[N];
+        for (int j = 0; j < N; j++) from[j] = cells[j] - anchor.at[j];
+        body.n++;
+        M::more(body.parts, from, body.n);
+    }
+    static void add(Body& body, const Body& with) { body = kept(body, with); }
     static Kept kept(const Body& body) { return body; }
-    static Kept kept(const Body& body, const Body& more) {
-        if (body.n == 0) return more;
-        return more.n == 0 ? body : M::merge(body, more, {});
+    static Kept kept(const Body& body, const Body& with) {
+        if (body.n == 0) return with;
+        if (with.n == 0) return body;
+        const double here[N] = {};
+        return {body.n + with.n, M::merge(body.parts, with.parts, here, Weights(body.n, with.n))};
+    }
+    static Kept join(const Kept& front, const Kept& back, const Anchor& of_front, const Anchor& of_back) {
+        double shift[N];
+        for (int j = 0; j < N; j++) shift[j] = of_back.at[j] - of_front.at[j];
+        return {front.n + back.n, M::merge(front.parts, back.parts, shift, Weights(front.n, back.n))};
     }
 };
 
-struct Anchored {
-    double at;
+template <typename T>
+struct SecondParts {
+    T mean, m2;  // the mean from the anchor; the sum of squares about it
 };
-
-struct SecondBody {
-    double n, mean, m2;  // the mean from the anchor; the sum of squares about it
-};
-struct Second : Moments<Second, SecondBody> {
-    static constexpr int CELLS = 1;
-    using Anchor = Anchored;
-    using Body = SecondBody;
-
-    static Anchor anchor(const double* cells) { return {cells[0]}; }
-    static Body nothing() { return {0.0, 0.0, 0.0}; }
-    static void push(Body& body, const Anchor& anchor, const double* cells) {
-        body.n++;
-        const double from = (cells[0] - anchor.at) - body.mean;
-        const double mean = body.mean + from * RECIPROCAL(body.n);
-        body.m2 += from * ((cells[0] - anchor.at) - mean);
-        body.mean = mean;
+struct Second : Moments<Second, 1, SecondParts> {
+    template <typename T>
+    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+        const T from = from_anchor[0] - parts.mean;
+        parts.mean = parts.mean + from * RECIPROCAL(n);
+        parts.m2 = parts.m2 + from * (from_anchor[0] - parts.mean);
     }
-    // `shift`: the anchor of `back` from that of `front`; the sum is relative to that of `back`.
-    static Body merge(const Body& front, const Body& back, const Anchor& shift) {
-        const double n = front.n + back.n, from = (back.mean - front.mean) + shift.at;
-        return {n, back.mean - from * (front.n / n), front.m2 + back.m2 + from * from * (front.n * back.n / n)};
-    }
-    static Body join(const Body& front, const Body& back, const Anchor& of_front, const Anchor& of_back) {
-        return merge(front, back, {of_back.at - of_front.at});
+    template <typename T>
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+        const T from = (b.mean - a.mean) + shift[0];
+        return {b.mean - from * w.a, a.m2 + b.m2 + from * from * w.ab};
     }
 };
 
-struct FourthBody {
-    double n, mean, m2, m3, m4;
+template <typename T>
+struct FourthParts {
+    T mean, m2, m3, m4;
 };
-struct Fourth : Moments<Fourth, FourthBody> {
-    static constexpr int CELLS = 1;
-    using Anchor = Anchored;
-    using Body = FourthBody;
-
-    static Anchor anchor(const double* cells) { return {cells[0]}; }
-    static Body nothing() { return {0.0, 0.0, 0.0, 0.0, 0.0}; }
-    static void push(Body& body, const Anchor& anchor, const double* cells) {
-        const double before = body.n;
-        body.n++;
-        const double n = body.n, from = (cells[0] - anchor.at) - body.mean, part = from * RECIPROCAL(n), square = part * part;
-        const double more = from * part * before;
-        body.mean += part;
-        body.m4 += more * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * body.m2 - 4.0 * part * body.m3;
-        body.m3 += more * part * (n - 2.0) - 3.0 * part * body.m2;
-        body.m2 += more;
+struct Fourth : Moments<Fourth, 1, FourthParts> {
+    template <typename T>
+    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+        const T from = from_anchor[0] - parts.mean, part = from * RECIPROCAL(n), square = part * part;
+        const T own = from * part * (n - 1.0);
+        parts.mean = parts.mean + part;
+        parts.m4 = parts.m4 + (own * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * parts.m2 - 4.0 * part * parts.m3);
+        parts.m3 = parts.m3 + (own * part * (n - 2.0) - 3.0 * part * parts.m2);
+        parts.m2 = parts.m2 + own;
     }
-    static Body merge(const Body& a, const Body& b, const Anchor& shift) {
-        const double n = a.n + b.n, from = (b.mean - a.mean) + shift.at, wa = a.n / n, wb = b.n / n;
-        const double ab = a.n * wb, square = from * from;
-        return {n, b.mean - from * wa, a.m2 + b.m2 + square * ab,
-                a.m3 + b.m3 + square * from * ab * (wa - wb) + 3.0 * from * (wa * b.m2 - wb * a.m2),
-                a.m4 + b.m4 + square * square * ab * (wa * wa - wa * wb + wb * wb) +
-                    6.0 * square * (wa * wa * b.m2 + wb * wb * a.m2) + 4.0 * from * (wa * b.m3 - wb * a.m3)};
-    }
-    static Body join(const Body& front, const Body& back, const Anchor& of_front, const Anchor& of_back) {
-        return merge(front, back, {of_back.at - of_front.at});
+    template <typename T>
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+        const T from = (b.mean - a.mean) + shift[0], square = from * from;
+        return {b.mean - from * w.a, a.m2 + b.m2 + square * w.ab,
+                a.m3 + b.m3 + square * from * (w.ab * (w.a - w.b)) + 3.0 * from * (w.a * b.m2 - w.b * a.m2),
+                a.m4 + b.m4 + square * square * (w.ab * (w.a * w.a - w.a * w.b + w.b * w.b)) +
+                    6.0 * square * (w.a * w.a * b.m2 + w.b * w.b * a.m2) + 4.0 * from * (w.a * b.m3 - w.b * a.m3)};
     }
 };
 
-struct TwoAnchored {
-    double x, y;
+template <typename T>
+struct BothParts {
+    T x, y, xx, yy, xy;  // means from the anchors; sums of products about them
 };
-struct BothBody {
-    double n, x, y, xx, yy, xy;  // means from the anchors; sums of products about them
-};
-struct Both : Moments<Both, BothBody> {
-    static constexpr int CELLS = 2;
-    using Anchor = TwoAnchored;
-    using Body = BothBody;
-
-    static Anchor anchor(const double* cells) { return {cells[0], cells[1]}; }
-    static Body nothing() { return {0.0, 0.0, 0.0, 0.0, 0.0, 0.0}; }
-    static void push(Body& body, const Anchor& anchor, const double* cells) {
-        body.n++;
-        const double x = cells[0] - anchor.x, y = cells[1] - anchor.y, dx = x - body.x, dy = y - body.y;
-        const double r = RECIPROCAL(body.n);
-        body.x += dx * r;
-        body.y += dy * r;
-        body.xx += dx * (x - body.x);
-        body.yy += dy * (y - body.y);
-        body.xy += dx * (y - body.y);
+struct Both : Moments<Both, 2, BothParts> {
+    template <typename T>
+    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+        const T x = from_anchor[0], y = from_anchor[1], dx = x - parts.x, dy = y - parts.y;
+        parts.x = parts.x + dx * RECIPROCAL(n);
+        parts.y = parts.y + dy * RECIPROCAL(n);
+        parts.xx = parts.xx + dx * (x - parts.x);
+        parts.yy = parts.yy + dy * (y - parts.y);
+        parts.xy = parts.xy + dx * (y - parts.y);
     }
-    static Body merge(const Body& a, const Body& b, const Anchor& shift) {
-        const double n = a.n + b.n, dx = (b.x - a.x) + shift.x, dy = (b.y - a.y) + shift.y, w = a.n / n, ab = a.n * b.n / n;
-        return {n, b.x - dx * w, b.y - dy * w, a.xx + b.xx + dx * dx * ab, a.yy + b.yy + dy * dy * ab, a.xy + b.xy + dx * dy * ab};
-    }
-    static Body join(const Body& front, const Body& back, const Anchor& of_front, const Anchor& of_back) {
-        return merge(front, back, {of_back.x - of_front.x, of_back.y - of_front.y});
+    template <typename T>
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+        const T dx = (b.x - a.x) + shift[0], dy = (b.y - a.y) + shift[1];
+        return {b.x - dx * w.a, b.y - dy * w.a, a.xx + b.xx + dx * dx * w.ab, a.yy + b.yy + dy * dy * w.ab,
+                a.xy + b.xy + dx * dy * w.ab};
     }
 };
 
-// What is said of a window: of the cells in it, where `min_periods` of them are there.
+// What is said of a window: `value` of the numbers of n cells, where there are `enough`; `from` is the present cell from
+// the anchor.
 struct Saying {
     explicit Saying(const Spec& spec)
         : least(double(spec.integer("min_periods", 1))), ddof(double(spec.integer("ddof", 1))),
           none(spec.nan_is_missing ? nan_of() : missing()) {}
 
+    bool enough(double n) const { return n >= least; }
+
     // NaN of arithmetic has a sign on some machines; that of an answer is one and the same.
-    static double plain(double x) { return x == x ? x : nan_of(); }
+    template <typename T>
+    static T plain(const T& x) {
+        return choose(is_equal(x, x), x, T{} + nan_of());
+    }
 
     const double least, ddof, none;  // `none`: what is not there, a plain NaN to those who know no other
 };
 
-struct SaySum : Saying {
+// `Own::value` of windows of M.
+template <typename Own, typename M>
+struct Says : Saying {
+    static constexpr bool OF_PRESENT = false;
     using Saying::Saying;
-    double operator()(const Held<Total>& held, const double*) const {
-        if (held.kept.n < least) return none;
-        return held.kept.n == 0 ? 0.0 : plain(held.kept.sum);
+    double operator()(const Held<M>& held, const double* cells) const {
+        const Own& own = static_cast<const Own&>(*this);
+        if (!own.enough(held.kept.n)) return none;
+        double from = 0.0;
+        if constexpr (Own::OF_PRESENT) {
+            if (bits_of(cells[0]) == MISSING_BITS) return none;
+            from = cells[0] - held.anchor.at[0];
+        }
+        return own.value(held.kept.parts, held.kept.n, from);
     }
 };
-struct SayMean : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Total>& held, const double*) const {
-        return held.kept.n < least || held.kept.n == 0 ? none : plain(held.kept.sum / held.kept.n);
+
+struct SaySum : Says<SaySum, Total> {
+    using Says::Says;
+    template <typename T>
+    T value(const TotalParts<T>& parts, double n, const T&) const {
+        return n == 0 ? T{} : plain(parts.sum);
+    }
+};
+struct SayMean : Says<SayMean, Total> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n > 0; }
+    template <typename T>
+    T value(const TotalParts<T>& parts, double n, const T&) const {
+        return plain(parts.sum / n);
     }
 };
 struct SayCount : Saying {
     using Saying::Saying;
-    double operator()(const Held<Counted>& held, const double*) const { return held.kept.n < least ? none : held.kept.n; }
+    double operator()(const Held<Counted>& held, const double*) const { return enough(held.kept.n) ? held.kept.n : none; }
 };
-struct SayVar : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Second>& held, const double*) const {
-        if (held.kept.n < least || held.kept.n <= ddof) return none;
-        return plain(held.kept.m2 / (held.kept.n - ddof));
+struct SayVar : Says<SayVar, Second> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n > ddof; }
+    template <typename T>
+    T value(const SecondParts<T>& parts, double n, const T&) const {
+        return plain(parts.m2 / (n - ddof));
     }
 };
-struct SayStd : SayVar {
-    using SayVar::SayVar;
-    double operator()(const Held<Second>& held, const double* cells) const {
-        const double var = SayVar::operator()(held, cells);
-        return var == var ? std::sqrt(var) : var;
+struct SayStd : Says<SayStd, Second> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n > ddof; }
+    template <typename T>
+    T value(const SecondParts<T>& parts, double n, const T&) const {
+        return plain(root(parts.m2 / (n - ddof)));
     }
 };
-struct SayZscore : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Second>& held, const double* cells) const {
-        const auto& of = held.kept;
-        if (of.n < least || of.n <= ddof || bits_of(cells[0]) == MISSING_BITS || of.m2 == 0) return none;
-        return plain(((cells[0] - held.anchor.at) - of.mean) / std::sqrt(of.m2 / (of.n - ddof)));
+struct SayZscore : Says<SayZscore, Second> {
+    static constexpr bool OF_PRESENT = true;
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n > ddof; }
+    template <typename T>
+    T value(const SecondParts<T>& parts, double n, const T& from) const {
+        return choose(is_equal(parts.m2, 0.0), none, plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
     }
 };
-struct SaySkew : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Fourth>& held, const double*) const {
-        const auto& of = held.kept;
-        if (of.n < least || of.n < 3 || of.m2 == 0) return none;
-        return plain(of.n * std::sqrt(of.n - 1.0) / (of.n - 2.0) * (of.m3 / (of.m2 * std::sqrt(of.m2))));
+struct SaySkew : Says<SaySkew, Fourth> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n >= 3; }
+    template <typename T>
+    T value(const FourthParts<T>& parts, double n, const T&) const {
+        const double unbiased = n * std::sqrt(n - 1.0) / (n - 2.0);
+        return choose(is_equal(parts.m2, 0.0), none, plain(unbiased * (parts.m3 / (parts.m2 * root(parts.m2)))));
     }
 };
-struct SayKurt : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Fourth>& held, const double*) const {
-        const auto& of = held.kept;
-        if (of.n < least || of.n < 4 || of.m2 == 0) return none;
-        const double n = of.n, ratio = (of.m4 / of.m2) / of.m2;
-        return plain((n - 1.0) / ((n - 2.0) * (n - 3.0)) * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0)));
+struct SayKurt : Says<SayKurt, Fourth> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n >= 4; }
+    template <typename T>
+    T value(const FourthParts<T>& parts, double n, const T&) const {
+        const double unbiased = (n - 1.0) / ((n - 2.0) * (n - 3.0));
+        const T ratio = (parts.m4 / parts.m2) / parts.m2;
+        return choose(is_equal(parts.m2, 0.0), none, plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
     }
 };
-struct SayCov : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Both>& held, const double*) const {
-        return held.kept.n < least || held.kept.n <= ddof ? none : plain(held.kept.xy / (held.kept.n - ddof));
+struct SayCov : Says<SayCov, Both> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n > ddof; }
+    template <typename T>
+    T value(const BothParts<T>& parts, double n, const T&) const {
+        return plain(parts.xy / (n - ddof));
     }
 };
-struct SayCorr : Saying {
-    using Saying::Saying;
-    double operator()(const Held<Both>& held, const double*) const {
-        const auto& of = held.kept;
-        if (of.n < least || of.n < 2 || of.xx == 0 || of.yy == 0) return none;
-        const double corr = of.xy / (std::sqrt(of.xx) * std::sqrt(of.yy));
-        return corr > 1.0 ? 1.0 : corr < -1.0 ? -1.0 : plain(corr);
+struct SayCorr : Says<SayCorr, Both> {
+    using Says::Says;
+    bool enough(double n) const { return n >= least && n >= 2; }
+    template <typename T>
+    T value(const BothParts<T>& parts, double, const T&) const {
+        const T corr = parts.xy / (root(parts.xx) * root(parts.yy));
+        const T most = choose(corr > 1.0, T{} + 1.0, choose(corr < -1.0, T{} - 1.0, corr));
+        return choose(is_equal(parts.xx, 0.0), none, choose(is_equal(parts.yy, 0.0), none, plain(most)));
     }
 };
 
+template <typename M, typename Say>
+std::unique_ptr<Feature> of_moments(const Spec& spec) {
+    return over_window<M, Say, InBlocks<M, Say>>(spec);
+}
+
 inline std::unique_ptr<Feature> make_moments(const Spec& spec) {
-    if (spec.kind == "sum") return over_window<Total, SaySum>(spec);
-    if (spec.kind == "mean") return over_window<Total, SayMean>(spec);
+    if (spec.kind == "sum") return of_moments<Total, SaySum>(spec);
+    if (spec.kind == "mean") return of_moments<Total, SayMean>(spec);
     if (spec.kind == "count") return over_window<Counted, SayCount>(spec);
-    if (spec.kind == "var") return over_window<Second, SayVar>(spec);
-    if (spec.kind == "std") return over_window<Second, SayStd>(spec);
-    if (spec.kind == "zscore") return over_window<Second, SayZscore>(spec);
-    if (spec.kind == "skew") return over_window<Fourth, SaySkew>(spec);
-    if (spec.kind == "kurt") return over_window<Fourth, SayKurt>(spec);
-    if (spec.kind == "cov") return over_window<Both, SayCov>(spec);
-    if (spec.kind == "corr") return over_window<Both, SayCorr>(spec);
+    if (spec.kind == "var") return of_moments<Second, SayVar>(spec);
+    if (spec.kind == "std") return of_moments<Second, SayStd>(spec);
+    if (spec.kind == "zscore") return of_moments<Second, SayZscore>(spec);
+    if (spec.kind == "skew") return of_moments<Fourth, SaySkew>(spec);
+    if (spec.kind == "kurt") return of_moments<Fourth, SayKurt>(spec);
+    if (spec.kind == "cov") return of_moments<Both, SayCov>(spec);
+    if (spec.kind == "corr") return of_moments<Both, SayCorr>(spec);
     return nullptr;
 }
 

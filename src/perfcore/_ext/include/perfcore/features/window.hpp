@@ -11,7 +11,7 @@
 // back becomes the front: its suffixes are made from its newest cell to its oldest. With windows of rows this
 // happens at every so many rows, whatever cells are missing, so that a batch can make blocks of rows apart.
 //
-// What is kept of cells is a matter of the `Sum` of windows.hpp's users, here `M`:
+// What is kept of cells is a matter of `M` (moments.hpp has some):
 //
 //     M::CELLS                              columns that it takes
 //     M::LADDER                             whether its roundings grow with the number of cells
@@ -139,7 +139,7 @@ Held<M> held(const typename M::Kept& front, const typename M::Anchor& front_anch
 template <typename M, typename Say, bool LONG>
 class OfRows : public Feature {
 public:
-    using Chained = Chain<M, LONG && M::LADDER>;
+    using Chained = Chain<M, LONG>;
 
     OfRows(const Spec& spec, const Window& window)
         : say_(spec), size_(window.size()), with_present_(window.with_present), nan_is_missing_(spec.nan_is_missing) {}
@@ -346,7 +346,8 @@ private:
     void drop(Head& head, int64_t now) const {
         const auto drop_from = [&](int64_t& n) {
             bool dropped = false;
-            for (; n > 0 && leaves(*slot(head, 0), now); n--, dropped = true) head.at = head.at + 1 == head.room ? 0 : head.at + 1;
+            for (; n > 0 && leaves(*slot(head, 0), now); n--, dropped = true)
+                head.at = head.at + 1 == head.room ? 0 : head.at + 1;
             return dropped;
         };
         drop_from(head.n_front);
@@ -377,13 +378,14 @@ private:
 
 constexpr int64_t SHORT = 64;  // rows whose roundings need no ladder
 
-template <typename M, typename Say>
+// `ShortRows`: what windows of few rows are made by.
+template <typename M, typename Say, typename ShortRows = OfRows<M, Say, false>>
 std::unique_ptr<Feature> over_window(const Spec& spec) {
     const Window window(spec);
     if (window.time > 0) return std::make_unique<OfTime<M, Say>>(spec, window);
     if (window.rows == 0) return std::make_unique<OfAll<M, Say>>(spec, window);
-    if (window.size() <= SHORT || !M::LADDER) return std::make_unique<OfRows<M, Say, false>>(spec, window);
-    return std::make_unique<OfRows<M, Say, true>>(spec, window);
+    if (window.size() <= SHORT) return std::make_unique<ShortRows>(spec, window);
+    return std::make_unique<OfRows<M, Say, M::LADDER>>(spec, window);
 }
 
 }  // namespace perfcore::features
