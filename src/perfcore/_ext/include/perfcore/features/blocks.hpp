@@ -58,6 +58,8 @@ public:
     }
 
 private:
+    static constexpr int64_t LINE = 8;  // doubles of a cache line
+
     using Wide = typename M::template Parts<Lanes>;
 
     static Head& head_of(State& state) { return *static_cast<Head*>(state.data()); }
@@ -70,7 +72,14 @@ private:
             columns[c] = series.columns[c] + begin;
             previous[c] = columns[c] - before;  // before the first block there is none: what comes of it is not used
         }
-        if (rows == N_LANES * w) return lanes(columns, previous, out);
+        if (rows == N_LANES * w) {
+            // Lanes go back and forth, which no prefetcher follows.
+            for (int64_t i = N_LANES * w; i < 2 * N_LANES * w; i += LINE) {
+                for (int c = 0; c < M::CELLS; c++) __builtin_prefetch(columns[c] + i);
+                __builtin_prefetch(out + i, 1);
+            }
+            return lanes(columns, previous, out);
+        }
         double copies[M::CELLS][(N_LANES + 1) * SHORT], answers[N_LANES * SHORT];
         for (int c = 0; c < M::CELLS; c++) {
             double* const last = std::copy(previous[c], columns[c] + rows, copies[c]);

@@ -46,7 +46,7 @@ struct Total {
 
     template <typename T>
     static void clear(Parts<T>& parts) {
-        parts.sum = -T{};  // x + -0.0 is x, whatever its sign
+        parts.sum = T(-0.0);  // x + -0.0 is x, whatever its sign
     }
     template <typename T>
     static void more(Parts<T>& parts, const T* cells, double) {
@@ -221,7 +221,7 @@ struct Saying {
     // NaN of arithmetic has a sign on some machines; that of an answer is one and the same.
     template <typename T>
     static T plain(const T& x) {
-        return choose(is_equal(x, x), x, T{} + nan_of());
+        return choose(is_equal(x, x), x, T(nan_of()));
     }
 
     const double least, ddof, none;  // `none`: what is not there, a plain NaN to those who know no other
@@ -248,7 +248,7 @@ struct SaySum : Says<SaySum, Total> {
     using Says::Says;
     template <typename T>
     T value(const TotalParts<T>& parts, double n, const T&) const {
-        return n == 0 ? T{} : plain(parts.sum);
+        return n == 0 ? T(0.0) : plain(parts.sum);
     }
 };
 struct SayMean : Says<SayMean, Total> {
@@ -285,7 +285,7 @@ struct SayZscore : Says<SayZscore, Second> {
     bool enough(double n) const { return n >= least && n > ddof; }
     template <typename T>
     T value(const SecondParts<T>& parts, double n, const T& from) const {
-        return choose(is_equal(parts.m2, 0.0), none, plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
+        return choose(is_equal(parts.m2, T(0.0)), T(none), plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
     }
 };
 struct SaySkew : Says<SaySkew, Fourth> {
@@ -294,7 +294,7 @@ struct SaySkew : Says<SaySkew, Fourth> {
     template <typename T>
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = n * std::sqrt(n - 1.0) / (n - 2.0);
-        return choose(is_equal(parts.m2, 0.0), none, plain(unbiased * (parts.m3 / (parts.m2 * root(parts.m2)))));
+        return choose(is_equal(parts.m2, T(0.0)), T(none), plain(unbiased * (parts.m3 / (parts.m2 * root(parts.m2)))));
     }
 };
 struct SayKurt : Says<SayKurt, Fourth> {
@@ -304,7 +304,7 @@ struct SayKurt : Says<SayKurt, Fourth> {
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = (n - 1.0) / ((n - 2.0) * (n - 3.0));
         const T ratio = (parts.m4 / parts.m2) / parts.m2;
-        return choose(is_equal(parts.m2, 0.0), none, plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
+        return choose(is_equal(parts.m2, T(0.0)), T(none), plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
     }
 };
 struct SayCov : Says<SayCov, Both> {
@@ -320,9 +320,9 @@ struct SayCorr : Says<SayCorr, Both> {
     bool enough(double n) const { return n >= least && n >= 2; }
     template <typename T>
     T value(const BothParts<T>& parts, double, const T&) const {
-        const T corr = parts.xy / (root(parts.xx) * root(parts.yy));
-        const T most = choose(corr > 1.0, T{} + 1.0, choose(corr < -1.0, T{} - 1.0, corr));
-        return choose(is_equal(parts.xx, 0.0), none, choose(is_equal(parts.yy, 0.0), none, plain(most)));
+        const T corr = parts.xy / (root(parts.xx) * root(parts.yy)), one = 1.0;
+        const T most = choose(one < corr, one, choose(corr < -one, -one, corr));
+        return choose(is_equal(parts.xx, T(0.0)), T(none), choose(is_equal(parts.yy, T(0.0)), T(none), plain(most)));
     }
 };
 

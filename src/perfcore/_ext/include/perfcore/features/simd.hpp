@@ -17,42 +17,56 @@ inline double choose(bool which, double a, double b) { return which ? a : b; }
 
 #if defined(__GNUC__)  // gcc and clang; elsewhere batches go row by row
 #define PERFCORE_HAS_LANES 1
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpsabi"  // all is inlined: there is no calling convention to differ in
 
 constexpr int N_LANES = 4;
-typedef double Lanes __attribute__((vector_size(N_LANES * sizeof(double))));
-typedef int64_t LanesMask __attribute__((vector_size(N_LANES * sizeof(double))));
 
-inline Lanes lanes_of(double x) { return Lanes{x, x, x, x}; }
+typedef double Pair __attribute__((vector_size(2 * sizeof(double))));
+typedef int64_t PairMask __attribute__((vector_size(2 * sizeof(int64_t))));
+
+struct Lanes {
+    Pair low, high;
+    Lanes() = default;
+    Lanes(Pair low, Pair high) : low(low), high(high) {}
+    Lanes(double x) : low{x, x}, high{x, x} {}
+    Lanes operator-() const { return {-low, -high}; }
+};
+struct LanesMask {
+    PairMask low, high;
+};
+
+inline Lanes operator+(const Lanes& a, const Lanes& b) { return {a.low + b.low, a.high + b.high}; }
+inline Lanes operator-(const Lanes& a, const Lanes& b) { return {a.low - b.low, a.high - b.high}; }
+inline Lanes operator*(const Lanes& a, const Lanes& b) { return {a.low * b.low, a.high * b.high}; }
+inline Lanes operator/(const Lanes& a, const Lanes& b) { return {a.low / b.low, a.high / b.high}; }
+inline LanesMask operator<(const Lanes& a, const Lanes& b) { return {a.low < b.low, a.high < b.high}; }
+inline LanesMask is_equal(const Lanes& a, const Lanes& b) { return {a.low == b.low, a.high == b.high}; }
+inline Lanes choose(const LanesMask& which, const Lanes& a, const Lanes& b) {
+    return {which.low ? a.low : b.low, which.high ? a.high : b.high};
+}
 inline Lanes load(const double* from, int64_t stride) {
-    return Lanes{from[0], from[stride], from[2 * stride], from[3 * stride]};
+    return {Pair{from[0], from[stride]}, Pair{from[2 * stride], from[3 * stride]}};
 }
 // The first from a place of its own, the others as `load` has the first three.
 inline Lanes load_after(const double* first, const double* then, int64_t stride) {
-    return Lanes{first[0], then[0], then[stride], then[2 * stride]};
+    return {Pair{first[0], then[0]}, Pair{then[stride], then[2 * stride]}};
 }
 inline void store(const Lanes& x, double* to, int64_t stride) {
-    for (int i = 0; i < N_LANES; i++) to[i * stride] = x[i];
+    to[0] = x.low[0];
+    to[stride] = x.low[1];
+    to[2 * stride] = x.high[0];
+    to[3 * stride] = x.high[1];
 }
 inline Lanes root(const Lanes& x) {
 #if defined(__SSE2__)
-    const __m128d low = _mm_sqrt_pd(__m128d{x[0], x[1]}), high = _mm_sqrt_pd(__m128d{x[2], x[3]});
-    return Lanes{low[0], low[1], high[0], high[1]};
+    return {_mm_sqrt_pd(x.low), _mm_sqrt_pd(x.high)};
 #else
-    return Lanes{std::sqrt(x[0]), std::sqrt(x[1]), std::sqrt(x[2]), std::sqrt(x[3])};
+    return {Pair{std::sqrt(x.low[0]), std::sqrt(x.low[1])}, Pair{std::sqrt(x.high[0]), std::sqrt(x.high[1])}};
 #endif
 }
-inline LanesMask is_equal(const Lanes& a, const Lanes& b) { return a == b; }
-inline LanesMask is_equal(const Lanes& a, double b) { return a == lanes_of(b); }
-inline Lanes choose(const LanesMask& which, const Lanes& a, const Lanes& b) { return which ? a : b; }
-inline Lanes choose(const LanesMask& which, double a, const Lanes& b) { return which ? lanes_of(a) : b; }
 inline bool are_finite(const Lanes& x) {
-    const Lanes zero = x - x;
-    return zero[0] == 0 && zero[1] == 0 && zero[2] == 0 && zero[3] == 0;
+    const Pair zero = (x.low - x.low) + (x.high - x.high);
+    return zero[0] == 0 && zero[1] == 0;
 }
-
-#pragma GCC diagnostic pop
 #endif
 
 }  // namespace perfcore::features
