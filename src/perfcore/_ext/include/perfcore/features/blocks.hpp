@@ -18,8 +18,8 @@
 namespace perfcore::features {
 
 // Of two lots of cells, a and b in number: their shares, and a b / n.
-struct Weights {
-    Weights(double a, double b) : a(a / (a + b)), b(b / (a + b)), ab(a * b / (a + b)) {}
+struct Shares {
+    Shares(double a, double b) : a(a / (a + b)), b(b / (a + b)), ab(a * b / (a + b)) {}
     double a, b, ab;
 };
 
@@ -31,7 +31,7 @@ class InBlocks final : public OfRows<M, Say, false> {
 public:
     InBlocks(const Spec& spec, const Window& window) : Base(spec, window) {
 #if PERFCORE_HAS_LANES
-        for (int64_t j = 1; j < this->size_; j++) weights_.emplace_back(double(this->size_ - j), double(j));
+        for (int64_t j = 1; j < this->size_; j++) shares_.emplace_back(double(this->size_ - j), double(j));
 #endif
     }
 
@@ -113,7 +113,7 @@ private:
         for (int64_t j = 0; j < w; j++) {
             for (int c = 0; c < M::CELLS; c++) cells[c] = from(load(columns[c] + j, w), anchor[c]);
             M::more(parts, cells, double(j + 1));
-            const Wide all = j + 1 == w ? parts : M::merge(suffixes[j + 1], parts, shift, weights_[size_t(j)]);
+            const Wide all = j + 1 == w ? parts : M::merge(suffixes[j + 1], parts, shift, shares_[size_t(j)]);
             store(this->say_.value(all, double(w), cells[0]), out + j, w);
         }
         return are_all_finite(parts);
@@ -143,7 +143,7 @@ private:
         this->loop(head, series, begin + delay, begin + delay + rows, out);
     }
 
-    std::vector<Weights> weights_;
+    std::vector<Shares> shares_;
 #endif
 };
 

@@ -53,7 +53,7 @@ struct Total {
         parts.sum = parts.sum + cells[0];
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T*, const Weights&) {
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T*, const Shares&) {
         return {a.sum + b.sum};
     }
 
@@ -136,12 +136,12 @@ struct Moments {
         if (body.n == 0) return with;
         if (with.n == 0) return body;
         const double here[N] = {};
-        return {body.n + with.n, M::merge(body.parts, with.parts, here, Weights(body.n, with.n))};
+        return {body.n + with.n, M::merge(body.parts, with.parts, here, Shares(body.n, with.n))};
     }
     static Kept join(const Kept& front, const Kept& back, const Anchor& of_front, const Anchor& of_back) {
         double shift[N];
         for (int j = 0; j < N; j++) shift[j] = of_back.at[j] - of_front.at[j];
-        return {front.n + back.n, M::merge(front.parts, back.parts, shift, Weights(front.n, back.n))};
+        return {front.n + back.n, M::merge(front.parts, back.parts, shift, Shares(front.n, back.n))};
     }
 };
 
@@ -157,7 +157,7 @@ struct Second : Moments<Second, 1, SecondParts> {
         parts.m2 = parts.m2 + from * (from_anchor[0] - parts.mean);
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
         const T from = (b.mean - a.mean) + shift[0];
         return {b.mean - from * w.a, a.m2 + b.m2 + from * from * w.ab};
     }
@@ -178,7 +178,7 @@ struct Fourth : Moments<Fourth, 1, FourthParts> {
         parts.m2 = parts.m2 + own;
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
         const T from = (b.mean - a.mean) + shift[0], square = from * from;
         return {b.mean - from * w.a, a.m2 + b.m2 + square * w.ab,
                 a.m3 + b.m3 + square * from * (w.ab * (w.a - w.b)) + 3.0 * from * (w.a * b.m2 - w.b * a.m2),
@@ -202,7 +202,7 @@ struct Both : Moments<Both, 2, BothParts> {
         parts.xy = parts.xy + dx * (y - parts.y);
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Weights& w) {
+    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
         const T dx = (b.x - a.x) + shift[0], dy = (b.y - a.y) + shift[1];
         return {b.x - dx * w.a, b.y - dy * w.a, a.xx + b.xx + dx * dx * w.ab, a.yy + b.yy + dy * dy * w.ab,
                 a.xy + b.xy + dx * dy * w.ab};
