@@ -35,6 +35,7 @@ cdef extern from "perfcore/transforms/pass.hpp" namespace "perfcore::transforms"
 
     cdef cppclass Codes:
         int32_t chain, begin, end, nan, unknown
+        cbool are_bins
 
     cdef enum class Write(int32_t):
         number
@@ -83,7 +84,7 @@ cdef extern from "perfcore/transforms/lookup.hpp" namespace "perfcore::transform
 
 ACTS = (
     "subtract", "divide", "multiply", "add", "clip", "fill_nan", "fill_equal", "is_nan", "is_equal", "above", "round",
-    "refuse_infinite", "refuse_nan",
+    "refuse_infinite", "refuse_nan", "refuse_not_positive",
 )
 KINDS = ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1")
 
@@ -175,7 +176,7 @@ cdef class Pass:
     ----------
     steps : (act, a, b) each; an act is one of `ACTS`
     chains : (source, first step, last step + 1) each
-    codes : for each (chain or -1, keys, key codes, code of NaN, code of what is unknown)
+    codes : for each (chain or -1, keys, key codes, code of NaN, code of what is unknown, whether the keys are edges)
     columns : (write, of, first, width, table, on, off, keeps) each, see pass.hpp; write 0 number, 1 value, 2 place
     values, places : what columns' offsets point into
     lookups : of each of the codes, a Lookup where the chain is -1, else None
@@ -198,8 +199,8 @@ cdef class Pass:
             chain.source, chain.begin, chain.end = source, begin, end
             self.n_numbers = max(self.n_numbers, source + 1)
             self._plan.chains.push_back(chain)
-        for of, keys, key_codes, nan, unknown in codes:
-            code.chain, code.nan, code.unknown = of, nan, unknown
+        for of, keys, key_codes, nan, unknown, are_bins in codes:
+            code.chain, code.nan, code.unknown, code.are_bins = of, nan, unknown, are_bins
             code.begin = <int32_t>self._plan.keys.size()
             for key, at in zip(keys, key_codes, strict=True):
                 self._plan.keys.push_back(key)

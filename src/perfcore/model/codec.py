@@ -106,6 +106,16 @@ CLASSES: dict[str, tuple[str, str]] = {
     "transforms.simple_imputer": ("perfcore.transforms.imputer", "SimpleImputer"),
     "transforms.one_hot_encoder": ("perfcore.transforms.encoders", "OneHotEncoder"),
     "transforms.ordinal_encoder": ("perfcore.transforms.encoders", "OrdinalEncoder"),
+    "transforms.target_encoder": ("perfcore.transforms.target", "TargetEncoder"),
+    "transforms.bins": ("perfcore.transforms.bins", "KBinsDiscretizer"),
+    "transforms.normalizer": ("perfcore.transforms.normalizer", "Normalizer"),
+    "transforms.polynomial": ("perfcore.transforms.polynomial", "PolynomialFeatures"),
+    "transforms.power": ("perfcore.transforms.power", "PowerTransformer"),
+    "transforms.quantile": ("perfcore.transforms.quantile", "QuantileTransformer"),
+    "transforms.selection": ("perfcore.transforms.selection", "Selection"),
+    "transforms.matrix": ("perfcore.transforms.projection", "Matrix"),
+    "transforms.pca": ("perfcore.transforms.projection", "PCA"),
+    "transforms.truncated_svd": ("perfcore.transforms.projection", "TruncatedSVD"),
 }
 _TAGS = {place: tag for tag, place in CLASSES.items()}
 

@@ -21,7 +21,9 @@ What ``fuse`` says, it says with the block's methods:
 - ``block.take(columns)``: as ``X[:, columns]``, a selection.
 - ``block.made(function)``: for all that is not element-wise. ``function(array) -> array`` gets the array that
   scikit-learn's transform would compute with, in its dtype and layout, and makes the same numpy calls. For a row and
-  for a table alike. It may write into the array.
+  for a table alike. It may write into the array. ``made(function, reads=True)`` is for one that never does, and whose
+  bits depend on the strides: it may get the user's own array. Where it takes compressed rows as well (``plan.Rows``),
+  ``takes_sparse=True``.
 
 Sparse blocks (``block.is_sparse``) hold compressed rows whose entries are in the order of columns; ``each`` takes
 their entries alone (for scalers). What a fused step does not take, and scikit-learn's does, is `block.Unfused`: then
@@ -47,6 +49,25 @@ TRANSFORMERS = {
     "sklearn.preprocessing.OneHotEncoder": ("encoders", "OneHotEncoder"),
     "sklearn.preprocessing.OrdinalEncoder": ("encoders", "OrdinalEncoder"),
     "sklearn.preprocessing.RobustScaler": ("scalers", "RobustScaler"),
+    "sklearn.decomposition.PCA": ("projection", "PCA"),
+    "sklearn.decomposition.TruncatedSVD": ("projection", "TruncatedSVD"),
+    "sklearn.feature_selection.GenericUnivariateSelect": ("selection", "Selection"),
+    "sklearn.feature_selection.RFE": ("selection", "Selection"),
+    "sklearn.feature_selection.RFECV": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectFdr": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectFpr": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectFromModel": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectFwe": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectKBest": ("selection", "Selection"),
+    "sklearn.feature_selection.SelectPercentile": ("selection", "Selection"),
+    "sklearn.feature_selection.SequentialFeatureSelector": ("selection", "Selection"),
+    "sklearn.feature_selection.VarianceThreshold": ("selection", "Selection"),
+    "sklearn.preprocessing.KBinsDiscretizer": ("bins", "KBinsDiscretizer"),
+    "sklearn.preprocessing.Normalizer": ("normalizer", "Normalizer"),
+    "sklearn.preprocessing.PolynomialFeatures": ("polynomial", "PolynomialFeatures"),
+    "sklearn.preprocessing.PowerTransformer": ("power", "PowerTransformer"),
+    "sklearn.preprocessing.QuantileTransformer": ("quantile", "QuantileTransformer"),
+    "sklearn.preprocessing.TargetEncoder": ("target", "TargetEncoder"),
     "sklearn.impute.SimpleImputer": ("imputer", "SimpleImputer"),
     "sklearn.preprocessing.StandardScaler": ("scalers", "StandardScaler"),
 }

@@ -38,8 +38,18 @@ class Codes:
     place : the column's number in its encoder, for messages
     """
 
+    edges: np.ndarray | None = None
+
     def __init__(self, table: dict, nan: int, none: int, unknown: int, place: int):
         self.table, self.nan, self.none, self.unknown, self.place = table, nan, none, unknown, place
+
+
+class Bins(Codes):
+    """The bins between ascending edges, each with its lower one; edges are float64, and cells are never NaN."""
+
+    def __init__(self, edges: np.ndarray, place: int):
+        super().__init__({}, 0, 0, 0, place)
+        self.edges = edges
 
 
 class Cell(NamedTuple):
@@ -171,6 +181,12 @@ class Block:
             return replace(self, columns=chosen, names=names, order=("frame", tuple(c.source for c in chosen)))
         return replace(self, columns=chosen, order=self.order if is_slice else "F")
 
+    def select(self, columns: Sequence[int]) -> Block:
+        """`take`, of columns that were checked; the others were, too, and refuse the table all the same."""
+        left = (column for j, column in enumerate(self.columns) if j not in columns)
+        self.trace.checked += [each for each in left if isinstance(each, Number) and each.steps]
+        return self.take(columns)
+
     @staticmethod
     def hstack(blocks: Sequence[Block]) -> Block:
         """np.hstack."""
@@ -199,11 +215,11 @@ class Block:
         """csr.toarray()."""
         return replace(self, is_sparse=False, order="C") if self.is_sparse else self
 
-    def made(self, function: Callable[[np.ndarray], np.ndarray]) -> Block:
-        """What a function makes of the array."""
-        if self.is_sparse:
+    def made(self, function: Callable[[Any], np.ndarray], *, reads: bool = False, takes_sparse: bool = False) -> Block:
+        """What a function makes of the array, or of the compressed rows where it takes them."""
+        if self.is_sparse and not takes_sparse:
             raise Unfused("a sparse table where a dense one is needed")
-        return self.trace.made(self, function)
+        return self.trace.made(self, function, reads)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,9 @@ class PipelineInputs:
         value = self._value_of_row(row)
         if isinstance(value, np.ndarray):
             return self.inner.row(value[0])
-        _, blocks = self.inner.blocks(_for_scipy(value))  # type: ignore[attr-defined]
+        if not hasattr(self.inner, "blocks"):
+            return self.inner.row(value.scipy().toarray()[0])
+        _, blocks = self.inner.blocks(_for_scipy(value))
         return next(blocks)[0]
 
     def table_of_row(self, row: Any) -> Any:

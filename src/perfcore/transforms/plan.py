@@ -63,7 +63,8 @@ class Run:
 class Output:
     """A block, compiled: from tables to the block's array or compressed rows."""
 
-    def __init__(self, block: Block):
+    def __init__(self, block: Block, lends: bool = False):
+        self.lends = lends  # a table's own array, where it is the block's
         self.width, self.dtype, self.order, self.is_sparse = block.width, block.dtype, block.order, block.is_sparse
         self.numbers: list[Source] = []
         self.looked_up: list[tuple[Source, Codes, Lookup] | None] = []  # of each of the codes; None: numbers are
@@ -83,7 +84,22 @@ class Output:
             return self._whole_numbers(run, np.empty((n, self.width), self.dtype, order=order))
         out = np.empty((n, self.width), self.dtype, order=order)
         self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
-        return out
+        whole = self._lent(run) if self.lends else None
+        return out if whole is None else whole
+
+    def _lent(self, run: Run) -> np.ndarray | None:
+        """The array of one table that all columns are, in order and unchanged."""
+        slots = {column.source[0] for column in self.columns if isinstance(column, Number)}
+        table = run.tables[slots.pop()] if len(slots) == 1 else None
+        if table is None or table.width != self.width:
+            return None
+        for j, column in enumerate(self.columns):
+            if not isinstance(column, Number) or column.source[1] != j:
+                return None
+            if not all(step[0].startswith("refuse") for step in column.steps):
+                return None
+        whole = table.whole()
+        return whole if whole is not None and whole.dtype == self.dtype else None
 
     def rows(self, run: Run) -> Rows:
         """The compressed rows."""
@@ -141,6 +157,11 @@ class Output:
             )
         source = self.numbers[self._chain_sources[chain]]
         act = self._steps[step][0]
+        if act == "refuse_not_positive":
+            return InputError(
+                "The Box-Cox transformation can only be applied to strictly positive data "
+                f"(column {_named(run, source)}, row {row})"
+            )
         what = "NaN" if act == "refuse_nan" else f"infinity or a value too large for {self.dtype!r}"
         return InputError(f"Input X contains {what}. (column {_named(run, source)}, row {row})")
 
@@ -202,6 +223,10 @@ class _Builder:
             width = self._hot_width(j)
             rows.append(self._hot(j, width) if width else self._column(j, columns[j]))
             j += max(1, width)
+        if self.block.trace is not None:
+            for number in self.block.trace.checked:
+                self._chain(number)
+            self.block.trace.checked.clear()
         chains = [each[1:] for each in self.chains.values()]
         return Pass(self.steps, chains, self.code_rows, rows, self.values, self.places, self.lookups)
 
@@ -259,12 +284,14 @@ class _Builder:
         if key in self.codes:
             return self.codes[key]
         if isinstance(of, Number):
+            edges = codes.edges is not None
             known = sorted((float(value), code) for value, code in codes.table.items())
-            row = self._chain(of), [v for v, _ in known], [c for _, c in known], codes.nan, codes.unknown
+            keys, at = codes.edges.tolist() if edges else [v for v, _ in known], [c for _, c in known]
+            row = self._chain(of), keys, at or [0] * len(keys), codes.nan, codes.unknown, edges
             self.lookups.append(None)
             self.output.looked_up.append(None)
         else:
-            row = -1, [], [], codes.nan, codes.unknown
+            row = -1, [], [], codes.nan, codes.unknown, False
             lookup = lookup_of(codes, of)
             self.lookups.append(lookup)
             self.output.looked_up.append((of.source, codes, lookup))
@@ -296,6 +323,7 @@ class Trace:
     def __init__(self, table: Table):
         self.run = Run(table)
         self.stages: list[tuple[Output, Callable]] = []
+        self.checked: list[Number] = []  # columns that no answer needs, and that refuse a table
         self.is_live = False  # whether a step has run: the plan is of this one table
 
     def start(self, table: Table, slot: int = 0) -> Block:
@@ -314,10 +342,13 @@ class Trace:
         dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources], checked) if sources else None
         return np.dtype(np.float64) if dtype is None else dtype
 
-    def made(self, block: Block, function: Callable[[np.ndarray], np.ndarray]) -> Block:
-        output = Output(block)
+    def made(self, block: Block, function: Callable[[Any], np.ndarray], lends: bool = False) -> Block:
+        output = Output(block, lends)
         if self.is_live:
-            value = function(output.array(self.run))
+            value = function(output.value(self.run))
+        elif output.is_sparse:
+            none = np.zeros(0, np.int32)
+            value = function(Rows((3, output.width), np.zeros(4, np.int32), none, none.astype(output.dtype)))
         else:
             order: Any = self.run.order(output.order)
             value = function(np.zeros((3, output.width), output.dtype, order=order))
@@ -362,7 +393,7 @@ class Trace:
         self.is_live = True
         del self.run.tables[1:]
         for output, function in self.stages:
-            self.run.tables.append(ArrayTable(function(output.array(self.run))))
+            self.run.tables.append(ArrayTable(function(output.value(self.run))))
 
 
 class Plan:
@@ -379,7 +410,7 @@ class Plan:
     def value(self, table: Table) -> np.ndarray | Rows:
         run = Run(table)
         for output, function in self.stages:
-            run.tables.append(ArrayTable(function(output.array(run))))
+            run.tables.append(ArrayTable(function(output.value(run))))
         return self.output.value(run)
 
 

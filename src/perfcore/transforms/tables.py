@@ -11,7 +11,7 @@ from .._ext.transforms import Lookup
 from ..errors import InputError
 from ..inputs.columns import Columns
 from ..inputs.frames import Frame, _pandas_array, is_frame
-from ..inputs.table import no_table
+from ..inputs.table import no_table, one_array
 from .block import Cell, Column, Number, Source, Text
 
 HEAD = 3  # rows that show how a table's array would lie
@@ -43,6 +43,9 @@ class Table(Protocol):
     def codes(self, place: int, lookup: Lookup) -> np.ndarray: ...
 
     def objects(self, place: int) -> np.ndarray: ...
+
+    def whole(self) -> np.ndarray | None:
+        """The array that the table is, with its strides, if it is one."""
 
     def part(self, places: Sequence[int]) -> Any:
         """These columns, as scikit-learn would select them, in the kind that the table is of."""
@@ -130,6 +133,9 @@ class ArrayTable:
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         return lookup.of_objects(self.objects(place))
 
+    def whole(self) -> np.ndarray | None:
+        return self.array
+
     def part(self, places: Sequence[int]) -> Any:
         return self.array[:, list(places)]
 
@@ -214,6 +220,9 @@ class PandasTable:
             return texts(column, lookup, lookup.nan)
         return lookup.of_objects(self.objects(place))
 
+    def whole(self) -> np.ndarray | None:
+        return one_array(self.frame)
+
     def part(self, places: Sequence[int]) -> Any:
         return self.frame[[self._name(j) for j in places]]
 
@@ -281,6 +290,9 @@ class ArrowTable:
             return known[codes(0, self.n_rows)]
         return lookup.of_objects(self.objects(place))
 
+    def whole(self) -> np.ndarray | None:
+        return None
+
     def part(self, places: Sequence[int]) -> Any:
         names = [self.names[j] for j in places]
         return self.source.select(names) if hasattr(self.source, "select") else self.columns.table.select(names)
@@ -329,6 +341,9 @@ class RowTable:
 
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         return lookup.of_objects(self.objects(place))
+
+    def whole(self) -> np.ndarray | None:
+        return None
 
     def part(self, places: Sequence[int]) -> Any:
         if self.names is None:

@@ -37,6 +37,7 @@ enum class Act : int32_t {
     round,            // to float32
     refuse_infinite,  // the table is refused
     refuse_nan,
+    refuse_not_positive,
 };
 
 struct Step {
@@ -52,6 +53,7 @@ struct Codes {
     int32_t chain;       // -1: they are given
     int32_t begin, end;  // of the keys, ascending
     int32_t nan, unknown;
+    bool are_bins;       // keys are edges: the code is how many of them are not more than the cell
 };
 
 enum class Write : int32_t { number, value, place };
@@ -141,6 +143,7 @@ inline int64_t apply(const Step& step, double* x, int64_t n) {
         case Act::above: for (int64_t i = 0; i < n; ++i) x[i] = x[i] > a ? 1 : 0; break;
         case Act::round: for (int64_t i = 0; i < n; ++i) x[i] = static_cast<double>(static_cast<float>(x[i])); break;
         case Act::refuse_infinite: return first_bad(x, n, [](double each) { return std::isinf(each); });
+        case Act::refuse_not_positive: return first_bad(x, n, [](double each) { return each <= 0; });
         case Act::refuse_nan: return first_bad(x, n, [](double each) { return each != each; });
     }
     return -1;
@@ -184,6 +187,10 @@ private:
     void look_up(const Codes& codes, const double* x, int64_t n, int32_t* code) const {
         const double* begin = plan_.keys.data() + codes.begin;
         const double* end = plan_.keys.data() + codes.end;
+        if (codes.are_bins) {
+            for (int64_t i = 0; i < n; ++i) code[i] = static_cast<int32_t>(std::upper_bound(begin, end, x[i]) - begin);
+            return;
+        }
         for (int64_t i = 0; i < n; ++i) {
             if (x[i] != x[i]) {
                 code[i] = codes.nan;
