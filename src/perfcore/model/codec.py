@@ -98,6 +98,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "pipeline.either": ("perfcore.transforms.compose", "Either"),
     "pipeline.live": ("perfcore.transforms.live", "Live"),
     "pipeline.identity": ("perfcore.transforms.compose", "Identity"),
+    "transforms.function": ("perfcore.transforms.functions", "Function"),
     "transforms.standard_scaler": ("perfcore.transforms.scalers", "StandardScaler"),
     "transforms.min_max_scaler": ("perfcore.transforms.scalers", "MinMaxScaler"),
     "transforms.max_abs_scaler": ("perfcore.transforms.scalers", "MaxAbsScaler"),

@@ -43,7 +43,7 @@ TRANSFORMERS = {
     "sklearn.pipeline.FeatureUnion": ("compose", "Union"),
     "sklearn.pipeline.Pipeline": ("compose", "Chain"),
     "sklearn.preprocessing.Binarizer": ("scalers", "Binarizer"),
-    "sklearn.preprocessing.FunctionTransformer": ("compose", "Identity"),
+    "sklearn.preprocessing.FunctionTransformer": ("functions", "Function"),
     "sklearn.preprocessing.MaxAbsScaler": ("scalers", "MaxAbsScaler"),
     "sklearn.preprocessing.MinMaxScaler": ("scalers", "MinMaxScaler"),
     "sklearn.preprocessing.OneHotEncoder": ("encoders", "OneHotEncoder"),

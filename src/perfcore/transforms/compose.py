@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from . import Transform, Unread
+from . import Transform
 from .block import Block, Opaque, Unfused
 from .live import Live
 
@@ -18,13 +18,6 @@ class Identity:
     """'passthrough', and FunctionTransformer without a function."""
 
     n_features: int | None = None  # where it checks the table
-
-    @classmethod
-    def of(cls, source: Any) -> Identity:
-        if source.func is not None:
-            name = getattr(source.func, "__name__", type(source.func).__name__)
-            raise Unread(f"a function of the user's own, {name}")
-        return cls(source.n_features_in_ if source.validate else None)
 
     def fuse(self, block: Block) -> Block:
         if self.n_features is None:

@@ -351,7 +351,8 @@ class Trace:
             value = function(Rows((3, output.width), np.zeros(4, np.int32), none, none.astype(output.dtype)))
         else:
             order: Any = self.run.order(output.order)
-            value = function(np.zeros((3, output.width), output.dtype, order=order))
+            with np.errstate(all="ignore"):
+                value = function(np.zeros((3, output.width), output.dtype, order=order))
         self.stages.append((output, function))
         table = ArrayTable(value)
         self.run.tables.append(table)

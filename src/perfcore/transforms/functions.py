@@ -1,0 +1,52 @@
+"""FunctionTransformer of numpy's own functions, cell by cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelFormatError
+from . import Transform, Unread
+from .block import Block
+from .compose import Identity
+
+FUNCTIONS = (
+    "absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh exp exp2 expm1 fabs floor log log10 "
+    "log1p log2 negative reciprocal rint sign sin sinh sqrt square tan tanh trunc"
+).split()
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """One of numpy's functions of one number."""
+
+    name: str
+    n_features: int | None  # where it checks the table
+
+    def __post_init__(self) -> None:
+        if self.name not in FUNCTIONS:
+            raise ModelFormatError(f"function {self.name!r}, allowed: {', '.join(FUNCTIONS)}")
+
+    @classmethod
+    def of(cls, source: Any) -> Transform:
+        n_features = source.n_features_in_ if source.validate else None
+        if source.func is None:
+            return Identity(n_features)
+        name = getattr(source.func, "__name__", type(source.func).__name__)
+        if name not in FUNCTIONS or getattr(np, name) is not source.func or source.kw_args:
+            raise Unread(f"a function of the user's own, {name}")
+        return cls(name, n_features)
+
+    def fuse(self, block: Block) -> Block:
+        function = getattr(np, self.name)
+        if self.n_features is not None:
+            block = block.numbers("finite", "FunctionTransformer", self.n_features)
+        if block.dtype is not None:
+            return block.numbers("anything", "FunctionTransformer", block.width).made(function)
+        # pandas keeps each column's dtype, numpy computes in it, and what lies in several arrays is joined by columns.
+        parts = [block.take([j]).numbers("anything", "FunctionTransformer", 1) for j in range(block.width)]
+        if len({part.dtype for part in parts}) > 1:
+            return replace(Block.hstack([part.made(function) for part in parts]), order="F")
+        return block.numbers("anything", "FunctionTransformer", block.width).made(function)
