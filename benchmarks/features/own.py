@@ -114,14 +114,14 @@ class Perfcore(Contender):
         return Task(run, lambda: {"": np.concatenate(run())}, "predict_proba(DataFrame of one row)")
 
     def one_dict(self) -> Task:
-        return self._one(lambda table: table.to_dict("records"), "predict_one(dict)")
+        return self._one(lambda table: table.to_dict("records"), "predict_proba_one(dict)")
 
     def one_tuple(self) -> Task:
-        return self._one(lambda table: list(table.itertuples(index=False, name=None)), "predict_one(tuple)")
+        return self._one(lambda table: list(table.itertuples(index=False, name=None)), "predict_proba_one(tuple)")
 
     def _one(self, rows_of: Any, call: str) -> Task:
         fast = perfcore.compile(self.pipeline())
-        rows, ask = rows_of(self.table()), fast.predict_one
+        rows, ask = rows_of(self.table()), fast.predict_proba_one
 
         def run() -> list[np.ndarray]:
             return [ask(row) for row in rows]
