@@ -219,7 +219,7 @@ cdef _check_order(const int64_t* order, int64_t n_taken, int64_t n):
 
 
 def settle(list columns):
-    """Missing cells become the plain NaN, in place; contiguous arrays of float64."""
+    """Missing cells, and any NaN, become the plain one, in place; contiguous arrays of float64."""
     cdef double* cells
     cdef int64_t n
     for column in columns:

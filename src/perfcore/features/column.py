@@ -170,6 +170,8 @@ def _object_numbers(array: np.ndarray, name: Any) -> np.ndarray:
 
 def _no_numbers(name: Any, kind: Any) -> InputError:
     hint = "; cast the column first" if "decimal" in str(kind) else ""
+    if "complex" in str(kind):
+        hint = ". Complex data not supported"
     return InputError(f"{name}: expected numbers (whole, floating or bool), got {kind}{hint}")
 
 

@@ -146,3 +146,13 @@ class Feature:
         """As `perfcore._ext.features.Plan` takes it, of these columns of a table."""
         window = {} if self.window is None else self.window.integers()
         return self.kind, columns, {**window, **self.integers}, dict(self.numbers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickles, which take no read-only mappings."""
+        return {name: dict(cell) if isinstance(cell, MappingProxyType) else cell for name, cell in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+    def __deepcopy__(self, memo: Any) -> Feature:
+        return self

@@ -97,6 +97,12 @@ class Schema:
             )
         return replace(self, kinds=kinds, on_kind=on_kind)
 
+    def renamed(self, names: tuple[str, ...]) -> Schema:
+        """Of the same table under other names."""
+        told = dict(zip(self.names, names, strict=True))
+        uses = tuple((tuple(told[name] for name in columns), feature) for columns, feature in self.uses)
+        return replace(self, names=names, uses=uses)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Those that features are of."""

@@ -80,7 +80,8 @@ def _schema(header: Any, told: Any) -> Schema:
 
 def _key(key: Any, n_columns: int) -> Any:
     parts = key if isinstance(key, list) else [key]
-    if len(parts) != n_columns or not all(isinstance(part, _CELLS) for part in parts):
+    is_whole = isinstance(key, list) == (n_columns > 1) and len(parts) == n_columns
+    if not is_whole or not all(isinstance(part, _CELLS) for part in parts):
         raise ValueError(f"{key!r} is no key")
     return tuple(parts) if n_columns > 1 else parts[0]
 

@@ -72,7 +72,8 @@ class Stream(_compiled.Store):
         return table.made(self._take(table, None), self.names)
 
     def _take(self, table: Table, groups: Groups | None) -> np.ndarray:
-        schema = self._like(table)
+        schema = self._schema
+        table = table.under(schema.names, schema.is_named, "the stream")
         columns, times = read(schema, table), schema.times(table)
         keys, codes = _keys(schema, table, groups)
         told, late = self.update_rows(keys, codes, columns, None if times is None else times.cells)
@@ -86,15 +87,6 @@ class Stream(_compiled.Store):
             f"column {self._schema.on!r}: row {row} ({said}) is earlier than the last row of its series; "
             "nothing was taken"
         )
-
-    def _like(self, table: Table) -> Schema:
-        schema = self._schema
-        if table.is_named != schema.is_named or (not table.is_named and len(table.names) != len(schema.names)):
-            raise InputError(f"expected a table of the columns {list(schema.names)}, got {list(table.names)}")
-        unknown = [name for name in table.names if name not in set(schema.names)]
-        if unknown:
-            raise InputError(f"columns that are unknown: {unknown}; allowed are {list(schema.names)}")
-        return schema
 
     def _begin(self, table: Table, n_threads: int) -> None:
         """A history, into a stream without rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from ..errors import InputError
 from .column import Keys, Times, keys, numbers, times
 
 _MISSING_BITS = np.float64(_compiled.MISSING).view(np.uint64)
+
+_PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__")
 
 
 class Table(NamedTuple):
@@ -53,6 +56,8 @@ class Table(NamedTuple):
             return cls._nameless(_rows(X), "numpy")
         if hasattr(X, "tocsr") or hasattr(X, "todense"):
             raise InputError(f"expected a dense table, got a sparse {type(X).__qualname__}; pass X.toarray()")
+        if hasattr(type(X), "__array__") and not any(hasattr(type(X), each) for each in _PROTOCOLS):
+            return cls._nameless(_rows(X), "numpy")
         return cls._arrow(X)
 
     @classmethod
@@ -63,7 +68,7 @@ class Table(NamedTuple):
     def _arrow(cls, X: Any) -> Table:
         if hasattr(type(X), "collect") and hasattr(type(X), "collect_schema"):
             raise InputError(f"a {type(X).__qualname__} holds no rows yet: pass what its collect() returns")
-        if not any(hasattr(type(X), each) for each in ("__arrow_c_stream__", "__arrow_c_array__")):
+        if not any(hasattr(type(X), each) for each in _PROTOCOLS):
             raise InputError(
                 f"expected a table (pandas, polars, Arrow, or numpy of two dimensions), got a {type(X).__qualname__}"
             )
@@ -90,12 +95,35 @@ class Table(NamedTuple):
         there = f"{list(self.names)}" if self.is_named else f"0 to {len(self.names) - 1}"
         raise InputError(f"column {column!r} is unknown: the table's columns are {there}")
 
+    def under(self, names: tuple[str, ...], is_named: bool, whose: str) -> Table:
+        """As a table of these columns: by their names where both have names, and otherwise by their places.
+
+        Columns that nothing asks for may be absent where there are names; those that are unknown are an `InputError`.
+        """
+        if self.is_named and is_named:
+            unknown = [name for name in self.names if name not in set(names)]
+            if unknown:
+                raise InputError(f"columns that are unknown: {unknown}; {whose} knows {list(names)}")
+            return self
+        if len(self.names) != len(names):
+            raise InputError(
+                f"X has {len(self.names)} features, but {whose} is expecting {len(names)} features as input"
+            )
+        if self.is_named or is_named:
+            there, then = ("has", "without") if self.is_named else ("does not have valid", "with")
+            warnings.warn(f"X {there} feature names, but {whose} was fitted {then} feature names", stacklevel=4)
+        return self._replace(names=names)
+
     def column(self, name: str) -> Any:
         """The column as its library has it."""
-        if self.is_named:
-            return self.table[name]
         place = self.names.index(name)
-        return self.table.iloc[:, place] if self.kind == "pandas" else self.table[:, place]
+        if self.kind == "pandas":
+            return self.table.iloc[:, place]
+        if self.kind == "polars":
+            return self.table.to_series(place)
+        if self.kind == "pyarrow":
+            return self.table.column(place)
+        return self.table[self.table.dtype.names[place]] if self.kind == "structured" else self.table[:, place]
 
     def numbers(self, name: str) -> np.ndarray:
         """Cells as float64, null as `MISSING`."""

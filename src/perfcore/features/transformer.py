@@ -66,24 +66,11 @@ class Transformer:
         return table
 
     def _like_seen(self, X: Any) -> Table:
-        """A table like the one it was fitted to; columns that nothing asks for may be absent where they have names."""
+        """A table like the one it was fitted to: see `Table.under`."""
         self._require_fitted()
-        table = Table.of(X)
         names = getattr(self, "feature_names_in_", None)
-        if (names is None) != (not table.is_named):
-            was, got = ("without", "with") if names is None else ("with", "without")
-            raise InputError(f"{type(self).__name__} was fitted to columns {was} names, and got a table {got}")
-        if names is None:
-            if len(table.names) != self.n_features_in_:
-                raise InputError(
-                    f"X has {len(table.names)} features, but {type(self).__name__} is expecting {self.n_features_in_} "
-                    "features as input"
-                )
-            return table
-        unknown = [name for name in table.names if name not in set(names)]
-        if unknown:
-            raise InputError(f"columns that were not there when it was fitted: {unknown}; there were {list(names)}")
-        return table
+        told = tuple(f"x{j}" for j in range(self.n_features_in_)) if names is None else tuple(names)
+        return Table.of(X).under(told, names is not None, type(self).__name__)
 
     def _made(self, table: Table, columns: Sequence[np.ndarray] | np.ndarray) -> Any:
         """The answer: a table of the kind that came, or as `set_output` says."""
