@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcore import ConfigurationError, InputError
+from perfcore import features as f
 from perfcore._ext.features import MISSING, Plan
 from perfcore.features import indicators, ta
 
@@ -157,3 +158,40 @@ def test_series_of_any_library_give_series_of_it():
     assert all(isinstance(each, pl.Series) for each in ta.macd(frame["close"]))
     with pytest.raises(InputError, match="low: its index is not that of high"):
         ta.atr(table.high, table.low.reset_index(drop=True), table.close)
+
+
+@pytest.mark.parametrize("k", [0, 1, 7, 60])
+def test_indicators_of_tables_are_the_same_in_batch_and_stream(k):
+    pd = pytest.importorskip("pandas")
+    rows = bars.made(120)
+    rows["close"][[5, 33, 90]] = np.nan
+    table = pd.DataFrame(rows).assign(code=np.random.default_rng(2).choice(["a", "b"], 120), date=np.arange(120))
+    features: dict = {}
+    for kind, arguments, convention in bars.ALL:
+        features.setdefault(bars.COLUMNS[kind], []).append(bars.described(kind, arguments, convention))
+    made = f.RollingFeatures(features, by="code", on="date")
+    batch = made.fit_transform(table).to_numpy()
+    for code in ("a", "b"):
+        own, at = table[table.code == code], (table.code == code).to_numpy()
+        answers = [
+            each.to_numpy()
+            for of in features
+            for kind, arguments, convention in bars.ALL
+            if bars.COLUMNS[kind] == of
+            for each in bars.told(kind, own, arguments, convention=convention)
+        ]
+        assert bars.same(list(batch[at].T), answers)
+    stream = made.restore(made.start(table[:k]).snapshot())
+    rows_after = table[k:].to_dict("records")
+    assert np.array([stream.update(row) for row in rows_after]).tobytes() == np.ascontiguousarray(batch[k:]).tobytes()
+    assert stream.ready("a")
+
+
+def test_an_indicator_is_ready_when_it_says_all_that_it_says():
+    pd = pytest.importorskip("pandas")
+    for kind, arguments, convention in bars.ALL:
+        made = f.RollingFeatures({bars.COLUMNS[kind]: [bars.described(kind, arguments, convention)]})
+        stream = made.start(pd.DataFrame(bars.made(2, digits=9))[:0])
+        for row in pd.DataFrame(bars.made(40, digits=9)).to_dict("records"):
+            answer = stream.update(row)
+            assert stream.ready() == (not np.isnan(answer).any()), (kind, convention)

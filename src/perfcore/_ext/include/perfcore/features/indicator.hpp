@@ -5,6 +5,7 @@
 // compiler may not use the instruction): `run` uses the instruction when it is there. The bits are the same.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -14,9 +15,11 @@
 
 #if defined(__GNUC__)
 #define PERFCORE_INLINE __attribute__((always_inline)) inline
+#define PERFCORE_APART __attribute__((noinline))
 #define PERFCORE_UNREACHABLE __builtin_unreachable()
 #else
 #define PERFCORE_INLINE inline
+#define PERFCORE_APART
 #define PERFCORE_UNREACHABLE (void)0
 #endif
 
@@ -81,27 +84,49 @@ public:
     }
 
 private:
+    static constexpr int64_t BLOCK = 64;
+
     const Own& own() const { return static_cast<const Own&>(*this); }
 
     PERFCORE_FMA void run_with_fma(const Series& series, double* const* out) const { loop(series, out); }
 
-    // The state lies in registers: no answer that is stored could change it. Once ready, it stays so: a loop without the
-    // questions of the first rows.
+    // Block by block. Where all rows of one count, and the first rows' questions are answered, a loop without either has the
+    // state in registers; others go through a copy of it.
     PERFCORE_INLINE void loop(const Series& series, double* const* out) const {
         OwnState state{};
-        int64_t i = 0;
-        for (; i < series.n && !own().is_ready(state); i++) row_of(series, i, state, out);
-        for (; i < series.n; i++) {
-            if (!own().is_ready(state)) PERFCORE_UNREACHABLE;
-            row_of(series, i, state, out);
+        for (int64_t i = 0; i < series.n;) {
+            const int64_t end = std::min(i + BLOCK, series.n);
+            if (own().is_ready(state) && all_count(series, i, end)) {
+                for (; i < end; i++) {
+                    if (!own().is_ready(state)) PERFCORE_UNREACHABLE;  // once ready, it stays so
+                    double cells[N_IN], told[N_OUT];
+                    for (int j = 0; j < N_IN; j++) cells[j] = series.columns[j][i];
+                    own().next(state, cells, told);
+                    for (int k = 0; k < N_OUT; k++) out[k][i] = told[k];
+                }
+            } else {
+                OwnState copy = state;
+                rows(series, i, end, copy, out);
+                state = copy;
+                i = end;
+            }
         }
     }
 
-    PERFCORE_INLINE void row_of(const Series& series, int64_t i, OwnState& state, double* const* out) const {
+    static PERFCORE_INLINE bool all_count(const Series& series, int64_t begin, int64_t end) {
+        uint64_t none = 0;  // x - x is +0.0, without a bit, but for NaN and infinities
+        for (int j = 0; j < N_IN; j++)
+            for (int64_t i = begin; i < end; i++) none |= bits_of(series.columns[j][i] - series.columns[j][i]);
+        return none == 0;
+    }
+
+    PERFCORE_APART void rows(const Series& series, int64_t begin, int64_t end, OwnState& state, double* const* out) const {
         double cells[N_IN], told[N_OUT];
-        for (int j = 0; j < N_IN; j++) cells[j] = series.columns[j][i];
-        row(state, cells, told);
-        for (int k = 0; k < N_OUT; k++) out[k][i] = told[k];
+        for (int64_t i = begin; i < end; i++) {
+            for (int j = 0; j < N_IN; j++) cells[j] = series.columns[j][i];
+            row(state, cells, told);
+            for (int k = 0; k < N_OUT; k++) out[k][i] = told[k];
+        }
     }
 
     PERFCORE_INLINE void row(OwnState& state, const double* cells, double* out) const {
