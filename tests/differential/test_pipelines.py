@@ -247,6 +247,20 @@ def test_what_scikit_learn_refuses_is_refused():
             fast.predict_one({**TEST.iloc[0].to_dict(), **row})
 
 
+def test_columns_of_which_nothing_is_left_refuse_tables_all_the_same(assert_same_bits):
+    X, Y = TRAIN[["town", "age", "debt"]].assign(town="Oslo", debt=np.nan), TEST[["town", "age", "debt"]]
+    made = ColumnTransformer([("t", OneHotEncoder(drop="first"), ["town"]), ("n", SimpleImputer(), ["age", "debt"])])
+    pipe = make_pipeline(made, LogisticRegression()).fit(X, LABEL)
+    fast = perfcore.compile(pipe)
+    assert_same_bits(pipe.predict_proba(Y.assign(town="Oslo")), fast.predict_proba(Y.assign(town="Oslo")))
+    for bad in (Y.assign(town="Rome"), Y.assign(town="Oslo", debt=np.inf)):
+        for table in (bad, bad[:1]):
+            with pytest.raises(ValueError):
+                pipe.predict(table)
+            with pytest.raises(perfcore.InputError):
+                fast.predict(table)
+
+
 def test_pipelines_that_are_not_read():
     with pytest.raises(perfcore.UnsupportedModelError, match="last step 'svc'.*SVC"):
         perfcore.compile(make_pipeline(StandardScaler(), SVC()).fit(TRAIN[["age"]], LABEL))

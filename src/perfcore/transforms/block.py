@@ -183,8 +183,10 @@ class Block:
 
     def select(self, columns: Sequence[int]) -> Block:
         """`take`, of columns that were checked; the others were, too, and refuse the table all the same."""
-        left = (column for j, column in enumerate(self.columns) if j not in columns)
-        self.trace.checked += [each for each in left if isinstance(each, Number) and each.steps]
+        kept = {*columns}
+        for j, column in enumerate(self.columns):
+            if j not in kept and (isinstance(column, Coded | Hot) or (isinstance(column, Number) and column.steps)):
+                self.trace.checked.append(column)
         return self.take(columns)
 
     @staticmethod

@@ -50,6 +50,8 @@ class OneHotEncoder:
             of, codes, at = _coded(block, column, known, i, self.refuses_unknown)
             places = self.places[i][at].astype(np.int32)
             columns += [Hot(of, codes, places, j) for j in range(self.widths[i])]
+            if not self.widths[i]:
+                block.trace.checked.append(Hot(of, codes, places, 0))
         return Block(block.trace, tuple(columns), np.dtype(self.dtype), "C", is_sparse=self.is_sparse)
 
 

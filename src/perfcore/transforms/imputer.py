@@ -56,7 +56,7 @@ class SimpleImputer:
             block = read(allows, "SimpleImputer", self.n_features)
             filled = block.each([self._step(block, each) for each in self.fills.tolist()])
         if len(self.kept) < self.n_features:
-            filled = filled.take(self.kept)
+            filled = filled.select(self.kept)
         if self.indicated is None:
             return filled
         mask = block.each([self._mark()] * block.width)

@@ -224,8 +224,11 @@ class _Builder:
             rows.append(self._hot(j, width) if width else self._column(j, columns[j]))
             j += max(1, width)
         if self.block.trace is not None:
-            for number in self.block.trace.checked:
-                self._chain(number)
+            for column in self.block.trace.checked:
+                if isinstance(column, Number):
+                    self._chain(column)
+                else:
+                    self._codes(column.of, column.codes)
             self.block.trace.checked.clear()
         chains = [each[1:] for each in self.chains.values()]
         return Pass(self.steps, chains, self.code_rows, rows, self.values, self.places, self.lookups)
@@ -323,7 +326,7 @@ class Trace:
     def __init__(self, table: Table):
         self.run = Run(table)
         self.stages: list[tuple[Output, Callable]] = []
-        self.checked: list[Number] = []  # columns that no answer needs, and that refuse a table
+        self.checked: list[Number | Coded | Hot] = []  # columns that no answer needs, and that refuse a table
         self.is_live = False  # whether a step has run: the plan is of this one table
 
     def start(self, table: Table, slot: int = 0) -> Block:
