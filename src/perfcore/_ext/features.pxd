@@ -44,6 +44,8 @@ cdef extern from "perfcore/features/groups.hpp" namespace "perfcore::features" n
         int64_t n_same
 
     vector[int64_t] c_encode "perfcore::features::encode" (const int64_t*, const uint8_t*, int64_t, int64_t*) except +
+    vector[int64_t] c_ascending "perfcore::features::ascending" (const int64_t*, int64_t) except +
+    void make_plain(double*, int64_t)
     bool lie_in_order(const int64_t*, int64_t)
     void count(const int64_t*, int64_t, int64_t, int64_t*)
     void c_arrange "perfcore::features::arrange" (const int64_t*, int64_t, int64_t, const int64_t*, int64_t*) except +

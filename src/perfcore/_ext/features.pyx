@@ -253,6 +253,32 @@ def encode(keys, absent=None):
     return codes, rows
 
 
+def ascending(keys):
+    """The bounds of series whose keys ascend from row to row; None where they do not."""
+    cdef Py_ssize_t n = len(keys)
+    cdef const int64_t* whole = _whole(keys, n)
+    cdef vector[int64_t] found
+    with nogil:
+        found = c_ascending(whole, n)
+    if found.empty():
+        return None
+    bounds = np.empty(<Py_ssize_t>found.size(), np.int64)
+    cdef int64_t* bound = _room(bounds)
+    cdef size_t i
+    for i in range(found.size()):
+        bound[i] = found[i]
+    return bounds
+
+
+def plain(cells):
+    """An array of float64, its NaN all as numpy's own."""
+    cdef Py_ssize_t n = len(cells)
+    cdef double* at = <double*>_cells(cells, n)
+    with nogil:
+        make_plain(at, n)
+    return cells
+
+
 def arrange(codes, int64_t n_codes):
     """(order, bounds) of the series that ``codes`` number; order is None where they lie in order already."""
     cdef Py_ssize_t n = len(codes)

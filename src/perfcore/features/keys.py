@@ -54,6 +54,21 @@ def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:
 
     Keys are whole numbers, floats, bool, text, categories, dates or timestamps, in any library's series.
     """
+    return Groups.of(_columns(by, n_rows, name))
+
+
+def arranged(by: Any, n_rows: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """The order and the bounds of `groups`; of keys in ascending order at once."""
+    columns = _columns(by, n_rows, "by")
+    if len(columns) == 1 and columns[0].absent is None:
+        bounds = _compiled.ascending(columns[0].cells)
+        if bounds is not None:
+            return None, bounds
+    found = Groups.of(columns)
+    return found.order, found.bounds
+
+
+def _columns(by: Any, n_rows: int | None, name: str) -> list[Keys]:
     several = _several(by)
     columns = [keys(each, f"{name}[{i!r}]" if several else name) for i, each in (several or {0: by}).items()]
     lengths = {len(each.cells) for each in columns}
@@ -63,7 +78,7 @@ def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:
         raise InputError(
             f"{name}: expected {n_rows or 'equally many'} keys, got {[len(each.cells) for each in columns]}"
         )
-    return Groups.of(columns)
+    return columns
 
 
 def _several(by: Any) -> dict[Any, Any]:

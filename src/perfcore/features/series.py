@@ -13,7 +13,7 @@ from .._ext.features import MISSING, Plan
 from ..errors import InputError
 from .column import is_null_default, numbers, times
 from .feature import Feature
-from .keys import groups
+from .keys import arranged
 
 PLANS: dict[tuple[Any, ...], Plan] = {}  # of plain arrays, by what was asked: no step of Python lies between
 _N_PLANS = 1000
@@ -27,7 +27,7 @@ def like(x: Any, cells: np.ndarray) -> Any:
     """
     library = type(x).__module__.partition(".")[0]
     if library == "pandas" and hasattr(x, "index"):
-        return type(x)(_plain(cells), index=x.index, name=x.name, copy=False)
+        return type(x)(_compiled.plain(cells), index=x.index, name=x.name, copy=False)
     if library == "polars":
         import polars
 
@@ -45,12 +45,7 @@ def like(x: Any, cells: np.ndarray) -> Any:
         return pyarrow.chunked_array(
             [array[start:end] for start, end in zip([0, *ends], ends, strict=False)], array.type
         )
-    return _plain(cells)
-
-
-def _plain(cells: np.ndarray) -> np.ndarray:
-    cells[np.isnan(cells)] = np.nan
-    return cells
+    return _compiled.plain(cells)
 
 
 def compute(
@@ -93,8 +88,7 @@ def compute_cells(
     plan = Plan(len(cells), [each.compiled(tuple(range(len(cells)))) for each in features], nan_is_missing)
     order, bounds = None, None
     if by is not None:
-        found = groups(by, len(cells[0]))
-        order, bounds = found.order, found.bounds
+        order, bounds = arranged(by, len(cells[0]))
     when = None if on is None else _times_in_order(on, len(cells[0]), order, bounds)
     if when is None:
         for each in features:

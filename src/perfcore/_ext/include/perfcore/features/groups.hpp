@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace perfcore::features {
@@ -66,6 +67,19 @@ inline std::vector<int64_t> encode(const int64_t* keys, const uint8_t* absent, i
     return firsts;
 }
 
+// Where the series begin whose keys ascend, and where the last ends; empty where a key is less than the one before it.
+// Throws std::bad_alloc.
+inline std::vector<int64_t> ascending(const int64_t* keys, int64_t n) {
+    std::vector<int64_t> bounds;
+    for (int64_t i = 0; i < n; i++) {
+        if (i > 0 && keys[i] == keys[i - 1]) continue;
+        if (i > 0 && keys[i] < keys[i - 1]) return {};
+        bounds.push_back(i);
+    }
+    bounds.push_back(n);
+    return bounds;
+}
+
 // Whether the rows of each series lie together, in the order of the codes, none left out.
 inline bool lie_in_order(const int64_t* codes, int64_t n) {
     int64_t last = 0;
@@ -89,6 +103,12 @@ inline void arrange(const int64_t* codes, int64_t n, int64_t n_codes, const int6
     std::vector<int64_t> next(bounds, bounds + n_codes);
     for (int64_t i = 0; i < n; i++)
         if (codes[i] >= 0) order[next[size_t(codes[i])]++] = i;
+}
+
+// NaN of any bits as the one NaN.
+inline void make_plain(double* cells, int64_t n) {
+    for (int64_t i = 0; i < n; i++)
+        if (cells[i] != cells[i]) cells[i] = std::numeric_limits<double>::quiet_NaN();
 }
 
 // How the times of each series run: a late row has an earlier time than a row of its series before it.
