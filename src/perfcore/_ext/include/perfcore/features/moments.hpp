@@ -79,23 +79,32 @@ struct Total {
     }
 };
 
+// How many rows there are, and in how many of them a cell is.
+template <bool NAN_IS_MISSING>
 struct Counted {
     static constexpr int CELLS = 1;
     static constexpr bool LADDER = false;
     struct Anchor {};
     struct Body {
-        double n;
+        double n, there;
     };
     using Kept = Body;
 
     static Anchor anchor(const double*) { return {}; }
-    static Body nothing() { return {0.0}; }
-    static void push(Body& body, const Anchor&, const double*) { body.n++; }
-    static void add(Body& body, const Body& with) { body.n += with.n; }
+    static Body nothing() { return {0.0, 0.0}; }
+    static void push(Body& body, const Anchor&, const double* cells) {
+        body.n++;
+        body.there += !is_missing(cells[0], NAN_IS_MISSING);
+    }
+    static void add(Body& body, const Body& with) { body = join(body, with, {}, {}); }
     static Kept kept(const Body& body) { return body; }
-    static Kept kept(const Body& body, const Body& with) { return {body.n + with.n}; }
-    static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) { return {front.n + back.n}; }
+    static Kept kept(const Body& body, const Body& with) { return join(body, with, {}, {}); }
+    static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) {
+        return {front.n + back.n, front.there + back.there};
+    }
 };
+template <bool NAN_IS_MISSING>
+constexpr bool TAKES_MISSING<Counted<NAN_IS_MISSING>> = true;
 
 // What all moments have in common. `M` has the formulas: `more`, one more cell, from the anchor; and `merge`, of two lots of
 // cells, where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
@@ -259,9 +268,12 @@ struct SayMean : Says<SayMean, Total> {
         return plain(parts.sum / n);
     }
 };
-struct SayCount : Saying {
+struct SayCount : Saying {  // `min_periods` are rows here, as in pandas: what is counted may be absent
     using Saying::Saying;
-    double operator()(const Held<Counted>& held, const double*) const { return enough(held.kept.n) ? held.kept.n : none; }
+    template <bool NAN_IS_MISSING>
+    double operator()(const Held<Counted<NAN_IS_MISSING>>& held, const double*) const {
+        return enough(held.kept.n) ? held.kept.there : none;
+    }
 };
 struct SayVar : Says<SayVar, Second> {
     using Says::Says;
@@ -334,7 +346,8 @@ std::unique_ptr<Feature> of_moments(const Spec& spec) {
 inline std::unique_ptr<Feature> make_moments(const Spec& spec) {
     if (spec.kind == "sum") return of_moments<Total, SaySum>(spec);
     if (spec.kind == "mean") return of_moments<Total, SayMean>(spec);
-    if (spec.kind == "count") return over_window<Counted, SayCount>(spec);
+    if (spec.kind == "count")
+        return spec.nan_is_missing ? over_window<Counted<true>, SayCount>(spec) : over_window<Counted<false>, SayCount>(spec);
     if (spec.kind == "var") return of_moments<Second, SayVar>(spec);
     if (spec.kind == "std") return of_moments<Second, SayStd>(spec);
     if (spec.kind == "zscore") return of_moments<Second, SayZscore>(spec);

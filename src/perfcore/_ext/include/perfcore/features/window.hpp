@@ -111,11 +111,15 @@ private:
     typename M::Body group_, base_, steps_[STEPS];  // the last cells; all before them; these, step by step
 };
 
+// Whether rows in which a cell is missing come to M, too; as a rule they are left out.
 template <typename M>
-bool has_missing(const double* cells, bool nan_is_missing) {
+constexpr bool TAKES_MISSING = false;
+
+template <typename M>
+bool is_left_out(const double* cells, bool nan_is_missing) {
     bool has = false;
     for (int j = 0; j < M::CELLS; j++) has |= is_missing(cells[j], nan_is_missing);
-    return has;
+    return has && !TAKES_MISSING<M>;
 }
 
 // What a window holds: the cells, and what their numbers are relative to.
@@ -198,7 +202,7 @@ protected:
         Slot* slots = slots_of(head);
         if (head.at == size_) flip(head);
         std::memcpy(slots[head.at].cells, cells, sizeof slots->cells);
-        if (!has_missing<M>(cells, nan_is_missing_)) head.back.push(cells);
+        if (!is_left_out<M>(cells, nan_is_missing_)) head.back.push(cells);
         head.at++;
     }
     void flip(Head& head) const {
@@ -206,7 +210,7 @@ protected:
         Chained chain;
         chain.reset();
         for (int64_t i = size_ - 1; i > 0; i--) {
-            if (!has_missing<M>(slots[i].cells, nan_is_missing_)) chain.push(slots[i].cells);
+            if (!is_left_out<M>(slots[i].cells, nan_is_missing_)) chain.push(slots[i].cells);
             slots[i].kept = chain.kept();
         }
         head.front_anchor = chain.anchor();
@@ -243,9 +247,9 @@ public:
     bool is_ready(const void*) const override { return true; }
     bool is_state(const void* bytes, int64_t) const override { return static_cast<const Chained*>(bytes)->is_state(); }
     void one(Chained& chain, const double* cells, double* out) const {
-        if (!with_present_) *out = say_({chain.kept(), chain.anchor()}, cells);
-        if (!has_missing<M>(cells, nan_is_missing_)) chain.push(cells);
-        if (with_present_) *out = say_({chain.kept(), chain.anchor()}, cells);
+        if (!with_present_) *out = say_(Held<M>{chain.kept(), chain.anchor()}, cells);
+        if (!is_left_out<M>(cells, nan_is_missing_)) chain.push(cells);
+        if (with_present_) *out = say_(Held<M>{chain.kept(), chain.anchor()}, cells);
     }
 
 private:
@@ -337,7 +341,7 @@ private:
     static Slot* slot(Head& head, int64_t i) { return const_cast<Slot*>(slot(const_cast<const Head&>(head), i)); }
 
     void take(Head& head, const Slot& row) const {
-        if (!has_missing<M>(row.cells, nan_is_missing_)) head.back.push(row.cells);
+        if (!is_left_out<M>(row.cells, nan_is_missing_)) head.back.push(row.cells);
         head.n_back++;
     }
     void take_waiting(Head& head) const {
@@ -358,7 +362,7 @@ private:
         chain.reset();
         for (int64_t i = head.n_back - 1; i >= 0; i--) {
             Slot& row = *slot(head, i);
-            if (!has_missing<M>(row.cells, nan_is_missing_)) chain.push(row.cells);
+            if (!is_left_out<M>(row.cells, nan_is_missing_)) chain.push(row.cells);
             row.kept = chain.kept();
         }
         head.front_anchor = chain.anchor();
