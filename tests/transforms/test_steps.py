@@ -1,11 +1,21 @@
 """Fitted steps beside scalers and encoders: the arrays that scikit-learn makes, to the bit, in dtype and layout."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 import perfcore
+from perfcore.transforms.plan import Output, Plan, Trace
+from perfcore.transforms.polynomial import PolynomialFeatures as Products
+from perfcore.transforms.quantile import QuantileTransformer as Quantiles
+from perfcore.transforms.tables import ArrayTable
+
+hypothesis = pytest.importorskip("hypothesis")
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.extra import numpy as hnp  # noqa: E402
 
 sklearn = pytest.importorskip("sklearn")
 pd = pytest.importorskip("pandas")
@@ -205,6 +215,50 @@ def test_powers_at_which_yeo_johnson_takes_logarithms(power):
     assert perfcore.compile(pipeline)._model.inputs._value(X).tobytes() == step.transform(X).tobytes()
 
 
+CELLS = st.one_of(
+    st.floats(-1e3, 1e3, width=32),
+    st.integers(-3, 3).map(float),
+    st.sampled_from([0.0, -0.0, np.nan, 5e-324, -1e-310, 1e300, -1e300, 1e-7, 1 + 1e-7, 1 - 1e-7]),
+)
+
+
+@given(st.lists(CELLS, min_size=4, max_size=12), st.lists(CELLS, min_size=1, max_size=12), st.sampled_from("fd"))
+def test_ranks_among_quantiles_of_any_cells(fitted, asked, dtype):
+    """numpy's interpolation is a loop of our own here: ties, infinite slopes, cells near an end or of no number."""
+    with np.errstate(all="ignore"):
+        fitted, asked = (np.array(each)[:, None].astype(dtype) for each in (fitted, asked))
+    fitted, asked = fitted[np.isfinite(fitted[:, 0])], asked[~np.isinf(asked[:, 0])]
+    hypothesis.assume(len(fitted) > 1 and len(asked))
+    for distribution in ("uniform", "normal"):
+        step = QuantileTransformer(n_quantiles=5, output_distribution=distribution)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            step.fit(fitted)
+            fast = Quantiles.of(step)
+            trace = Trace(ArrayTable(asked))
+            made = Output(fast.fuse(trace.start(trace.run.tables[0])))
+            assert Plan(trace.stages, made).value(ArrayTable(asked)).tobytes() == step.transform(asked).tobytes()
+
+
+@given(hnp.arrays(st.sampled_from([np.float32, np.float64]), st.tuples(st.integers(1, 70), st.integers(1, 4)),
+                  elements=st.floats(-(2.0**100), 2.0**100, width=32)),
+       st.integers(1, 4), st.integers(0, 4), st.booleans(), st.booleans(), st.sampled_from("CF"))  # fmt: skip
+def test_polynomials_of_any_degrees(X, most, least, interaction_only, include_bias, order):
+    step = PolynomialFeatures(
+        (min(least, most), most), interaction_only=interaction_only, include_bias=include_bias, order=order
+    )
+    with np.errstate(all="ignore"):
+        try:
+            expected = step.fit_transform(X)
+        except ValueError:
+            hypothesis.reject()
+        hypothesis.assume(expected.shape[1])
+        trace = Trace(ArrayTable(X))
+        made = Output(Products.of(step).fuse(trace.start(trace.run.tables[0])))
+        got = Plan(trace.stages, made).value(ArrayTable(X))
+    assert got.dtype == expected.dtype and got.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("dtype", [np.int64, bool])
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.filterwarnings("ignore")
@@ -248,6 +302,7 @@ AS_THEY_ARE = ["normalizer l1", "normalizer l2", "normalizer max", "polynomial"]
 
 
 @pytest.mark.parametrize("name", FUSED_BEHIND_SPARSE + AS_THEY_ARE)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_steps_behind_sparse_rows_are_fused_or_run_as_they_are(name):
     X = table_of_categories().fillna({"job": "none", "grade": 0})
     pipeline = make_pipeline(OneHotEncoder(handle_unknown="ignore"), STEPS[name](), LinearRegression())

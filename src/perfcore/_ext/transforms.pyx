@@ -81,6 +81,26 @@ cdef extern from "perfcore/transforms/lookup.hpp" namespace "perfcore::transform
         const Texts& texts, const uint8_t* valid, const Offset* offsets, const char* data, int64_t offset, int64_t n,
         int32_t missing, int32_t unknown, int32_t* out)
 
+cdef extern from "perfcore/transforms/polynomial.hpp" namespace "perfcore::transforms" nogil:
+    cdef cppclass Monomial:
+        int32_t left, right
+
+    void c_products "perfcore::transforms::products"[Real](
+        const vector[Monomial]& columns, const Real* x, int64_t x_row, int64_t x_column, int64_t n_rows, int64_t first,
+        cbool keeps_bias, Real* out, int64_t row_step, int64_t column_step)
+
+
+cdef extern from "perfcore/transforms/quantile.hpp" namespace "perfcore::transforms" nogil:
+    cdef cppclass Quantiles:
+        const double *below
+        const double *below_value
+        const double *above
+        const double *above_value
+        int64_t n
+
+    void c_ranks "perfcore::transforms::ranks"[Real](
+        const Quantiles& quantiles, Real threshold, int64_t n_rows, Real* x, int64_t step)
+
 
 ACTS = (
     "subtract", "divide", "multiply", "add", "clip", "fill_nan", "fill_equal", "is_nan", "is_equal", "above", "round",
@@ -395,3 +415,75 @@ def product(cnp.ndarray indptr not None, cnp.ndarray indices not None, cnp.ndarr
     else:
         raise TypeError(f"expected float32 or float64, got {data.dtype}")
     return out
+
+
+cdef class Polynomial:
+    """Products of columns: (left, right) each, see polynomial.hpp."""
+
+    cdef vector[Monomial] _columns
+    cdef readonly Py_ssize_t n_features
+
+    def __init__(self, columns):
+        cdef Monomial each
+        self.n_features = 0
+        for i, (left, right) in enumerate(columns):
+            if left >= i or (left >= 0 and right < 0):
+                raise ValueError(f"column {i} is made of ({left}, {right})")
+            each.left, each.right = left, right
+            self.n_features = max(self.n_features, right + 1)
+            self._columns.push_back(each)
+
+    def products(self, cnp.ndarray x not None, cnp.ndarray out not None, Py_ssize_t first, bint keeps_bias):
+        """The columns from ``first`` on into ``out``, behind a bias of their own where ``keeps_bias``."""
+        cdef int64_t n = _require_table(x, out.dtype), size = x.itemsize
+        if (cnp.PyArray_NDIM(out) != 2 or not cnp.PyArray_ISBEHAVED(out) or len(out) != n or not 0 <= first
+                or cnp.PyArray_DIM(x, 1) < self.n_features
+                or cnp.PyArray_DIM(out, 1) != <Py_ssize_t>self._columns.size() - first + keeps_bias):
+            raise TypeError(f"a table of {np.shape(x)} and an answer of {np.shape(out)} do not fit")
+        cdef int64_t x_row = cnp.PyArray_STRIDE(x, 0) // size, x_column = cnp.PyArray_STRIDE(x, 1) // size
+        cdef int64_t row_step = cnp.PyArray_STRIDE(out, 0) // size, column_step = cnp.PyArray_STRIDE(out, 1) // size
+        cdef void* c_x = cnp.PyArray_DATA(x)
+        cdef void* c_out = cnp.PyArray_DATA(out)
+        cdef bint is_float = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT
+        with nogil:
+            if is_float:
+                c_products[float](self._columns, <float*>c_x, x_row, x_column, n, first, keeps_bias, <float*>c_out,
+                                  row_step, column_step)
+            else:
+                c_products[double](self._columns, <double*>c_x, x_row, x_column, n, first, keeps_bias,
+                                   <double*>c_out, row_step, column_step)
+
+
+def ranks(cnp.ndarray x not None, cnp.ndarray quantiles not None, cnp.ndarray references not None, double threshold):
+    """Each column of ``x`` as its ranks among its row of ``quantiles``, in place; see quantile.hpp."""
+    cdef int64_t n = _require_table(x, x.dtype), size = x.itemsize, step = cnp.PyArray_STRIDE(x, 0) // size
+    cdef Py_ssize_t j, width = cnp.PyArray_DIM(x, 1)
+    cdef cnp.ndarray below = np.ascontiguousarray(quantiles, np.float64), above = -below[:, ::-1]
+    cdef cnp.ndarray value = np.ascontiguousarray(references, np.float64), negative = -value[::-1]
+    cdef Quantiles each
+    above, negative = np.ascontiguousarray(above), np.ascontiguousarray(negative)
+    each.n = len(value)
+    if below.ndim != 2 or np.shape(below) != (width, each.n) or each.n < 1 or not cnp.PyArray_ISBEHAVED(x):
+        raise TypeError(f"a table of {np.shape(x)} and quantiles of {np.shape(quantiles)} do not fit")
+    cdef char* c_x = <char*>cnp.PyArray_DATA(x)
+    cdef int64_t x_column = cnp.PyArray_STRIDE(x, 1)
+    cdef const double* c_below = <const double*>cnp.PyArray_DATA(below)
+    cdef const double* c_above = <const double*>cnp.PyArray_DATA(above)
+    cdef bint is_float = cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT
+    each.below_value = <const double*>cnp.PyArray_DATA(value)
+    each.above_value = <const double*>cnp.PyArray_DATA(negative)
+    with nogil:
+        for j in range(width):
+            each.below, each.above = c_below + j * each.n, c_above + j * each.n
+            if is_float:
+                c_ranks[float](each, <float>threshold, n, <float*>(c_x + j * x_column), step)
+            else:
+                c_ranks[double](each, threshold, n, <double*>(c_x + j * x_column), step)
+
+
+cdef int64_t _require_table(cnp.ndarray x, dtype) except -1:
+    """The rows of an aligned table of float32 or float64."""
+    if (cnp.PyArray_NDIM(x) != 2 or not cnp.PyArray_ISBEHAVED_RO(x) or x.dtype != dtype
+            or cnp.PyArray_TYPE(x) not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)):
+        raise TypeError(f"expected an aligned table of float32 or float64, got {x.dtype} {np.shape(x)}")
+    return len(x)

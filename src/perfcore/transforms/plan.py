@@ -9,6 +9,7 @@ import numpy as np
 
 from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
+from ..inputs.table import is_kernel_ready, scan
 from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
 from .tables import ArrayTable, Table, order_of, table_of
 
@@ -69,6 +70,7 @@ class Output:
         self.numbers: list[Source] = []
         self.looked_up: list[tuple[Source, Codes, Lookup] | None] = []  # of each of the codes; None: numbers are
         self.columns = block.columns
+        self._whole = _whole(block)
         if self.dtype != object:
             builder = _Builder(self, block)
             self._pass = builder.built()
@@ -82,24 +84,21 @@ class Output:
         order: Any = run.order(self.order)
         if self.dtype.kind != "f":
             return self._whole_numbers(run, np.empty((n, self.width), self.dtype, order=order))
+        whole = None if self._whole is None else self._unchanged(run)
+        if whole is not None:
+            return whole if self.lends else np.array(whole, order=order)
         out = np.empty((n, self.width), self.dtype, order=order)
         self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
-        whole = self._lent(run) if self.lends else None
-        return out if whole is None else whole
+        return out
 
-    def _lent(self, run: Run) -> np.ndarray | None:
-        """The array of one table that all columns are, in order and unchanged."""
-        slots = {column.source[0] for column in self.columns if isinstance(column, Number)}
-        table = run.tables[slots.pop()] if len(slots) == 1 else None
-        if table is None or table.width != self.width:
+    def _unchanged(self, run: Run) -> np.ndarray | None:
+        """A table's own array, where it is the block's and holds nothing that is refused."""
+        slot, refusals = self._whole  # type: ignore[misc]
+        whole = run.tables[slot].whole() if run.tables[slot].width == self.width else None
+        if whole is None or whole.dtype != self.dtype or not is_kernel_ready(whole):
             return None
-        for j, column in enumerate(self.columns):
-            if not isinstance(column, Number) or column.source[1] != j:
-                return None
-            if not all(step[0].startswith("refuse") for step in column.steps):
-                return None
-        whole = table.whole()
-        return whole if whole is not None and whole.dtype == self.dtype else None
+        has_nan, has_infinite = scan(whole, np.float64)
+        return None if has_nan and "refuse_nan" in refusals or has_infinite and "refuse_infinite" in refusals else whole
 
     def rows(self, run: Run) -> Rows:
         """The compressed rows."""
@@ -193,6 +192,18 @@ class Output:
             else:
                 out[:, k] = Output._of(column).array(run)[:, 0]
         return out
+
+
+def _whole(block: Block) -> tuple[int, set[str]] | None:
+    """The table whose columns a block has, in order and unchanged, and what is refused of them."""
+    refusals = set()
+    for j, column in enumerate(block.columns):
+        if not isinstance(column, Number) or column.source != (block.columns[0].source[0], j):
+            return None
+        refusals |= {step[0] for step in column.steps}
+    if not refusals <= {"refuse_nan", "refuse_infinite"} or (block.trace is not None and block.trace.checked):
+        return None
+    return (block.columns[0].source[0], refusals) if block.columns else None
 
 
 def _named(run: Run, source: Source) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._ext.transforms import Polynomial
 from ..errors import ModelFormatError
 from . import Unread
 from .block import Block
@@ -49,40 +50,32 @@ class PolynomialFeatures:
         )
 
     def fuse(self, block: Block) -> Block:
-        return block.floats("finite", "PolynomialFeatures", self.n_features).made(self._products)
-
-    def _products(self, X: np.ndarray) -> np.ndarray:
-        """PolynomialFeatures.transform of a dense array: each degree out of the one before."""
+        products = Polynomial(self._monomials())
         order: Any = self.order
-        X = np.asarray(X, order="F")
-        made = np.empty((len(X), self.width_of_all), X.dtype, order=order)
+        cuts = self.width_of_all - self.width if self.least > 1 else 0
+        if cuts and self.copies_as_c and not self.include_bias:
+            order = "C"
+
+        def made(X: np.ndarray) -> np.ndarray:
+            out = np.empty((len(X), self.width), X.dtype, order=order)
+            products.products(X, out, cuts + self.include_bias if cuts else 0, bool(cuts) and self.include_bias)
+            return out
+
+        return block.floats("finite", "PolynomialFeatures", self.n_features).made(made)
+
+    def _monomials(self) -> list[tuple[int, int]]:
+        """PolynomialFeatures.transform of a dense array: each degree out of the one before."""
         at = int(self.include_bias)
-        made[:, :at] = 1
-        made[:, at : at + self.n_features] = X
+        made = [(-1, -1)] * at + [(-1, j) for j in range(self.n_features)]
         index = [*range(at, at + self.n_features + 1)]
-        at += self.n_features
         for _ in range(2, self.most + 1):
             new_index, end = [], index[-1]
             for j in range(self.n_features):
-                start = index[j]
-                new_index.append(at)
-                if self.interaction_only:
-                    start += index[j + 1] - index[j]
-                next_at = at + end - start
-                if next_at <= at:
+                new_index.append(len(made))
+                start = index[j] + (index[j + 1] - index[j] if self.interaction_only else 0)
+                if end <= start:
                     break
-                np.multiply(made[:, start:end], X[:, j : j + 1], out=made[:, at:next_at], casting="no")
-                at = next_at
-            new_index.append(at)
+                made += [(left, j) for left in range(start, end)]
+            new_index.append(len(made))
             index = new_index
-        return made if self.least <= 1 else self._without_low_degrees(made)
-
-    def _without_low_degrees(self, made: np.ndarray) -> np.ndarray:
-        order: Any = self.order
-        rest = self.width_of_all - self.width
-        if not self.include_bias:
-            return made[:, rest:].copy(order="C" if self.copies_as_c else "K")
-        out = np.empty((len(made), self.width), made.dtype, order=order)
-        out[:, 0] = 1
-        out[:, 1:] = made[:, rest + 1 :]
-        return out
+        return made

@@ -42,9 +42,10 @@ class PowerTransformer:
         return block if self.scaler is None else self.scaler.fuse(block)
 
     def _powers(self, X: np.ndarray) -> np.ndarray:
-        for j, power in enumerate(self.lambdas):
-            with np.errstate(all="ignore"):
-                X[:, j] = _FORMS[self.form](X[:, j], power)
+        form = _FORMS[self.form]
+        with np.errstate(all="ignore"):
+            for j, power in enumerate(self.lambdas):
+                X[:, j] = form(X[:, j], power)
         return X
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .._ext.transforms import ranks
 from ..errors import ConfigurationError, ModelFormatError
 from . import Unread
 from .block import Block
@@ -34,38 +36,36 @@ class QuantileTransformer:
         return cls(np.array(source.quantiles_), np.array(source.references_), is_normal)
 
     def fuse(self, block: Block) -> Block:
-        return block.floats("nan", "QuantileTransformer", self.quantiles.shape[1]).made(self._transformed)
+        by_column = np.ascontiguousarray(self.quantiles.T)
 
-    def _transformed(self, X: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            for j, quantiles in enumerate(self.quantiles.T):
-                X[:, j] = self._column(X[:, j], quantiles)
-        return X
+        def made(X: np.ndarray) -> np.ndarray:
+            """QuantileTransformer._transform_col of each."""
+            ranks(X, by_column, self.references, THRESHOLD if self.is_normal else 0.0)
+            if self.is_normal:
+                X[:] = _normal(X)
+            return X
 
-    def _column(self, x: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-        """QuantileTransformer._transform_col."""
-        low, high = quantiles[0], quantiles[-1]
-        is_low = x - THRESHOLD < low if self.is_normal else x == low
-        is_high = x + THRESHOLD > high if self.is_normal else x == high
-        there = ~np.isnan(x)
-        cells, references = x[there], self.references
-        x[there] = 0.5 * (
-            np.interp(cells, quantiles, references) - np.interp(-cells, -quantiles[::-1], -references[::-1])
-        )
-        x[is_high] = 1
-        x[is_low] = 0
-        return _normal(x) if self.is_normal else x
+        return block.floats("nan", "QuantileTransformer", self.quantiles.shape[1]).made(made)
 
 
 def _normal(x: np.ndarray) -> np.ndarray:
-    """scipy.stats.norm.ppf, and the clipping of what it makes of 0 and 1."""
+    """scipy.stats.norm.ppf of ranks, and the clipping of what it makes of 0 and 1."""
+    low, high = _ends()
+    made = np.full(x.shape, np.nan)
+    made[x == 0], made[x == 1] = -np.inf, np.inf
+    inside = (x > 0) & (x < 1)
+    made[inside] = _ndtri(x[inside]) * 1.0 + 0.0
+    return np.clip(made, low, high)
+
+
+@cache
+def _ends() -> tuple[float, float]:
+    return _ndtri(THRESHOLD - np.spacing(1)), _ndtri(1 - (THRESHOLD - np.spacing(1)))
+
+
+def _ndtri(x: Any) -> Any:
     try:
         from scipy.special import ndtri
     except ImportError as error:
         raise ConfigurationError("QuantileTransformer with output_distribution='normal' needs scipy") from error
-    low, high = ndtri(THRESHOLD - np.spacing(1)), ndtri(1 - (THRESHOLD - np.spacing(1)))
-    made = np.full(x.shape, np.nan)
-    made[x == 0], made[x == 1] = -np.inf, np.inf
-    inside = (x > 0) & (x < 1)
-    made[inside] = ndtri(x[inside]) * 1.0 + 0.0
-    return np.clip(made, low, high)
+    return ndtri(x)
