@@ -3,6 +3,7 @@
 from . import ta
 from .applied import apply, expanding_apply, group_apply, rolling_apply, warmup
 from .compiled import compiled
+from .ewm import ewm_corr, ewm_cov, ewm_mean, ewm_std, ewm_var
 from .feature import Feature, Window
 from .indicators import adx, atr, bollinger, ema, macd, natr, obv, rsi, sma, stoch, wma
 from .moments import corr, count, cov, kurt, mean, skew, std, sum, var, zscore
@@ -46,6 +47,7 @@ from .rolling import (
     rolling_zscore,
 )
 from .rolling_features import RollingFeatures
+from .shift import diff, lag, pct_change
 from .shrink import ShrinkReport, shrink
 from .streaming import Stream
 
@@ -63,7 +65,13 @@ __all__ = [
     "corr",
     "count",
     "cov",
+    "diff",
     "ema",
+    "ewm_corr",
+    "ewm_cov",
+    "ewm_mean",
+    "ewm_std",
+    "ewm_var",
     "expanding_apply",
     "expanding_corr",
     "expanding_count",
@@ -82,6 +90,7 @@ __all__ = [
     "expanding_zscore",
     "group_apply",
     "kurt",
+    "lag",
     "macd",
     "max",
     "mean",
@@ -89,6 +98,7 @@ __all__ = [
     "min",
     "natr",
     "obv",
+    "pct_change",
     "quantile",
     "rank",
     "rolling_apply",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cross_section.hpp"
+#include "ewm.hpp"
 #include "extrema.hpp"
 #include "moments.hpp"
 #include "order.hpp"
@@ -12,7 +13,7 @@ namespace perfcore::features {
 
 inline std::unique_ptr<Feature> make(const Spec& spec) {
     for (const auto family :
-         {make_shift, make_moments, make_extremum, make_order, make_map, make_apply, make_group, make_ta})
+         {make_shift, make_moments, make_extremum, make_order, make_ewm, make_map, make_apply, make_group, make_ta})
         if (auto feature = family(spec)) return feature;
     return nullptr;
 }

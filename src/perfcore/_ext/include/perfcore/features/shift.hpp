@@ -7,46 +7,68 @@
 
 namespace perfcore::features {
 
-// The last n cells of a column, a ring behind its two numbers.
-struct Ring {
-    int64_t at, n_seen;
-    double cells[1];
-
-    static size_t bytes(int64_t n) { return sizeof(Ring) + size_t(n) * sizeof(double); }
-    void reset(int64_t n) {
-        at = n_seen = 0;
-        for (int64_t i = 0; i <= n; i++) cells[i] = missing();
-    }
-    double push(int64_t n, double x) {  // returns the cell of n rows ago
-        const double past = cells[at];
-        cells[at] = x;
-        at = at + 1 == n ? 0 : at + 1;
-        n_seen++;
-        return past;
-    }
-};
-
 enum class Shift { LAG, DIFF, PCT_CHANGE };
 
+// Its state is a ring of the last n cells, which begins small.
 template <Shift what>
-class Shifted final : public Fixed<Shifted<what>, Ring> {
+class Shifted final : public Feature {
 public:
     explicit Shifted(int64_t n) : n_(n) {}
-    size_t bytes() const { return Ring::bytes(n_); }
-    void reset(void* state, int64_t) const override { static_cast<Ring*>(state)->reset(n_); }
-    bool is_ready(const void* state) const override { return static_cast<const Ring*>(state)->n_seen >= n_; }
-    bool is_state(const void* bytes, int64_t) const override {
-        const Ring& ring = *static_cast<const Ring*>(bytes);
-        return ring.n_seen >= 0 && ring.at >= 0 && ring.at < std::max<int64_t>(n_, 1);
+
+    int64_t first_room() const override { return std::min<int64_t>(FIRST, most()); }
+    size_t state_bytes(int64_t room) const override { return sizeof(Head) + size_t(room) * sizeof(double); }
+    void reset(void* state, int64_t room) const override {
+        std::memset(state, 0, state_bytes(room));
+        static_cast<Head*>(state)->room = room;
     }
-    void one(Ring& ring, const double* cells, double* out) const {
-        const double x = cells[0], past = n_ == 0 ? x : ring.push(n_, x);
-        if (what == Shift::LAG) out[0] = past;
-        else if (x != x || past != past) out[0] = bits_of(x) == MISSING_BITS || bits_of(past) == MISSING_BITS ? missing() : x + past;
-        else out[0] = what == Shift::DIFF ? x - past : x / past - 1.0;
+    void move_to(const void* state, void* larger, int64_t room) const override {
+        const Head& from = *static_cast<const Head*>(state);
+        for (int64_t i = std::max<int64_t>(0, from.n_seen - from.room); i < from.n_seen; i++)
+            cells_of(larger)[i & (room - 1)] = cells_of(state)[i & (from.room - 1)];
+        static_cast<Head*>(larger)->n_seen = from.n_seen;
+    }
+    bool step(void* state, const double* cells, int64_t, double* out) const override {
+        Head& head = *static_cast<Head*>(state);
+        const int64_t i = head.n_seen, last = head.room - 1;
+        if (i > last && head.room < n_) return false;
+        *out = of(cells[0], n_ == 0 ? cells[0] : i < n_ ? missing() : cells_of(state)[(i - n_) & last]);
+        cells_of(state)[i & last] = cells[0];
+        head.n_seen++;
+        return true;
+    }
+    bool is_ready(const void* state) const override { return static_cast<const Head*>(state)->n_seen >= n_; }
+    bool is_state(const void* bytes, int64_t room) const override {
+        const Head& head = *static_cast<const Head*>(bytes);
+        return head.room == room && head.n_seen >= 0 && (head.n_seen <= room || room >= n_);
+    }
+    void run(const Series& series, double* const* out, State&) const override {
+        const double* cells = series.columns[0];
+        const int64_t n_first = std::min(n_, series.n);
+        for (int64_t i = 0; i < n_first; i++) out[0][i] = of(cells[i], missing());
+        for (int64_t i = n_first; i < series.n; i++) out[0][i] = of(cells[i], cells[i - n_]);
     }
 
 private:
+    struct Head {
+        int64_t room, n_seen;
+    };
+    static constexpr int64_t FIRST = 64;
+
+    int64_t most() const {  // a power of two
+        int64_t room = 1;
+        while (room < n_) room *= 2;
+        return room;
+    }
+    static double* cells_of(void* state) { return reinterpret_cast<double*>(static_cast<Head*>(state) + 1); }
+    static const double* cells_of(const void* state) { return cells_of(const_cast<void*>(state)); }
+
+    static double of(double x, double past) {
+        if (what == Shift::LAG) return past;
+        const double told = what == Shift::DIFF ? x - past : x / past - 1.0;
+        if (told == told) return told;
+        return bits_of(x) == MISSING_BITS || bits_of(past) == MISSING_BITS ? missing() : not_a_number();
+    }
+
     const int64_t n_;
 };
 
