@@ -3,8 +3,8 @@
 How fast weights fall is told by ``span`` (alpha = 2 / (span + 1)), ``com`` (1 / (1 + com)), ``halflife`` or ``alpha``,
 by rows; or by a ``halflife`` of time ("2D", a timedelta) over ``times``. The rest is as in pandas. With ``adjust``
 weights are 1, 1 - alpha, (1 - alpha)**2, ... from the newest row back; without it the newest row weighs alpha, and the
-mean so far the rest. With ``ignore_na`` rows without a cell do not count as steps. A row without a cell is told what the
-one before it was. An infinite cell, and a NaN where NaN is not missing, weighs for good.
+mean so far the rest. With ``ignore_na`` rows without a cell do not count as steps. A row without a cell is told what
+the one before it was. An infinite cell, and a NaN where NaN is not missing, weighs for good.
 """
 
 from __future__ import annotations

@@ -75,14 +75,15 @@ def _taken(x: Any, n: int, by: Any) -> Any:
     if library == "pandas" and hasattr(x, "array") and hasattr(x, "index"):
         from pandas.api.extensions import take
 
-        cells, places = x.to_numpy() if isinstance(x.dtype, np.dtype) else x.array, _places(len(x), n, by)
+        places = _places(len(x), n, by)
+        cells = x.to_numpy() if isinstance(x.dtype, np.dtype) else x.array
         taken = _of_numpy(cells, places) if x.dtype == object else take(cells, places, allow_fill=True)
         return type(x)(taken, index=x.index, name=x.name, dtype=taken.dtype)
     if library == "polars" and hasattr(x, "gather"):
         import polars
 
-        places = polars.Series(_places(len(x), n, by))
-        return x.gather(places.set(places < 0, None))
+        rows = polars.Series(_places(len(x), n, by))
+        return x.gather(rows.set(rows < 0, None))
     array = x if library == "pyarrow" else raw(x, "x")
     if isinstance(array, np.ndarray):
         return _of_numpy(array, _places(len(array), n, by))
