@@ -8,8 +8,7 @@ namespace perfcore::features {
 class Bollinger final : public Feature {
 public:
     explicit Bollinger(const Spec& spec)
-        : mean_(over_window<Total, SayMean>(spec)), std_(over_window<Second, SayStd>(spec)),
-          width_(spec.number("width", 2.0)) {}
+        : mean_(moment(spec, "mean")), std_(moment(spec, "std")), width_(spec.number("width", 2.0)) {}
     int n_outputs() const override { return 3; }
     size_t state_bytes(int64_t) const override { return mean_->state_bytes(0) + std_->state_bytes(0); }
     void reset(void* state, int64_t) const override {

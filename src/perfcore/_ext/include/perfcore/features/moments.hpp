@@ -358,4 +358,10 @@ inline std::unique_ptr<Feature> make_moments(const Spec& spec) {
     return nullptr;
 }
 
+// For features that are made of one.
+inline std::unique_ptr<Feature> moment(Spec spec, const char* kind) {
+    spec.kind = kind;
+    return make_moments(spec);
+}
+
 }  // namespace perfcore::features

@@ -51,7 +51,7 @@ class Stoch final : public Feature {
 public:
     explicit Stoch(const Spec& spec)
         : place_(over_window<Extent, SayPlace<convention>>(of_rows(spec, "n"))),
-          k_(over_window<Total, SayMean>(of_rows(spec, "smooth"))), d_(over_window<Total, SayMean>(of_rows(spec, "signal"))),
+          k_(moment(of_rows(spec, "smooth"), "mean")), d_(moment(of_rows(spec, "signal"), "mean")),
           rows_(spec.integer("n", 1)), smooth_(spec.integer("smooth", 1)), signal_(spec.integer("signal", 1)) {}
     int n_inputs() const override { return 3; }
     int n_outputs() const override { return 2; }
