@@ -83,6 +83,7 @@ cdef extern from "perfcore/features/store.hpp" namespace "perfcore::features" no
         void update_rows(
             const int64_t*, const double* const*, int, const int64_t*, int64_t, double* const*
         ) except +
+        void peek_rows(const int64_t*, const double* const*, int, const int64_t*, int64_t, double* const*) except +
         bool update_series(
             int64_t, const double* const*, int, const int64_t*, const int64_t*, const int64_t*, int64_t, int
         )

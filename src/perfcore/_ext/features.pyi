@@ -62,6 +62,7 @@ class Store:
         columns: list[np.ndarray],
         times: np.ndarray | None,
         is_asked: bool = ...,
+        is_peek: bool = ...,
     ) -> tuple[np.ndarray | None, int]: ...
     def update_series(
         self,

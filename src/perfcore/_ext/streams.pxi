@@ -232,8 +232,10 @@ cdef class Store:
 
     # ---- many rows
 
-    def update_rows(self, list keys, codes, list columns, times, bint is_asked=True):
+    def update_rows(self, list keys, codes, list columns, times, bint is_asked=True, bint is_peek=False):
         """Take rows of a table: all of them, or, where one is refused, none; what is said of them, column by column.
+
+        ``is_peek``: what would be said; nothing changes.
 
         ``keys[codes[i]]`` is the key of row i; code -1: it has none. Returns (columns or None, the first late row or -1).
         """
@@ -268,6 +270,12 @@ cdef class Store:
             if late >= 0:
                 self._forget(n_before)
                 return None, late
+            if is_peek:
+                try:
+                    self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
+                finally:
+                    self._forget(n_before)
+                return out, -1
             try:
                 if n * (self.n_outputs + 1) < LONG:
                     self.store.update_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data() if is_asked else NULL)

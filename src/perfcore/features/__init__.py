@@ -5,6 +5,7 @@ from .applied import apply, expanding_apply, group_apply, rolling_apply, warmup
 from .compiled import compiled
 from .ewm import ewm_corr, ewm_cov, ewm_mean, ewm_std, ewm_var
 from .feature import Feature, Window
+from .group_features import GroupFeatures, minus_mean, share
 from .indicators import adx, atr, bollinger, ema, macd, natr, obv, rsi, sma, stoch, wma
 from .moments import corr, count, cov, kurt, mean, skew, std, sum, var, zscore
 from .order import (
@@ -53,6 +54,7 @@ from .streaming import Stream
 
 __all__ = [
     "Feature",
+    "GroupFeatures",
     "RollingFeatures",
     "ShrinkReport",
     "Stream",
@@ -96,6 +98,7 @@ __all__ = [
     "mean",
     "median",
     "min",
+    "minus_mean",
     "natr",
     "obv",
     "pct_change",
@@ -118,6 +121,7 @@ __all__ = [
     "rolling_var",
     "rolling_zscore",
     "rsi",
+    "share",
     "shrink",
     "skew",
     "sma",

@@ -120,9 +120,6 @@ class CompiledFunction(Feature):
             found = getattr(found, part, None)
         return self.function.__qualname__ if found is self else (CompiledFunction.of, (self.function, self.cache))
 
-    def __deepcopy__(self, memo: Any) -> CompiledFunction:
-        return self
-
 
 def compiled(function: Any = None, *, cache: bool = False) -> Any:
     """Decorator: a function of numbers that returns a number, compiled when it is first called.

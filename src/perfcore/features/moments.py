@@ -8,51 +8,51 @@ from .feature import Feature
 from .rolling import describe
 
 
-def sum(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def sum(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The sum; see `rolling_sum`."""
     return describe("sum", window, min_periods, closed)
 
 
-def mean(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def mean(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The mean; see `rolling_mean`."""
     return describe("mean", window, min_periods, closed)
 
 
-def count(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def count(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """How many cells are there; see `rolling_count`."""
     return describe("count", window, min_periods, closed)
 
 
-def var(window: Any, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
+def var(window: Any = None, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
     """The variance; see `rolling_var`."""
     return describe("var", window, min_periods, closed, ddof)
 
 
-def std(window: Any, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
+def std(window: Any = None, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
     """The standard deviation; see `rolling_std`."""
     return describe("std", window, min_periods, closed, ddof)
 
 
-def skew(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def skew(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The skewness, without bias; see `rolling_skew`."""
     return describe("skew", window, min_periods, closed)
 
 
-def kurt(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def kurt(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The excess kurtosis, without bias; see `rolling_kurt`."""
     return describe("kurt", window, min_periods, closed)
 
 
-def zscore(window: Any, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
+def zscore(window: Any = None, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
     """How many standard deviations the present cell is above the mean; see `rolling_zscore`."""
     return describe("zscore", window, min_periods, closed, ddof)
 
 
-def cov(window: Any, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
+def cov(window: Any = None, *, min_periods: int | None = None, closed: str | None = None, ddof: int = 1) -> Feature:
     """The covariance of two columns; see `rolling_cov`."""
     return describe("cov", window, min_periods, closed, ddof, n_inputs=2)
 
 
-def corr(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def corr(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The correlation of two columns; see `rolling_corr`."""
     return describe("corr", window, min_periods, closed, n_inputs=2)

@@ -18,27 +18,27 @@ from .rolling import describe
 from .series import compute
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")  # as compiled code numbers them
-METHODS = ("average", "min", "max")
+METHODS = ("average", "min", "max", "dense", "first")  # the last two within groups alone
 
 
-def min(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def min(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The least cell; see `rolling_min`."""
     return describe("min", window, min_periods, closed)
 
 
-def max(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def max(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The greatest cell; see `rolling_max`."""
     return describe("max", window, min_periods, closed)
 
 
-def median(window: Any, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
+def median(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The median; see `rolling_median`."""
     return describe("median", window, min_periods, closed)
 
 
 def quantile(
     q: float,
-    window: Any,
+    window: Any = None,
     *,
     interpolation: str = "linear",
     min_periods: int | None = None,
@@ -57,7 +57,7 @@ def quantile(
 
 
 def rank(
-    window: Any,
+    window: Any = None,
     *,
     method: str = "average",
     ascending: bool = True,
@@ -65,15 +65,16 @@ def rank(
     min_periods: int | None = None,
     closed: str | None = None,
 ) -> Feature:
-    """The rank of the newest cell; see `rolling_rank`."""
+    """The rank of the newest cell, see `rolling_rank`; within a group, of each cell, by pandas' methods all."""
     for name, option in (("ascending", ascending), ("pct", pct)):
         if not isinstance(option, bool | np.bool_):
             raise ConfigurationError(f"{name}={option!r}: allowed are True and False")
     feature = describe("rank", window, min_periods, closed)
-    ties = _place(method, METHODS, "method")
+    ties = _place(method, METHODS if window is None else METHODS[:3], "method")
     parts = (feature.label, "" if ties == 0 else method, "" if ascending else "descending", "pct" if pct else "")
     integers = {"ties": ties, "descending": int(not ascending), "part": int(pct)}
-    return replace(feature, label="_".join(filter(None, parts)), integers=MappingProxyType(integers))
+    kind = "rank" if ties < 3 else "rank_in_group"
+    return replace(feature, kind=kind, label="_".join(filter(None, parts)), integers=MappingProxyType(integers))
 
 
 def _place(name: Any, allowed: tuple[str, ...], option: str) -> int:
@@ -239,5 +240,6 @@ def expanding_rank(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the rank of the newest cell; see `rolling_rank`."""
+    _place(method, METHODS[:3], "method")
     feature = rank(None, method=method, ascending=ascending, pct=pct, min_periods=min_periods, closed=closed)
     return _told(feature, x, by, None, n_threads)

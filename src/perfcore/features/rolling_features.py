@@ -72,6 +72,7 @@ class RollingFeatures(Transformer):
         """Learns nothing but what the table's columns are; `InputError` for columns of which this cannot be made."""
         table = Table.of(X)
         schema = Schema.of(self, table)
+        schema.plan()  # whose features are refused now, and not when they are asked for
         if not table.n_rows:
             raise InputError(
                 f"0 sample(s) (shape=(0, {len(table.names)})) while a minimum of 1 is required: the table has no rows"
@@ -83,9 +84,14 @@ class RollingFeatures(Transformer):
     def transform(self, X: Any) -> Any:
         """The features of each row, of a table like that it was fitted to."""
         table = self._like_seen(X)
+        block = np.empty((len(self.schema_.outputs), table.n_rows))
+        self._fill(table, block)
+        return self._made(table, block)
+
+    def _fill(self, table: Table, block: np.ndarray) -> None:
+        """The features, a row of the block each."""
         schema = self._over(table)
         n_threads = threads.resolve(self.n_threads)
-        block = np.empty((len(schema.outputs), table.n_rows))
         columns, times = read(schema, table), schema.times(table)
         groups = Groups.of(schema.keys(table)) if schema.by else None
         order, bounds = (None, np.array([0, table.n_rows])) if groups is None else (groups.order, groups.bounds)
@@ -96,14 +102,10 @@ class RollingFeatures(Transformer):
                 raise late_row(schema, table, at, late)
             if n_late:
                 order, bounds = _compiled.without_late(at, order, bounds)
-            elif n_same and schema.late == "revise_last":
-                return self._made(table, self._revised(schema, table, groups))
+            elif n_same and schema.late == "revise_last":  # then there is more than one past
+                block[:] = Stream(schema)._take(table, groups)
+                return
         schema.plan().run(columns, at, order, bounds, n_threads, out=block)
-        return self._made(table, block)
-
-    def _revised(self, schema: Schema, table: Table, groups: Groups | None) -> np.ndarray:
-        """Row by row: where a row takes its last one's place, there is more than one past."""
-        return Stream(schema)._take(table, groups)
 
     def _over(self, table: Table) -> Schema:
         """Its schema, with the table's own rule of what is missing."""

@@ -70,12 +70,12 @@ class Schema:
         if told.late not in LATE:
             raise ConfigurationError(f"late={told.late!r}: allowed are {', '.join(map(repr, LATE))}")
         blank = Table(None, "numpy", names, is_named, 0)
-        by = tuple(blank.name(each) for each in _several(told.by))
+        by = tuple(blank.name(each) for each in several(told.by))
         on = None if told.on is None else blank.name(told.on)
         if told.late != "raise" and on is None:
             raise ConfigurationError(f"late={told.late!r} needs on=, the column of times")
-        uses = tuple(_uses(told.features, blank, {*by, on}))
-        after = tuple(blank.name(each) for each in _several(told.after))
+        uses = tuple(uses_of(told.features, blank, {*by, on}))
+        after = tuple(blank.name(each) for each in several(told.after))
         idle = [name for name in after if not any(name in columns for columns, _ in uses)]
         if idle:
             raise ConfigurationError(f"after={idle[0]!r}: no feature is of this column")
@@ -165,7 +165,7 @@ class Schema:
         return columns, feature.label, kind, lasting, {name: float(number).hex() for name, number in numbers.items()}
 
 
-def _several(told: Any) -> tuple[Any, ...]:
+def several(told: Any) -> tuple[Any, ...]:
     if told is None:
         return ()
     return tuple(told) if isinstance(told, list | tuple) else (told,)
@@ -175,7 +175,7 @@ def _is_timed(feature: Feature) -> bool:
     return feature.window is not None and feature.window.nanoseconds is not None
 
 
-def _uses(features: Any, table: Table, others: set[str | None]) -> Iterable[tuple[tuple[str, ...], Feature]]:
+def uses_of(features: Any, table: Table, others: set[str | None]) -> Iterable[tuple[tuple[str, ...], Feature]]:
     """Features with their columns, of a mapping; or of a list, for each column that is neither key nor time."""
     if isinstance(features, Feature):
         features = [features]
@@ -187,7 +187,7 @@ def _uses(features: Any, table: Table, others: set[str | None]) -> Iterable[tupl
             )
         features = {name if table.is_named else j: features for j, name in enumerate(table.names) if name not in others}
     for told, listed in features.items():
-        columns = tuple(table.name(each) for each in _several(told))
+        columns = tuple(table.name(each) for each in several(told))
         for feature in [listed] if isinstance(listed, Feature) else listed:
             if not isinstance(feature, Feature):
                 raise ConfigurationError(f"features of {told!r}: expected features such as f.mean(20), got {feature!r}")

@@ -61,22 +61,29 @@ class Stream(_compiled.Store):
         ``rows`` is a table, and so is the answer, of the same kind; or a list of rows as `update` takes them, and the
         answer is an array (n_rows, n_features). What is said of each row is what `update` would say, one after another.
         """
+        return self._group(rows, False)
+
+    def peek_group(self, rows: Any) -> Any:
+        """What `update_group` would say; nothing changes."""
+        return self._group(rows, True)
+
+    def _group(self, rows: Any, is_peek: bool) -> Any:
         if isinstance(rows, list):
             keys, codes, columns, times = self.read_rows(rows)
-            told, late = self.update_rows(keys, codes, columns, times)
+            told, late = self.update_rows(keys, codes, columns, times, is_peek=is_peek)
             if told is None:
                 raise self._late(times, late)
             _settle(told, self._schema)
             return told.T
         table = Table.of(rows)
-        return table.made(self._take(table, None), self.names)
+        return table.made(self._take(table, None, is_peek), self.names)
 
-    def _take(self, table: Table, groups: Groups | None) -> np.ndarray:
+    def _take(self, table: Table, groups: Groups | None, is_peek: bool = False) -> np.ndarray:
         schema = self._schema
         table = table.under(schema.names, schema.is_named, "the stream")
         columns, times = read(schema, table), schema.times(table)
         keys, codes = _keys(schema, table, groups)
-        told, late = self.update_rows(keys, codes, columns, None if times is None else times.cells)
+        told, late = self.update_rows(keys, codes, columns, None if times is None else times.cells, is_peek=is_peek)
         if told is None:
             raise self._late(times.cells if times is not None else None, late)
         return told

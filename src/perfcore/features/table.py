@@ -116,6 +116,8 @@ class Table(NamedTuple):
 
     def column(self, name: str) -> Any:
         """The column as its library has it."""
+        if name not in self.names:
+            self.name(name)
         place = self.names.index(name)
         if self.kind == "pandas":
             return self.table.iloc[:, place]

@@ -77,6 +77,19 @@ class Transformer:
         kind = self._output()
         return table.made(columns, list(self.get_feature_names_out()), None if kind == "default" else kind)  # type: ignore[attr-defined]
 
+    def _renamed(self, input_features: Any) -> dict[str, str]:
+        """Its columns' names, and those that `get_feature_names_out` is told instead."""
+        seen = getattr(self, "feature_names_in_", None)
+        names = [f"x{j}" for j in range(self.n_features_in_)] if seen is None else list(seen)
+        told = names if input_features is None else list(map(str, input_features))
+        if len(told) != len(names):
+            raise InputError(
+                f"input_features should have length equal to number of features ({len(names)}), got {len(told)}"
+            )
+        if seen is not None and told != names:
+            raise InputError(f"input_features is not equal to feature_names_in_: expected {names}")
+        return dict(zip(names, told, strict=True))
+
     def _is_fitted(self) -> bool:
         return hasattr(self, "n_features_in_")
 

@@ -187,8 +187,8 @@ public:
     explicit GroupRank(const Spec& spec)
         : OfGroup(spec),
           ties_(static_cast<Ties>(spec.integer("ties", 0))),
-          descends_(spec.integer("ascending", 1) == 0),
-          is_share_(spec.integer("pct", 0) != 0) {}
+          descends_(spec.integer("descending", 0) != 0),
+          is_share_(spec.integer("part", 0) != 0) {}
 
 private:
     struct Place {

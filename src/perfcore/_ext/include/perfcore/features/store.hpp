@@ -128,6 +128,40 @@ public:
         }
     }
 
+    // What update_rows() would say; nothing changes. Throws std::bad_alloc.
+    void peek_rows(const int64_t* entities, const double* const* columns, int n_columns, const int64_t* times, int64_t n,
+                   double* const* out) {
+        std::vector<int64_t> touched(entities, entities + n);
+        std::sort(touched.begin(), touched.end());
+        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+        if (!touched.empty() && touched.front() < 0) touched.erase(touched.begin());
+        std::vector<int> levels;
+        std::vector<std::vector<char>> slots;
+        for (const int64_t entity : touched) {
+            const Entity& at = entities_[size_t(entity)];
+            levels.push_back(at.level);
+            slots.emplace_back(at.slot, at.slot + layout(at.level).slot_bytes);
+        }
+        const auto put_back = [&] {
+            for (size_t i = 0; i < touched.size(); i++) {  // all give before any takes, so that no slot is wanting
+                Entity& at = entities_[size_t(touched[i])];
+                if (at.level != levels[i]) give(at.slot, at.level);
+            }
+            for (size_t i = 0; i < touched.size(); i++) {
+                Entity& at = entities_[size_t(touched[i])];
+                if (at.level != levels[i]) at = {take(levels[i]), levels[i]};
+                std::memcpy(at.slot, slots[i].data(), slots[i].size());
+            }
+        };
+        try {
+            update_rows(entities, columns, n_columns, times, n, out);
+        } catch (...) {
+            put_back();
+            throw;
+        }
+        put_back();
+    }
+
     // The same, of rows taken entity by entity (0, 1, ... from `first` on), nothing said of them: a history. False: no memory.
     bool update_series(int64_t first, const double* const* columns, int n_columns, const int64_t* times,
                        const int64_t* order, const int64_t* bounds, int64_t n_series, int n_threads) {
