@@ -25,6 +25,7 @@ from .order import (
     rolling_quantile,
     rolling_rank,
 )
+from .pipeline import FeaturePipeline, PipelineStream
 from .rolling import (
     expanding_corr,
     expanding_count,
@@ -54,7 +55,9 @@ from .streaming import Stream
 
 __all__ = [
     "Feature",
+    "FeaturePipeline",
     "GroupFeatures",
+    "PipelineStream",
     "RollingFeatures",
     "ShrinkReport",
     "Stream",
