@@ -95,6 +95,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "pipeline.columns": ("perfcore.transforms.compose", "Columns"),
     "pipeline.member": ("perfcore.transforms.compose", "Member"),
     "pipeline.union": ("perfcore.transforms.compose", "Union"),
+    "pipeline.framed": ("perfcore.transforms.compose", "Framed"),
     "pipeline.either": ("perfcore.transforms.compose", "Either"),
     "pipeline.live": ("perfcore.transforms.live", "Live"),
     "pipeline.identity": ("perfcore.transforms.compose", "Identity"),

@@ -10,10 +10,11 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import UnsupportedModelError
-from ..model import Model
+from ..inputs.ensemble import PassedOn
+from ..model import Ensemble, Model
 from ..transforms import TRANSFORMERS, Unread
 from ..transforms.block import Block, Unfused
-from ..transforms.compose import Chain, Columns, Either, Identity, Member, Union
+from ..transforms.compose import Chain, Columns, Either, Framed, Identity, Member, Union
 from ..transforms.inputs import AS_IT_IS, FUSED, PipelineInputs
 from ..transforms.live import Live
 from ..transforms.plan import Trace
@@ -35,13 +36,8 @@ def read(source: Any, origin: str) -> Model:
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"Pipeline's last step {name!r} ({type(last).__name__}): {error}") from error
     names = feature_names(source)
-    reader = _Reader()
-    transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
-    block = None if reader.is_live else _traced(transforms, source.n_features_in_, names)
-    if block is None:
-        reader = _Reader(keeps_live=True, is_beside=reader.is_live)
-        transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
-    elif block.is_sparse and not getattr(model.inputs, "takes_sparse", True):
+    reader, transforms, block = _read_steps(source, names, not isinstance(model.body, Ensemble))
+    if block is not None and block.is_sparse and not getattr(model.inputs, "takes_sparse", True):
         raise UnsupportedModelError(
             f"{type(last).__name__} after steps that make sparse tables; make them dense "
             "(sparse_output=False of OneHotEncoder, sparse_threshold=0 of ColumnTransformer)"
@@ -54,12 +50,26 @@ def read(source: Any, origin: str) -> Model:
         n_features=n_features,
         feature_names=names,
         chain=chain,
-        inner=model.inputs,
+        inner=_unnamed(model.inputs) if block is not None else model.inputs,
         checks_names=_checks_names(transforms, source),
         needed=_needed(transforms, n_features),
         steps=tuple(reader.steps),
     )
     return Model(model.body, inputs, model.answers, f"{origin} with {model.origin}")
+
+
+def _read_steps(
+    source: Any, names: tuple[str, ...] | None, reads_frames: bool
+) -> tuple[_Reader, list[Any], Block | None]:
+    """The transformers, and what they make of a row where all are fused."""
+    reader = _Reader(reads_frames=reads_frames)
+    transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
+    block = None if reader.is_live else _traced(transforms, source.n_features_in_, names)
+    if block is None:
+        # Beside steps that run as they are, data frames are what they are.
+        reader = _Reader(keeps_live=True, is_beside=reader.is_live, reads_frames=False)
+        transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
+    return reader, transforms, block
 
 
 def _traced(transforms: Sequence[Any], n_features: int, names: tuple[str, ...] | None) -> Block | None:
@@ -71,12 +81,21 @@ def _traced(transforms: Sequence[Any], n_features: int, names: tuple[str, ...] |
         return None
 
 
+def _unnamed(inputs: Any) -> Any:
+    """Inputs that get arrays, whatever names the model has seen in training."""
+    if isinstance(inputs, PassedOn) or inputs.feature_names is None:
+        return inputs
+    return replace(inputs, feature_names=None)
+
+
 def _first(transforms: Sequence[Any]) -> Any:
     for each in transforms:
         if isinstance(each, Chain):
             each = _first(each.steps)
         if isinstance(each, Either):
             each = each.fused
+        if isinstance(each, Framed):
+            each = each.step
         if each is not None and not (isinstance(each, Identity) and each.n_features is None):
             return each
     return None
@@ -102,11 +121,11 @@ class _Reader:
     """Reads the transformers of one pipeline; ``steps`` tells of each whether it is fused.
 
     ``keeps_live``: fused steps keep the object that they were read from, for tables that they do not take themselves;
-    ``is_beside``: since others run as they are.
+    ``is_beside``: since others run as they are. ``reads_frames``: whether steps with set_output("pandas") are fused.
     """
 
-    def __init__(self, keeps_live: bool = False, is_beside: bool = False) -> None:
-        self.keeps_live, self.is_beside = keeps_live, is_beside
+    def __init__(self, keeps_live: bool = False, is_beside: bool = False, reads_frames: bool = True) -> None:
+        self.keeps_live, self.is_beside, self.reads_frames = keeps_live, is_beside, reads_frames
         self.steps: list[tuple[str, str, str]] = []
 
     @property
@@ -117,12 +136,15 @@ class _Reader:
         """The transformer, or the object itself to be run as it is."""
         if source is None or source == "passthrough":
             return Identity()
+        n_steps = len(self.steps)
         try:
             read = self._read(name, source)
         except Unread as why:
+            del self.steps[n_steps:]  # those inside it
             self.steps.append((name, type(source).__name__, f"{AS_IT_IS}: {why}"))
             return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), source)
-        if not isinstance(read, Chain | Columns | Union):
+        inner = read.step if isinstance(read, Framed) else read
+        if not isinstance(inner, Chain | Columns | Union):
             how = f"{FUSED}, or as it is where a table is none that it takes" if self.keeps_live else FUSED
             self.steps.append((name, type(source).__name__, how))
             if self.keeps_live:
@@ -134,21 +156,25 @@ class _Reader:
         known = next((key for key in TRANSFORMERS if sklearn_class(key) is type(source)), None)
         if known is None:
             raise Unread("no transformer that perfcore knows")
-        if vars(source).get("_sklearn_output_config", {}).get("transform", "default") not in (None, "default"):
-            raise Unread(f"set_output(transform={source._sklearn_output_config['transform']!r})")
-        module, cls = TRANSFORMERS[known]
+        output = vars(source).get("_sklearn_output_config", {}).get("transform") or "default"
+        if output not in ("default", "pandas") or (output == "pandas" and not self.reads_frames):
+            raise Unread(f"set_output(transform={output!r})")
+        read = self._read_known(name, source, *TRANSFORMERS[known], output == "pandas")
+        return read if output == "default" or isinstance(read, Chain) else Framed(read)
+
+    def _read_known(self, name: str, source: Any, module: str, cls: str, of_frames: bool) -> Any:
         if cls == "Chain":
             return Chain(tuple(self.transform(f"{name}__{step}", each) for step, each in source.steps))
         if cls == "Columns":
-            return self._columns(name, source)
+            return self._columns(name, source, of_frames)
         if cls == "Union":
-            return self._union(name, source)
+            return self._union(name, source, of_frames)
         try:
             return getattr(import_module(f"perfcore.transforms.{module}"), cls).of(source)
         except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:  # of one that was edited
             raise Unread(f"its attributes do not fit one another: {error}") from error
 
-    def _columns(self, name: str, source: Any) -> Columns:
+    def _columns(self, name: str, source: Any, of_frames: bool) -> Columns:
         import numpy as np
 
         members = []
@@ -161,16 +187,17 @@ class _Reader:
             each = self.transform(f"{name}__{step}", transformer)
             weight = (source.transformer_weights or {}).get(step)
             members.append(Member(step, each, tuple(int(j) for j in at), _chosen(columns), weight))
-        return Columns(int(source.n_features_in_), feature_names(source), tuple(members), bool(source.sparse_output_))
+        names, is_sparse = feature_names(source), bool(source.sparse_output_)
+        return Columns(int(source.n_features_in_), names, tuple(members), is_sparse, of_frames)
 
-    def _union(self, name: str, source: Any) -> Union:
+    def _union(self, name: str, source: Any, of_frames: bool) -> Union:
         members, weights = [], []
         for step, transformer in source.transformer_list:
             if isinstance(transformer, str) and transformer == "drop":
                 continue
             members.append(self.transform(f"{name}__{step}", transformer))
             weights.append((source.transformer_weights or {}).get(step))
-        return Union(tuple(members), tuple(weights))
+        return Union(tuple(members), tuple(weights), of_frames)
 
 
 def _chosen(columns: Any) -> str:

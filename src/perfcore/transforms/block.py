@@ -72,6 +72,10 @@ class Text(NamedTuple):
     fills: tuple[tuple[Any, Any, bool], ...] = ()
 
 
+# Among the fills: a step makes a data frame of the column, in which None is NaN if all else are texts.
+INFERRED = (None, float("nan"), True)
+
+
 class Coded(NamedTuple):
     """For each code a number."""
 
@@ -108,6 +112,7 @@ class Block:
     order: Any
     is_sparse: bool = False
     names: tuple[str, ...] | None = None
+    is_framed: bool = False  # a step made a data frame of it, whose columns bear names that nobody looks up here
 
     @property
     def width(self) -> int:
@@ -121,7 +126,7 @@ class Block:
         block = self if self.dtype is not None else self._array_of_frame()
         if block.dtype == object:
             block = replace(block, dtype=np.dtype(np.float64))
-        block = replace(block, columns=tuple(_number(each, name) for each in block.columns))
+        block = replace(block, columns=tuple(_number(each, name) for each in block.columns), is_framed=False)
         if block.dtype.kind not in "biuf" or block.dtype == np.float16 or block.dtype.itemsize > 8:
             raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
         return block._checked(allows) if block.dtype.kind == "f" else block
@@ -152,7 +157,19 @@ class Block:
 
     def of_objects(self) -> Block:
         """check_array(dtype=object) of the block."""
-        return replace(self, dtype=np.dtype(object), names=None)
+        return replace(self, dtype=np.dtype(object), names=None, is_framed=False)
+
+    def framed(self) -> Block:
+        """What set_output("pandas") makes of the block."""
+        if self.dtype is None:
+            return self
+        if self.dtype == object:
+            if any(not isinstance(each, Text) for each in self.columns):
+                raise Unfused("objects in the data frame that a step makes")
+            texts: Any = self.columns
+            columns = tuple(each._replace(fills=(*each.fills, INFERRED)) for each in texts)
+            return replace(self, columns=columns, is_framed=True)
+        return replace(self, is_framed=True)
 
     # -- columns -----------------------------------------------------------------------------------
 
@@ -190,8 +207,10 @@ class Block:
         return self.take(columns)
 
     @staticmethod
-    def hstack(blocks: Sequence[Block]) -> Block:
-        """np.hstack."""
+    def hstack(blocks: Sequence[Block], of_frames: bool = False) -> Block:
+        """np.hstack; or of data frames, pandas.concat."""
+        if of_frames:
+            return Block._concat(blocks)
         blocks = [each.stacked() for each in blocks]
         dtypes = [each.dtype for each in blocks]
         return Block(
@@ -200,6 +219,19 @@ class Block:
             np.result_type(*dtypes),
             ("hstack", tuple((each.order, each.width) for each in blocks)),
         )
+
+    @staticmethod
+    def _concat(blocks: Sequence[Block]) -> Block:
+        """What several frames hold is put together column by column once it becomes an array."""
+        are_frames = all(each.is_framed or each.dtype is None for each in blocks)
+        blocks = [each if each.dtype is not None else each._array_of_frame() for each in blocks]
+        dtypes = {each.dtype for each in blocks}
+        if len(blocks) == 1:
+            return blocks[0]
+        if np.dtype(object) in dtypes or np.dtype(bool) in dtypes or not are_frames:
+            raise Unfused("data frames of objects, or arrays among data frames, where a step makes one of them")
+        columns = tuple(column for each in blocks for column in each.columns)
+        return Block(blocks[0].trace, columns, np.result_type(*dtypes), "F")
 
     @staticmethod
     def sparse_hstack(blocks: Sequence[Block], name: str) -> Block:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,16 @@ class Either:
 
 
 @dataclass(frozen=True, eq=False)
+class Framed:
+    """A step with set_output("pandas")."""
+
+    step: Transform
+
+    def fuse(self, block: Block) -> Block:
+        return self.step.fuse(block).framed()
+
+
+@dataclass(frozen=True, eq=False)
 class Chain:
     """Pipeline: one after another."""
 
@@ -70,8 +80,11 @@ class Columns:
     feature_names: tuple[str, ...] | None
     members: tuple[Member, ...]
     is_sparse: bool
+    of_frames: bool = False  # whether it puts data frames together: set_output("pandas")
 
     def fuse(self, block: Block) -> Block:
+        if block.is_framed:
+            raise Unfused("columns by name of a data frame that a step makes")
         by_name = self.feature_names is not None and block.names is not None
         place = self._places(block.names) if by_name else None
         if place is None:
@@ -87,7 +100,7 @@ class Columns:
             return block.trace.nothing()
         if self.is_sparse:
             return Block.sparse_hstack(made, "ColumnTransformer")
-        return Block.hstack([each.dense() for each in made])
+        return Block.hstack([each.dense() for each in made], self.of_frames)
 
     def _places(self, names: Any) -> dict[int, int]:
         at = {name: j for j, name in enumerate(names)}
@@ -104,6 +117,7 @@ class Union:
 
     members: tuple[Transform, ...]
     weights: tuple[float | None, ...]
+    of_frames: bool = False
 
     def fuse(self, block: Block) -> Block:
         made = [weighted(each.fuse(block), w) for each, w in zip(self.members, self.weights, strict=True)]
@@ -111,7 +125,7 @@ class Union:
             return block.trace.nothing()
         if any(each.is_sparse for each in made):
             return Block.sparse_hstack(made, "FeatureUnion")
-        return Block.hstack(made)
+        return Block.hstack(made, self.of_frames)
 
 
 def weighted(block: Block, weight: float | None) -> Block:
@@ -120,8 +134,8 @@ def weighted(block: Block, weight: float | None) -> Block:
         return block
     if isinstance(block, Opaque):
         return block.trace.ran(block.matrix * weight)
-    block = block.stacked()
+    is_framed, block = block.is_framed, block.stacked()
     if block.dtype is not None and block.dtype.kind != "f":
         block = block.floats("anything", "transformer_weights", block.width)
     number = float(np.array(weight).astype(block.dtype))
-    return block.each([(("multiply", number, 0.0),)] * block.width)
+    return replace(block.each([(("multiply", number, 0.0),)] * block.width), is_framed=is_framed)

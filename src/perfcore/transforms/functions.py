@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ModelFormatError
 from . import Transform, Unread
-from .block import Block
+from .block import Block, Unfused
 from .compose import Identity
 
 FUNCTIONS = (
@@ -43,6 +43,8 @@ class Function:
         function = getattr(np, self.name)
         if self.n_features is not None:
             block = block.numbers("finite", "FunctionTransformer", self.n_features)
+        if block.is_framed:
+            raise Unfused("a function of a data frame that a step makes")
         if block.dtype is not None:
             return block.numbers("anything", "FunctionTransformer", block.width).made(function)
         # pandas keeps each column's dtype, numpy computes in it, and what lies in several arrays is joined by columns.

@@ -32,11 +32,13 @@ class SimpleImputer:
         if of_text and source.add_indicator:
             raise Unread("add_indicator=True over a table of objects")
         empty = np.array([each != each for each in fills.tolist()], bool)
+        dtype = getattr(source, "_fill_dtype", fills.dtype)  # scikit-learn before 1.8 casts nothing
+        dtype = np.dtype(np.float64) if dtype.kind == "O" else dtype
         kept = np.arange(len(fills)) if source.keep_empty_features else np.flatnonzero(~empty)
         return cls(
             n_features=source.n_features_in_,
             missing=missing,
-            fills=fills if of_text else fills.astype(source._fill_dtype if source._fill_dtype.kind != "O" else float),
+            fills=fills if of_text else fills.astype(dtype),
             kept=tuple(kept.tolist()),
             of_text=of_text,
             keeps_dtype=source.strategy in ("most_frequent", "constant"),

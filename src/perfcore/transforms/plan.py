@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
 from ..inputs.table import is_kernel_ready, scan
-from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
+from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
 from .tables import ArrayTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
@@ -61,6 +61,42 @@ class Run:
         return order_of(np.hstack(arrays))
 
 
+class LookedUp(NamedTuple):
+    """Texts that have codes."""
+
+    source: Source
+    codes: Codes
+    text: Text
+    lookup: Lookup
+    among_texts: Lookup | None  # where a step makes a data frame of the column, and it holds texts alone
+
+    def codes_of(self, table: Table) -> np.ndarray:
+        place = self.source[1]
+        if self.among_texts is not None and table.may_hold_none(place):
+            cells = table.objects(place)
+            if _are_texts(_filled(cells, self.text.fills[: self.text.fills.index(INFERRED)])):
+                return self.among_texts.of_objects(cells)
+        return table.codes(place, self.lookup)
+
+
+def _are_texts(cells: np.ndarray) -> bool:
+    """Whether pandas would make a column of texts of them."""
+    return {type(each) for each in cells.tolist() if each is not None and each == each} == {str}
+
+
+def _filled(cells: np.ndarray, fills: Sequence[tuple[Any, Any, bool]]) -> np.ndarray:
+    cells = cells.copy()
+    for each in fills:
+        if each is INFERRED and not _are_texts(cells):
+            continue
+        missing, fill, takes_nan = each
+        if not takes_nan and (cells != cells).any():
+            raise InputError("Input X contains NaN.")
+        is_missing = cells != cells if missing != missing else cells == missing
+        cells[is_missing.astype(bool)] = fill
+    return cells
+
+
 class Output:
     """A block, compiled: from tables to the block's array or compressed rows."""
 
@@ -68,7 +104,7 @@ class Output:
         self.lends = lends  # a table's own array, where it is the block's
         self.width, self.dtype, self.order, self.is_sparse = block.width, block.dtype, block.order, block.is_sparse
         self.numbers: list[Source] = []
-        self.looked_up: list[tuple[Source, Codes, Lookup] | None] = []  # of each of the codes; None: numbers are
+        self.looked_up: list[LookedUp | None] = []  # of each of the codes; None: numbers are
         self.columns = block.columns
         self._whole = _whole(block)
         if self.dtype != object:
@@ -129,12 +165,11 @@ class Output:
             if each is None:
                 codes.append(None)
                 continue
-            (slot, j), _, lookup = each
             try:
-                codes.append(run.tables[slot].codes(j, lookup))
+                codes.append(each.codes_of(run.tables[each.source[0]]))
             except TypeError as error:
                 raise InputError(
-                    f"column {_named(run, (slot, j))}: a cell that cannot be looked up: {error}"
+                    f"column {_named(run, each.source)}: a cell that cannot be looked up: {error}"
                 ) from error
         try:
             return fill(numbers, codes)
@@ -148,7 +183,7 @@ class Output:
             looked_up = self.looked_up[at]
             if looked_up is None:
                 return InputError(f"Found unknown categories during transform, first in row {row}")
-            (slot, j), codes, _ = looked_up
+            (slot, j), codes, *_ = looked_up
             cell = run.tables[slot].objects(j)[row]
             return InputError(
                 f"Found unknown categories [{cell!r}] in column {codes.place} during transform "
@@ -183,11 +218,8 @@ class Output:
         for k, column in enumerate(self.columns):
             if isinstance(column, Cell | Text) or (isinstance(column, Number) and not column.steps):
                 cells = run.tables[column.source[0]].objects(column.source[1])
-                for missing, fill, takes_nan in column.fills if isinstance(column, Text) else ():
-                    if not takes_nan and (cells != cells).any():
-                        raise InputError(f"Input X contains NaN. (column {_named(run, column.source)})")
-                    is_missing = cells != cells if missing != missing else cells == missing
-                    cells[is_missing.astype(bool)] = fill
+                if isinstance(column, Text):
+                    cells = _filled(cells, column.fills)
                 out[:, k] = cells
             else:
                 out[:, k] = Output._of(column).array(run)[:, 0]
@@ -307,18 +339,22 @@ class _Builder:
         else:
             row = -1, [], [], codes.nan, codes.unknown, False
             lookup = lookup_of(codes, of)
+            among_texts = lookup_of(codes, of, among_texts=True) if INFERRED in of.fills else None
             self.lookups.append(lookup)
-            self.output.looked_up.append((of.source, codes, lookup))
+            self.output.looked_up.append(LookedUp(of.source, codes, of, lookup, among_texts))
         self.code_rows.append(row)
         self.codes[key] = len(self.codes)
         return self.codes[key]
 
 
-def lookup_of(codes: Codes, text: Text) -> Lookup:
+def lookup_of(codes: Codes, text: Text, among_texts: bool = False) -> Lookup:
     """Codes of a column's cells, each as its fills leave it."""
 
     def code(cell: Any) -> int:
-        for missing, fill, takes_nan in text.fills:
+        for each in text.fills:
+            if each is INFERRED and not among_texts:
+                continue
+            missing, fill, takes_nan = each
             if cell != cell and not takes_nan:
                 return -1
             if cell == missing or (cell != cell and missing != missing):

@@ -44,6 +44,9 @@ class Table(Protocol):
 
     def objects(self, place: int) -> np.ndarray: ...
 
+    def may_hold_none(self, place: int) -> bool:
+        """Whether a column is of objects, with None perhaps among them."""
+
     def whole(self) -> np.ndarray | None:
         """The array that the table is, with its strides, if it is one."""
 
@@ -136,6 +139,9 @@ class ArrayTable:
     def whole(self) -> np.ndarray | None:
         return self.array
 
+    def may_hold_none(self, place: int) -> bool:
+        return self.array.dtype == object
+
     def part(self, places: Sequence[int]) -> Any:
         return self.array[:, list(places)]
 
@@ -223,6 +229,9 @@ class PandasTable:
     def whole(self) -> np.ndarray | None:
         return one_array(self.frame)
 
+    def may_hold_none(self, place: int) -> bool:
+        return getattr(self.dtypes[place], "kind", "") == "O"
+
     def part(self, places: Sequence[int]) -> Any:
         return self.frame[[self._name(j) for j in places]]
 
@@ -293,6 +302,9 @@ class ArrowTable:
     def whole(self) -> np.ndarray | None:
         return None
 
+    def may_hold_none(self, place: int) -> bool:
+        return True
+
     def part(self, places: Sequence[int]) -> Any:
         names = [self.names[j] for j in places]
         return self.source.select(names) if hasattr(self.source, "select") else self.columns.table.select(names)
@@ -344,6 +356,9 @@ class RowTable:
 
     def whole(self) -> np.ndarray | None:
         return None
+
+    def may_hold_none(self, place: int) -> bool:
+        return False  # one cell: if it is None, pandas sees no texts
 
     def part(self, places: Sequence[int]) -> Any:
         if self.names is None:
