@@ -74,7 +74,10 @@ def test_a_row_without_a_key_belongs_to_no_group(x):
 
 
 def test_rows_that_lie_group_by_group_are_not_sorted():
-    assert groups(np.repeat([7, 3, 5], 100)).order is None
+    for keys_of in ([7, 3, 5], [3, 5, 7], ["b", "a", "c"], [0.5, 1.5, 2.5], [-(2**62), 0, 2**62]):
+        told = groups(np.repeat(keys_of, 100))
+        assert told.order is None and told.bounds.tolist() == [0, 100, 200, 300]
+        assert np.array_equal(told.codes, np.repeat([0, 1, 2], 100)) and told.firsts.tolist() == [0, 100, 200]
     assert groups(np.repeat([7, 3, 7], 100)).order.tolist() == [*range(100), *range(200, 300), *range(100, 200)]
 
 
@@ -86,6 +89,16 @@ def test_groups_are_numpys(factor):
     assert np.array_equal(told.order, np.argsort(told.codes, kind="stable"))
     assert np.array_equal(np.diff(told.bounds), np.bincount(told.codes))
     assert np.array_equal(np.sort(told.firsts), np.sort(np.unique(x, return_index=True)[1]))
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 18, 33, 500])
+def test_runs_of_rising_keys_are_groups(n):
+    random = np.random.default_rng(n)
+    for _ in range(20):
+        x = np.sort(random.integers(0, random.integers(1, 2 * n), n))
+        told = groups(x)
+        assert told.order is None and np.array_equal(told.bounds[:-1], np.unique(x, return_index=True)[1])
+        assert np.array_equal(x[told.firsts][told.codes], x)
 
 
 def test_keys_come_back_as_they_are():

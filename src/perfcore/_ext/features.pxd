@@ -33,7 +33,6 @@ cdef extern from "perfcore/features/plan.hpp" namespace "perfcore::features" nog
         void run_steps(const double* const*, const int64_t*, int64_t, double* const*) except +
 
     double missing()
-    void c_settle "perfcore::features::settle" (double*, int64_t)
     int MAX_INPUTS
 
 

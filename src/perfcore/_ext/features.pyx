@@ -218,19 +218,6 @@ cdef _check_order(const int64_t* order, int64_t n_taken, int64_t n):
             raise ValueError(f"order: there is no row {order[i]} of {n}")
 
 
-def settle(list columns):
-    """Missing cells, and any NaN, become the plain one, in place; contiguous arrays of float64."""
-    cdef double* cells
-    cdef int64_t n
-    for column in columns:
-        n = len(column)
-        cells = <double*>_cells(column, n)
-        if not column.flags.writeable:
-            raise ValueError("expected arrays to write to")
-        with nogil:
-            c_settle(cells, n)
-
-
 def encode(keys, absent=None):
     """(codes, each code's first row) of whole numbers, numbered as they appear; -1 where ``absent`` (bool) says so."""
     cdef Py_ssize_t n = len(keys)
@@ -245,12 +232,16 @@ def encode(keys, absent=None):
     cdef vector[int64_t] firsts
     with nogil:
         firsts = c_encode(whole, mask, n, out)
-    rows = np.empty(<Py_ssize_t>firsts.size(), np.int64)
-    cdef int64_t* row = _room(rows)
+    return codes, _array(firsts)
+
+
+cdef _array(const vector[int64_t]& cells):
+    array = np.empty(<Py_ssize_t>cells.size(), np.int64)
+    cdef int64_t* room = _room(array)
     cdef size_t i
-    for i in range(firsts.size()):
-        row[i] = firsts[i]
-    return codes, rows
+    for i in range(cells.size()):
+        room[i] = cells[i]
+    return array
 
 
 def ascending(keys):
@@ -262,12 +253,7 @@ def ascending(keys):
         found = c_ascending(whole, n)
     if found.empty():
         return None
-    bounds = np.empty(<Py_ssize_t>found.size(), np.int64)
-    cdef int64_t* bound = _room(bounds)
-    cdef size_t i
-    for i in range(found.size()):
-        bound[i] = found[i]
-    return bounds
+    return _array(found)
 
 
 def plain(cells):

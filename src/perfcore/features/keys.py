@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,41 +13,50 @@ from ..errors import InputError
 from .column import Keys, keys
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True)
+class Groups:
     """Rows that belong together.
 
     A row that lacks a key belongs to no group: its code is -1, and ``order`` leaves it out.
 
     Attributes
     ----------
-    codes : numpy.ndarray of int64
-        The group of each row, numbered as they appear.
     order : numpy.ndarray of int64, or None
         The rows group by group, as they come within each; None where they lie so.
     bounds : numpy.ndarray of int64
         Where each group begins in the order, and at last where all end.
     firsts : numpy.ndarray of int64
         The first row of each group.
+    codes : numpy.ndarray of int64
+        The group of each row, numbered as they appear.
     """
 
-    codes: np.ndarray
     order: np.ndarray | None
     bounds: np.ndarray
     firsts: np.ndarray
+    _codes: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Groups."""
         return len(self.firsts)
 
+    @property
+    def codes(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self)), np.diff(self.bounds)) if self._codes is None else self._codes
+
     @classmethod
     def of(cls, columns: Sequence[Keys]) -> Groups:
         """By keys that were read; several columns are one key."""
-        codes, firsts = _compiled.encode(columns[0].cells, columns[0].absent)
-        for each in columns[1:]:
-            inner, inner_firsts = _compiled.encode(each.cells, each.absent)
-            absent = (codes < 0) | (inner < 0)
-            codes, firsts = _compiled.encode(codes * max(len(inner_firsts), 1) + inner, absent)
-        return cls(codes, *_compiled.arrange(codes, len(firsts)), firsts)
+        absent = [None if each.absent is None or not each.absent.any() else each.absent for each in columns]
+        if len(columns) == 1 and absent[0] is None:
+            bounds = _compiled.ascending(columns[0].cells)
+            if bounds is not None:
+                return cls(None, bounds, bounds[:-1])
+        codes, firsts = _compiled.encode(columns[0].cells, absent[0])
+        for each, lacks in zip(columns[1:], absent[1:], strict=True):
+            inner, inner_firsts = _compiled.encode(each.cells, lacks)
+            codes, firsts = _compiled.encode(codes * max(len(inner_firsts), 1) + inner, (codes < 0) | (inner < 0))
+        return cls(*_compiled.arrange(codes, len(firsts)), firsts, codes)
 
 
 def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:
@@ -59,12 +69,7 @@ def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:
 
 def arranged(by: Any, n_rows: int) -> tuple[np.ndarray | None, np.ndarray]:
     """The order and the bounds of `groups`; of keys in ascending order at once."""
-    columns = _columns(by, n_rows, "by")
-    if len(columns) == 1 and columns[0].absent is None:
-        bounds = _compiled.ascending(columns[0].cells)
-        if bounds is not None:
-            return None, bounds
-    found = Groups.of(columns)
+    found = groups(by, n_rows)
     return found.order, found.bounds
 
 

@@ -160,7 +160,8 @@ class PipelineStream:
         if not isinstance(rows, list):
             return table.made(block, self.names)
         if self._nan_is_missing:
-            _compiled.settle(list(block))
+            for cells in block:
+                _compiled.plain(cells)
         return block.T
 
     def _table(self, rows: Any) -> Table:

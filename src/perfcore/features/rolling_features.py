@@ -120,16 +120,7 @@ class RollingFeatures(Transformer):
         """The names of the columns made: ``close_mean_20``; ``input_features`` names columns that have no names."""
         self._require_fitted()
         schema: Schema = self.schema_
-        if input_features is None:
-            return np.array(schema.outputs, dtype=object)
-        told = list(input_features)
-        if schema.is_named and told != list(schema.names):
-            raise InputError(f"input_features is not equal to feature_names_in_: expected {list(schema.names)}")
-        if len(told) != len(schema.names):
-            raise InputError(
-                f"input_features should have length equal to number of features ({len(schema.names)}), got {len(told)}"
-            )
-        return np.array(schema.renamed(tuple(map(str, told))).outputs, dtype=object)
+        return np.array(schema.renamed(tuple(self._renamed(input_features).values())).outputs, dtype=object)
 
     def start(self, history: Any = None) -> Stream:
         """A stream of what comes after a table, or after nothing; without a table it must have been fitted."""

@@ -73,8 +73,7 @@ class Stream(_compiled.Store):
             told, late = self.update_rows(keys, codes, columns, times, is_peek=is_peek)
             if told is None:
                 raise self._late(times, late)
-            _settle(told, self._schema)
-            return told.T
+            return (_compiled.plain(told.reshape(-1)).reshape(told.shape) if self._schema.nan_is_missing else told).T
         table = Table.of(rows)
         return table.made(self._take(table, None, is_peek), self.names)
 
@@ -182,11 +181,6 @@ def _values(cells: list[Any], groups: Groups) -> list[Any]:
 
 def _said(nanoseconds: int) -> np.datetime64:
     return np.datetime64(nanoseconds, "ns")
-
-
-def _settle(columns: np.ndarray, schema: Schema) -> None:
-    if schema.nan_is_missing:
-        _compiled.settle(list(columns))
 
 
 # A fork must not find a stream in the midst of a row: nobody changes one while the process forks.

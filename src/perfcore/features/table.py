@@ -68,7 +68,8 @@ class Table(NamedTuple):
     def _arrow(cls, X: Any) -> Table:
         if hasattr(type(X), "collect") and hasattr(type(X), "collect_schema"):
             raise InputError(f"a {type(X).__qualname__} holds no rows yet: pass what its collect() returns")
-        if not any(hasattr(type(X), each) for each in _PROTOCOLS):
+        is_series = len(getattr(X, "shape", (0, 0))) != 2
+        if is_series or not any(hasattr(type(X), each) for each in _PROTOCOLS):
             raise InputError(
                 f"expected a table (pandas, polars, Arrow, or numpy of two dimensions), got a {type(X).__qualname__}"
             )
@@ -116,9 +117,7 @@ class Table(NamedTuple):
 
     def column(self, name: str) -> Any:
         """The column as its library has it."""
-        if name not in self.names:
-            self.name(name)
-        place = self.names.index(name)
+        place = self.names.index(self.name(name))
         if self.kind == "pandas":
             return self.table.iloc[:, place]
         if self.kind == "polars":
@@ -145,7 +144,8 @@ class Table(NamedTuple):
         kind = self.kind if kind is None else kind
         if kind in ("polars", "pyarrow"):
             return self._made_arrow([_nullable(cells) for cells in columns], names, kind)
-        _compiled.settle(list(columns))
+        for cells in columns:
+            _compiled.plain(cells)
         if kind == "structured":
             table = np.empty(self.n_rows, [(name, np.float64) for name in names])
             for name, cells in zip(names, columns, strict=True):

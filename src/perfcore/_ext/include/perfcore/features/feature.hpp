@@ -13,7 +13,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <memory>
 #include <new>
@@ -40,12 +39,6 @@ inline double not_a_number() { return std::numeric_limits<double>::quiet_NaN(); 
 
 inline bool is_missing(double x, bool nan_is_missing) {
     return x != x && (nan_is_missing || bits_of(x) == MISSING_BITS);
-}
-
-// Missing cells, and any NaN, as the plain one that numpy and pandas have.
-inline void settle(double* cells, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        cells[i] = cells[i] != cells[i] ? std::numeric_limits<double>::quiet_NaN() : cells[i];
 }
 
 // What a feature is made from. A window is of so many `rows`, or of so much `time` in the unit of the times, or, with

@@ -70,11 +70,22 @@ inline std::vector<int64_t> encode(const int64_t* keys, const uint8_t* absent, i
 // Where the series begin whose keys ascend, and where the last ends; empty where a key is less than the one before it.
 // Throws std::bad_alloc.
 inline std::vector<int64_t> ascending(const int64_t* keys, int64_t n) {
+    constexpr int64_t BLOCK = 16;
     std::vector<int64_t> bounds;
-    for (int64_t i = 0; i < n; i++) {
-        if (i > 0 && keys[i] == keys[i - 1]) continue;
-        if (i > 0 && keys[i] < keys[i - 1]) return {};
-        bounds.push_back(i);
+    if (n > 0) bounds.push_back(0);
+    for (int64_t i = 1; i < n;) {
+        const int64_t end = std::min(i + BLOCK, n);
+        int64_t differ = end - i < BLOCK;
+        for (int64_t j = 0; j < BLOCK && end - i == BLOCK; j++) differ |= keys[i + j] ^ keys[i + j - 1];
+        if (differ == 0) {
+            i = end;
+            continue;
+        }
+        for (; i < end; i++) {
+            if (keys[i] == keys[i - 1]) continue;
+            if (keys[i] < keys[i - 1]) return {};
+            bounds.push_back(i);
+        }
     }
     bounds.push_back(n);
     return bounds;
