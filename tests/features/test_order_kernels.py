@@ -73,8 +73,9 @@ def is_missing(x):
     return np.float64(x).tobytes() == np.float64(MISSING).tobytes()
 
 
-def same_bits(told, right):
-    right = np.array([MISSING if is_missing(each) else np.nan if each != each else each for each in right])
+def same_bits(told, right, nan_is_missing):
+    nothing = np.nan if nan_is_missing else MISSING
+    right = np.array([nothing if is_missing(each) else np.nan if each != each else each for each in right])
     assert told.tobytes() == right.tobytes(), (told, right)
 
 
@@ -92,7 +93,7 @@ def test_what_is_said_is_what_the_window_s_cells_say(kind, cells, window, closed
     times = np.sort(np.random.default_rng(seed).integers(0, max(len(x), 1), len(x)))
     told = run(kind, x, times, nan_is_missing, closed=CLOSED[closed], **window)
     held = [cells_of(x, i, times, CLOSED[closed], **window) for i in range(len(x))]
-    same_bits(told, [expected(kind, each, nan_is_missing) for each in held])
+    same_bits(told, [expected(kind, each, nan_is_missing) for each in held], nan_is_missing)
 
 
 @pytest.mark.parametrize("rows", [3, 64, 65, 128, 129, 1023, 1025, 3000])

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ConfigurationError
 from .feature import Feature
-from .rolling import describe
+from .rolling import compute_window, describe
 from .series import compute
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")  # as compiled code numbers them
@@ -98,8 +98,7 @@ def rolling_min(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the least cell; of -0.0 and 0.0 the newer."""
-    feature = min(window, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, on, n_threads)
+    return compute_window("min", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_max(
@@ -113,8 +112,7 @@ def rolling_max(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the greatest cell; of -0.0 and 0.0 the newer."""
-    feature = max(window, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, on, n_threads)
+    return compute_window("max", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_median(
@@ -128,8 +126,7 @@ def rolling_median(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the median: the middle cell in order, or the mean of the two in the middle."""
-    feature = median(window, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, on, n_threads)
+    return compute_window("median", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_quantile(
@@ -183,8 +180,7 @@ def expanding_min(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the least cell; of -0.0 and 0.0 the newer."""
-    feature = min(None, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, None, n_threads)
+    return compute_window("min", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_max(
@@ -196,8 +192,7 @@ def expanding_max(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the greatest cell; of -0.0 and 0.0 the newer."""
-    feature = max(None, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, None, n_threads)
+    return compute_window("max", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_median(
@@ -209,8 +204,7 @@ def expanding_median(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the median: the middle cell in order, or the mean of the two in the middle."""
-    feature = median(None, min_periods=min_periods, closed=closed)
-    return _told(feature, x, by, None, n_threads)
+    return compute_window("median", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_quantile(

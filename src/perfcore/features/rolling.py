@@ -43,7 +43,7 @@ def whole(number: Any, name: str) -> int:
     return checked
 
 
-def _compute(
+def compute_window(
     kind: str,
     columns: tuple[Any, ...],
     window: Any,
@@ -76,7 +76,7 @@ def rolling_sum(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the sum; of no cells, where ``min_periods=0``, it is 0."""
-    return _compute("sum", (x,), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("sum", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_mean(
@@ -90,7 +90,7 @@ def rolling_mean(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the mean."""
-    return _compute("mean", (x,), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("mean", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_count(
@@ -104,7 +104,7 @@ def rolling_count(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, how many cells are there; infinite ones too."""
-    return _compute("count", (x,), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("count", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_var(
@@ -119,7 +119,7 @@ def rolling_var(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the variance; none of ``ddof`` cells or fewer."""
-    return _compute("var", (x,), window, min_periods, closed, ddof, by, on, n_threads)
+    return compute_window("var", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
 def rolling_std(
@@ -134,7 +134,7 @@ def rolling_std(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the standard deviation; none of ``ddof`` cells or fewer."""
-    return _compute("std", (x,), window, min_periods, closed, ddof, by, on, n_threads)
+    return compute_window("std", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
 def rolling_skew(
@@ -148,7 +148,7 @@ def rolling_skew(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the skewness, without bias; none of fewer than 3 cells, or of equal ones."""
-    return _compute("skew", (x,), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("skew", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_kurt(
@@ -162,7 +162,7 @@ def rolling_kurt(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the excess kurtosis, without bias; none of fewer than 4 cells, or of equal ones."""
-    return _compute("kurt", (x,), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("kurt", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
 def rolling_zscore(
@@ -177,7 +177,7 @@ def rolling_zscore(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, how many standard deviations the present cell is above the mean; none of equal cells."""
-    return _compute("zscore", (x,), window, min_periods, closed, ddof, by, on, n_threads)
+    return compute_window("zscore", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
 def rolling_cov(
@@ -193,7 +193,7 @@ def rolling_cov(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the covariance; of the pairs where both are there."""
-    return _compute("cov", (x, y), window, min_periods, closed, ddof, by, on, n_threads)
+    return compute_window("cov", (x, y), window, min_periods, closed, ddof, by, on, n_threads)
 
 
 def rolling_corr(
@@ -208,7 +208,7 @@ def rolling_corr(
     n_threads: int | None = None,
 ) -> Any:
     """Of each window, the correlation; of the pairs where both are there; none where the cells of one are equal."""
-    return _compute("corr", (x, y), window, min_periods, closed, None, by, on, n_threads)
+    return compute_window("corr", (x, y), window, min_periods, closed, None, by, on, n_threads)
 
 
 def expanding_sum(
@@ -220,7 +220,7 @@ def expanding_sum(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the sum; of no cells, where ``min_periods=0``, it is 0."""
-    return _compute("sum", (x,), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("sum", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_mean(
@@ -232,7 +232,7 @@ def expanding_mean(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the mean."""
-    return _compute("mean", (x,), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("mean", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_count(
@@ -244,7 +244,7 @@ def expanding_count(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, how many cells are there; infinite ones too."""
-    return _compute("count", (x,), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("count", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_var(
@@ -257,7 +257,7 @@ def expanding_var(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the variance; none of ``ddof`` cells or fewer."""
-    return _compute("var", (x,), None, min_periods, closed, ddof, by, None, n_threads)
+    return compute_window("var", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
 def expanding_std(
@@ -270,7 +270,7 @@ def expanding_std(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the standard deviation; none of ``ddof`` cells or fewer."""
-    return _compute("std", (x,), None, min_periods, closed, ddof, by, None, n_threads)
+    return compute_window("std", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
 def expanding_skew(
@@ -282,7 +282,7 @@ def expanding_skew(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the skewness, without bias; none of fewer than 3 cells, or of equal ones."""
-    return _compute("skew", (x,), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("skew", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_kurt(
@@ -294,7 +294,7 @@ def expanding_kurt(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the excess kurtosis, without bias; none of fewer than 4 cells, or of equal ones."""
-    return _compute("kurt", (x,), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("kurt", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
 def expanding_zscore(
@@ -307,7 +307,7 @@ def expanding_zscore(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, how many standard deviations the present cell is above the mean; none of equal cells."""
-    return _compute("zscore", (x,), None, min_periods, closed, ddof, by, None, n_threads)
+    return compute_window("zscore", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
 def expanding_cov(
@@ -321,7 +321,7 @@ def expanding_cov(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the covariance; of the pairs where both are there."""
-    return _compute("cov", (x, y), None, min_periods, closed, ddof, by, None, n_threads)
+    return compute_window("cov", (x, y), None, min_periods, closed, ddof, by, None, n_threads)
 
 
 def expanding_corr(
@@ -334,4 +334,4 @@ def expanding_corr(
     n_threads: int | None = None,
 ) -> Any:
     """Of all rows so far, the correlation; of the pairs where both are there; none where the cells of one are equal."""
-    return _compute("corr", (x, y), None, min_periods, closed, None, by, None, n_threads)
+    return compute_window("corr", (x, y), None, min_periods, closed, None, by, None, n_threads)

@@ -68,12 +68,16 @@ public:
         return true;
     }
     bool is_ready(const void* state) const override { return static_cast<const EwmState*>(state)->n >= min_periods_; }
-    bool is_state(const void* bytes, int64_t) const override { return static_cast<const EwmState*>(bytes)->n >= 0; }
+    bool is_state(const void* bytes, int64_t) const override {
+        const int64_t n = static_cast<const EwmState*>(bytes)->n;
+        return n >= 0 && n < INT64_MAX / 2;
+    }
 
     void run(const Series& series, double* const* out, State&) const override {
         EwmState state{};
         const double *x = series.columns[0], *y = series.columns[HAS_Y];
-        for (int64_t i = 0; i < series.n; i++) out[0][i] = one(state, x[i], y[i], decay_ == 0 ? 0 : series.times[i]);
+        const int64_t* times = series.times;
+        for (int64_t i = 0; i < series.n; i++) out[0][i] = one(state, x[i], y[i], times == nullptr ? 0 : times[i]);
     }
 
 private:

@@ -168,7 +168,7 @@ public:
         this->rows_held(&n_held, &n_after);
         if (this->span_.rows == 0 || n_held == 0 || n_held > series.n) return Base::run(series, out, scratch);
         run_rows(series.columns[0], series.n - n_after, n_held, out[0] + n_after);
-        if (n_after != 0) out[0][0] = missing();
+        if (n_after != 0) out[0][0] = this->none_;
     }
 
 private:
@@ -194,7 +194,7 @@ private:
                 n_sound = cells[j] == cells[j] ? n_sound + 1 : 0;
                 tally.count(cells[j], this->nan_is_missing_, 1);
                 if (j >= n_held) tally.count(cells[j - n_held], this->nan_is_missing_, -1);
-                if (tally.n_cells < this->span_.min_periods) out[j] = missing();
+                if (tally.n_cells < this->span_.min_periods) out[j] = this->none_;
                 else if (tally.n_nan != 0) out[j] = not_a_number();
             }
         }

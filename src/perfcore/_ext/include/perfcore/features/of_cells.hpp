@@ -62,7 +62,8 @@ inline int64_t power_of_two(int64_t least) {
 template <typename Own, typename Content>
 class OfCells : public Feature {
 public:
-    explicit OfCells(const Spec& spec) : span_(spec), nan_is_missing_(spec.nan_is_missing) {
+    explicit OfCells(const Spec& spec)
+        : span_(spec), none_(spec.nan_is_missing ? not_a_number() : missing()), nan_is_missing_(spec.nan_is_missing) {
         span_.min_periods = std::max<int64_t>(1, span_.min_periods);  // no cells have no order
     }
 
@@ -152,10 +153,10 @@ protected:
 
     template <typename Cells>
     double answer(const Tally& tally, Cells& content, double newest) const {
-        if (tally.n_cells < span_.min_periods) return missing();
+        if (tally.n_cells < span_.min_periods) return none_;
         if (tally.n_nan != 0) return not_a_number();
         const double told = own().tell(content, newest);
-        return told == told || bits_of(told) == MISSING_BITS ? told : not_a_number();
+        return told == told ? told : bits_of(told) == MISSING_BITS ? none_ : not_a_number();
     }
 
     // The cells of the window are those of n_held rows, the last of them `n_after` before the row that is told of it.
@@ -165,6 +166,7 @@ protected:
     }
 
     Span span_;
+    const double none_;  // what is not there; a plain NaN to those who know no other
     const bool nan_is_missing_;
 
 private:
@@ -199,12 +201,15 @@ private:
         if (tally.count(x, nan_is_missing_, -1)) content.erase(x, row);
     }
 
+    static int64_t time_of(const int64_t* times, int64_t i) { return times == nullptr ? 0 : times[i]; }
+
     int64_t most_of(const Series& series) const {
         if (span_.is_all()) return series.n;
         if (span_.rows != 0) return std::min(series.n, span_.most());
         int64_t most = 0;
         for (int64_t i = 0, oldest = 0; i < series.n; i++) {
-            while (oldest < i && span_.is_out(oldest, series.times[oldest], i, series.times[i])) oldest++;
+            const int64_t now = time_of(series.times, i);
+            while (oldest < i && span_.is_out(oldest, time_of(series.times, oldest), i, now)) oldest++;
             most = std::max(most, i + 1 - oldest);
         }
         return most;
@@ -217,7 +222,7 @@ private:
         for (int64_t i = 0; i < n; i++) {
             const int64_t in = i - n_after, gone = in - n_held;
             if (in < 0 || n_held == 0) {
-                out[i] = missing();
+                out[i] = none_;
                 continue;
             }
             const double x = cells[in];
@@ -235,11 +240,11 @@ private:
         Tally tally{};
         int64_t oldest = 0, entering = 0;
         for (int64_t i = 0; i < n; i++) {
-            const int64_t now = times == nullptr ? 0 : times[i];
-            for (; oldest < i && span_.is_out(oldest, times == nullptr ? 0 : times[oldest], i, now); oldest++)
+            const int64_t now = time_of(times, i);
+            for (; oldest < i && span_.is_out(oldest, time_of(times, oldest), i, now); oldest++)
                 if (oldest < entering) leave(tally, content, cells[oldest], oldest);
             entering = std::max(entering, oldest);
-            for (; entering < i && span_.is_in(times == nullptr ? 0 : times[entering], now); entering++)
+            for (; entering < i && span_.is_in(time_of(times, entering), now); entering++)
                 enter(tally, content, cells[entering], entering);
             if (span_.with_present) enter(tally, content, cells[i], entering++);
             out[i] = answer(tally, content, entering == oldest ? missing() : cells[entering - 1]);

@@ -52,7 +52,7 @@ private:
     void run_ranked(const double* cells, int64_t n, int64_t n_held, int64_t n_after, double* out) const {
         Ranked<PLACES> ranked(n_held);
         Tally tally{};
-        for (int64_t i = 0; i < std::min(n, n_after); i++) out[i] = missing();
+        for (int64_t i = 0; i < std::min(n, n_after); i++) out[i] = this->none_;
         for (int64_t i = 0; i + n_after < n; i++) {
             const int64_t others = std::min(i, n_held - 1);
             if (i >= n_held) tally.count(cells[i - n_held], this->nan_is_missing_, -1);

@@ -39,7 +39,8 @@ public:
     bool is_ready(const void* state) const override { return static_cast<const Head*>(state)->n_seen >= n_; }
     bool is_state(const void* bytes, int64_t room) const override {
         const Head& head = *static_cast<const Head*>(bytes);
-        return head.room == room && head.n_seen >= 0 && (head.n_seen <= room || room >= n_);
+        if (head.room != room || head.n_seen < 0 || head.n_seen > INT64_MAX / 2) return false;
+        return head.n_seen <= room || room >= n_;
     }
     void run(const Series& series, double* const* out, State&) const override {
         const double* cells = series.columns[0];
