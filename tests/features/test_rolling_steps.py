@@ -53,7 +53,7 @@ def test_a_batch_has_the_bits_of_the_steps(columns, rows, time, closed, least, d
 
 
 @pytest.mark.parametrize("closed", range(4))
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 50, 63, 64, 65])
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 50, 63, 64, 65, 130])
 def test_blocks_side_by_side_end_where_the_series_ends(rows, closed):
     random = np.random.default_rng(rows)
     for n in sorted({max(0, k * rows + more) for k in (0, 1, 2, 4, 5, 8, 9) for more in (-1, 0, 1, 2)}):

@@ -1,4 +1,4 @@
-// Short windows of rows as a batch: several blocks of rows side by side, with the bits of the steps.
+// Windows of rows as a batch: several blocks of rows side by side, with the bits of the steps.
 //
 // The two stacks of a window of w rows turn over at every w rows (window.hpp). So a window is a suffix of one block of w
 // rows and a prefix of the next one (van Herk), and blocks do not wait for each other:
@@ -10,6 +10,8 @@
 // Where a cell is missing or infinite, so are the numbers of its block, and the steps do it over.
 #pragma once
 
+#include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "simd.hpp"
@@ -23,31 +25,33 @@ struct Shares {
     double a, b, ab;
 };
 
-template <typename M, typename Say>
-class InBlocks final : public OfRows<M, Say, false> {
-    using Base = OfRows<M, Say, false>;
+template <typename M, typename Say, bool LONG>
+class InBlocks final : public OfRows<M, Say, LONG> {
+    using Base = OfRows<M, Say, LONG>;
     using typename Base::Head;
 
 public:
     InBlocks(const Spec& spec, const Window& window) : Base(spec, window) {
-#if PERFCORE_HAS_LANES
+        if (!is_made_in_blocks()) return;
         for (int64_t j = 1; j < this->size_; j++) shares_.emplace_back(double(this->size_ - j), double(j));
-#endif
     }
 
-#if PERFCORE_HAS_LANES
     void run(const Series& series, double* const* out, State& scratch) const override {
         const int64_t w = this->size_, delay = !this->with_present_;
-        if (w < 2 || !this->say_.enough(double(w)) || (delay && Say::OF_PRESENT)) return Base::run(series, out, scratch);
+        if (!is_made_in_blocks() || (delay && Say::OF_PRESENT)) return Base::run(series, out, scratch);
+#if PERFCORE_HAS_LANES
         // A window without the present row is that of the row before.
         double* const answers = out[0] + delay;
         const int64_t n = series.n - delay, n_first = std::min(series.n, w - 1 + delay);
-        bool was_plain = true;  // the block before
-        for (int64_t begin = 0; begin < n && n >= w; begin += N_LANES * w) {
-            const int64_t rows = std::min(n - begin, N_LANES * w);
-            const bool is_plain = side_by_side(series, begin, rows, answers + begin);
-            if (!is_plain || !was_plain) step_by_step(series, begin, rows, out[0], scratch);
-            was_plain = is_plain;
+        if (n >= w) {
+            Room room(w);
+            bool was_plain = true;  // the block before
+            for (int64_t begin = 0; begin < n; begin += N_LANES * w) {
+                const int64_t rows = std::min(n - begin, N_LANES * w);
+                const bool is_plain = side_by_side(series, begin, rows, answers + begin, room);
+                if (!is_plain || !was_plain) step_by_step(series, begin, rows, out[0], scratch);
+                was_plain = is_plain;
+            }
         }
         if (this->say_.least < double(w)) {  // the first rows may have answers, too
             scratch.reset(*this);
@@ -55,17 +59,47 @@ public:
         } else {
             std::fill(out[0], out[0] + n_first, this->say_.none);
         }
+#endif
     }
 
 private:
+    static constexpr int64_t MOST = 4096;  // rows of a window whose suffixes stay in a cache
+
+    bool is_made_in_blocks() const {
+#if PERFCORE_HAS_LANES
+        return this->size_ >= 2 && this->size_ <= MOST && this->say_.enough(double(this->size_));
+#else
+        return false;
+#endif
+    }
+    std::vector<Shares> shares_;
+
+#if PERFCORE_HAS_LANES
+    using Wide = typename M::Wide;
+    using Parts = typename Wide::Parts;
     static constexpr int64_t LINE = 8;  // doubles of a cache line
 
-    using Wide = typename M::template Parts<Lanes>;
+    // What blocks side by side need: a short window's is on the stack.
+    struct Room {
+        explicit Room(int64_t w) {
+            if constexpr (!LONG) return;
+            parts.reset(new Parts[size_t(w)]);
+            doubles.reset(new double[size_t(w) * N_DOUBLES]);
+        }
+        static constexpr size_t N_DOUBLES = M::CELLS * (N_LANES + 1) + N_LANES;
+        Parts* suffixes() { return LONG ? parts.get() : short_parts; }
+        double* cells() { return LONG ? doubles.get() : short_doubles; }
+
+        std::unique_ptr<Parts[]> parts;
+        std::unique_ptr<double[]> doubles;
+        Parts short_parts[LONG ? 1 : SHORT];
+        double short_doubles[LONG ? 1 : SHORT * N_DOUBLES];
+    };
 
     static Head& head_of(State& state) { return *static_cast<Head*>(state.data()); }
 
     // N_LANES blocks, or what there is of them, from a row on. False: some cells are not finite; there are no answers.
-    bool side_by_side(const Series& series, int64_t begin, int64_t rows, double* out) const {
+    bool side_by_side(const Series& series, int64_t begin, int64_t rows, double* out, Room& room) const {
         const int64_t w = this->size_, before = begin == 0 ? 0 : w;
         const double *columns[M::CELLS], *previous[M::CELLS];
         for (int c = 0; c < M::CELLS; c++) {
@@ -74,57 +108,82 @@ private:
         }
         if (rows == N_LANES * w) {
             // Lanes go back and forth, which no prefetcher follows.
-            for (int64_t i = N_LANES * w; i < 2 * N_LANES * w; i += LINE) {
+            for (int64_t i = N_LANES * w; i < 2 * N_LANES * w && !LONG; i += LINE) {
                 for (int c = 0; c < M::CELLS; c++) __builtin_prefetch(columns[c] + i);
                 __builtin_prefetch(out + i, 1);
             }
-            return lanes(columns, previous, out);
+            return lanes(columns, previous, out, room.suffixes());
         }
-        double copies[M::CELLS][(N_LANES + 1) * SHORT], answers[N_LANES * SHORT];
+        double* copy = room.cells();
         for (int c = 0; c < M::CELLS; c++) {
-            double* const last = std::copy(previous[c], columns[c] + rows, copies[c]);
-            std::fill(last, copies[c] + before + N_LANES * w, 0.0);
-            previous[c] = copies[c];
-            columns[c] = copies[c] + before;
+            double* const last = std::copy(previous[c], columns[c] + rows, copy);
+            previous[c] = copy;
+            columns[c] = copy + before;
+            copy += (N_LANES + 1) * w;
+            std::fill(last, copy, 0.0);
         }
-        const bool is_plain = lanes(columns, previous, answers);
-        std::copy(answers, answers + rows, out);
+        const bool is_plain = lanes(columns, previous, copy, room.suffixes());
+        std::copy(copy, copy + rows, out);
         return is_plain;
     }
 
     // `previous` begins with the block before the first lane's; the others' are those of the lanes before.
-    bool lanes(const double* const* columns, const double* const* previous, double* out) const {
+    bool lanes(const double* const* columns, const double* const* previous, double* out, Parts* suffixes) const {
         const int64_t w = this->size_;
-        Wide suffixes[SHORT], parts;
-        Lanes anchor[M::CELLS], shift[M::CELLS], cells[M::CELLS];
-        M::clear(parts);
-        for (int c = 0; c < M::CELLS; c++) anchor[c] = load_after(previous[c] + w - 1, columns[c] + w - 1, w);
-        for (int64_t j = w - 1; j > 0; j--) {
-            for (int c = 0; c < M::CELLS; c++) cells[c] = from(load_after(previous[c] + j, columns[c] + j, w), anchor[c]);
-            M::more(parts, cells, double(w - j));
-            suffixes[j] = parts;
-        }
+        Lanes shift[M::CELLS], first[M::CELLS], cells[M::CELLS];
         for (int c = 0; c < M::CELLS; c++) {
-            const Lanes first = load(columns[c], w);
-            shift[c] = first - anchor[c];
-            anchor[c] = first;
+            first[c] = load(columns[c], w);
+            cells[c] = load_after(previous[c] + w - 1, columns[c] + w - 1, w);
+            shift[c] = first[c] - cells[c];
         }
-        M::clear(parts);
+        Line suffix(cells);
+        for (int64_t j = w - 1; j > 0; j--) {
+            for (int c = 0; c < M::CELLS; c++) cells[c] = load_after(previous[c] + j, columns[c] + j, w);
+            suffix.push(cells, w - j);
+            suffixes[j] = suffix.parts();
+        }
+        Line prefix(first);
         for (int64_t j = 0; j < w; j++) {
-            for (int c = 0; c < M::CELLS; c++) cells[c] = from(load(columns[c] + j, w), anchor[c]);
-            M::more(parts, cells, double(j + 1));
-            const Wide all = j + 1 == w ? parts : M::merge(suffixes[j + 1], parts, shift, shares_[size_t(j)]);
-            store(this->say_.value(all, double(w), cells[0]), out + j, w);
+            for (int c = 0; c < M::CELLS; c++) cells[c] = load(columns[c] + j, w);
+            prefix.push(cells, j + 1);
+            const Parts parts = prefix.parts();
+            const Parts all = j + 1 == w ? parts : Wide::merge(suffixes[j + 1], parts, shift, shares_[size_t(j)]);
+            store(this->say_.value(all, double(w), prefix.from_anchor(cells[0])), out + j, w);
         }
-        return are_all_finite(parts);
+        return are_all_finite(prefix.parts());
     }
 
-    static Lanes from(const Lanes& cells, const Lanes& anchor) {
-        if constexpr (M::ANCHORED) return cells - anchor;
-        return cells;
-    }
-    static bool are_all_finite(const Wide& parts) {
-        Lanes each[sizeof(Wide) / sizeof(Lanes)];
+    // A chain of lanes; a short one is written out, so that it stays in registers.
+    class Line {
+    public:
+        explicit Line(const Lanes* first) {
+            for (int c = 0; c < M::CELLS; c++) anchor_[c] = first[c];
+            if constexpr (LONG) chain_.reset();
+        }
+        void push(const Lanes* cells, int64_t n) {
+            if constexpr (LONG) {
+                chain_.push(cells);
+            } else {
+                Lanes from[M::CELLS];
+                for (int c = 0; c < M::CELLS; c++) from[c] = M::ANCHORED ? cells[c] - anchor_[c] : cells[c];
+                Wide::more(parts_, from, double(n));
+            }
+        }
+        Parts parts() const {
+            if constexpr (LONG) return chain_.kept().parts;
+            else return parts_;
+        }
+        Lanes from_anchor(const Lanes& cell) const { return M::ANCHORED ? cell - anchor_[0] : cell; }
+
+    private:
+        struct None {};
+        Lanes anchor_[M::CELLS];
+        Parts parts_ = Wide::nothing().parts;
+        std::conditional_t<LONG, Chain<Wide, true>, None> chain_;
+    };
+
+    static bool are_all_finite(const Parts& parts) {
+        Lanes each[sizeof(Parts) / sizeof(Lanes)];
         std::memcpy(each, &parts, sizeof parts);
         bool are = true;
         for (const Lanes& x : each) are &= are_finite(x);
@@ -142,8 +201,6 @@ private:
         }
         this->loop(head, series, begin + delay, begin + delay + rows, out);
     }
-
-    std::vector<Shares> shares_;
 #endif
 };
 

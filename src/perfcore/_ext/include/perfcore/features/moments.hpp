@@ -28,56 +28,49 @@ template <typename T>
 struct TotalParts {
     T sum;
 };
-struct Total {
+template <typename T>
+struct TotalOver {
     static constexpr int CELLS = 1;
     static constexpr bool LADDER = true, ANCHORED = false;
-    template <typename T>
     using Parts = TotalParts<T>;
+    using Wide = TotalOver<Lanes>;
     struct Anchor {};
     struct Body {
         double n;
-        Parts<double> parts;
-        double low;  // what the roundings of sums of sums took away
+        Parts parts;
+        T low;  // what the roundings of sums of sums took away
     };
     struct Kept {
         double n;
-        Parts<double> parts;
+        Parts parts;
     };
 
-    template <typename T>
-    static void clear(Parts<T>& parts) {
-        parts.sum = T(-0.0);  // x + -0.0 is x, whatever its sign
-    }
-    template <typename T>
-    static void more(Parts<T>& parts, const T* cells, double) {
-        parts.sum = parts.sum + cells[0];
-    }
-    template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T*, const Shares&) {
-        return {a.sum + b.sum};
-    }
+    static void more(Parts& parts, const T* cells, double) { parts.sum = parts.sum + cells[0]; }
+    static Parts merge(const Parts& a, const Parts& b, const T*, const Shares&) { return {a.sum + b.sum}; }
 
-    static Anchor anchor(const double*) { return {}; }
-    static Body nothing() { return {0.0, {-0.0}, 0.0}; }
-    static void push(Body& body, const Anchor&, const double* cells) {
+    static Anchor anchor(const T*) { return {}; }
+    static Body nothing() { return {0.0, {T(-0.0)}, T(0.0)}; }  // x + -0.0 is x, whatever its sign
+    static void push(Body& body, const Anchor&, const T* cells) {
         body.n++;
         more(body.parts, cells, body.n);
     }
     static void add(Body& body, const Body& with) {
-        const double sum = body.parts.sum + with.parts.sum, of_with = sum - body.parts.sum;
-        body.low += (body.parts.sum - (sum - of_with)) + (with.parts.sum - of_with) + with.low;
+        const T sum = body.parts.sum + with.parts.sum, of_with = sum - body.parts.sum;
+        body.low = body.low + ((body.parts.sum - (sum - of_with)) + (with.parts.sum - of_with) + with.low);
         body.parts.sum = sum;
         body.n += with.n;
     }
     static Kept kept(const Body& body) { return {body.n, body.parts}; }
     static Kept kept(const Body& body, const Body& with) {
-        const double low = body.low + with.parts.sum, sum = body.parts.sum + low;
-        return {body.n + with.n, {sum == sum ? sum : body.parts.sum + with.parts.sum}};  // infinite sums have no low
+        const T low = body.low + with.parts.sum, sum = body.parts.sum + low;
+        // Infinite sums have no low.
+        return {body.n + with.n, {choose(is_equal(sum, sum), sum, body.parts.sum + with.parts.sum)}};
     }
     static Kept join(const Kept& front, const Kept& back, const Anchor&, const Anchor&) {
         return {front.n + back.n, {front.parts.sum + back.parts.sum}};
     }
 };
+using Total = TotalOver<double>;
 
 // How many rows there are, and in how many of them a cell is.
 template <bool NAN_IS_MISSING>
@@ -106,51 +99,47 @@ struct Counted {
 template <bool NAN_IS_MISSING>
 constexpr bool TAKES_MISSING<Counted<NAN_IS_MISSING>> = true;
 
-// What all moments have in common. `M` has the formulas: `more`, one more cell, from the anchor; and `merge`, of two lots of
-// cells, where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
-template <typename M, int N, template <typename> class OfT>
-struct Moments {
+// What all moments have in common. `Formulas` has `more`, one more cell, from the anchor; and `merge`, of two lots of cells,
+// where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
+template <typename Formulas, int N, template <typename> class OfT, typename T = double>
+struct Moments : Formulas {
     static constexpr int CELLS = N;
     static constexpr bool LADDER = true, ANCHORED = true;
-    template <typename T>
     using Parts = OfT<T>;
+    using Wide = Moments<Formulas, N, OfT, Lanes>;
     struct Anchor {
-        double at[N];
+        T at[N];
     };
     struct Body {
         double n;
-        Parts<double> parts;
+        Parts parts;
     };
     using Kept = Body;
 
-    template <typename T>
-    static void clear(Parts<T>& parts) {
-        parts = Parts<T>{};
-    }
-    static Anchor anchor(const double* cells) {
+    static Anchor anchor(const T* cells) {
         Anchor anchor;
         for (int j = 0; j < N; j++) anchor.at[j] = cells[j];
         return anchor;
     }
     static Body nothing() { return {}; }
-    static void push(Body& body, const Anchor& anchor, const double* cells) {
-        double from[N];
+    static void push(Body& body, const Anchor& anchor, const T* cells) {
+        T from[N];
         for (int j = 0; j < N; j++) from[j] = cells[j] - anchor.at[j];
         body.n++;
-        M::more(body.parts, from, body.n);
+        Formulas::more(body.parts, from, body.n);
     }
     static void add(Body& body, const Body& with) { body = kept(body, with); }
     static Kept kept(const Body& body) { return body; }
     static Kept kept(const Body& body, const Body& with) {
         if (body.n == 0) return with;
         if (with.n == 0) return body;
-        const double here[N] = {};
-        return {body.n + with.n, M::merge(body.parts, with.parts, here, Shares(body.n, with.n))};
+        const T here[N] = {};
+        return {body.n + with.n, Formulas::merge(body.parts, with.parts, here, Shares(body.n, with.n))};
     }
     static Kept join(const Kept& front, const Kept& back, const Anchor& of_front, const Anchor& of_back) {
-        double shift[N];
+        T shift[N];
         for (int j = 0; j < N; j++) shift[j] = of_back.at[j] - of_front.at[j];
-        return {front.n + back.n, M::merge(front.parts, back.parts, shift, Shares(front.n, back.n))};
+        return {front.n + back.n, Formulas::merge(front.parts, back.parts, shift, Shares(front.n, back.n))};
     }
 };
 
@@ -158,27 +147,28 @@ template <typename T>
 struct SecondParts {
     T mean, m2;  // the mean from the anchor; the sum of squares about it
 };
-struct Second : Moments<Second, 1, SecondParts> {
+struct SecondFormulas {
     template <typename T>
-    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+    static void more(SecondParts<T>& parts, const T* from_anchor, double n) {
         const T from = from_anchor[0] - parts.mean;
         parts.mean = parts.mean + from * RECIPROCAL(n);
         parts.m2 = parts.m2 + from * (from_anchor[0] - parts.mean);
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
+    static SecondParts<T> merge(const SecondParts<T>& a, const SecondParts<T>& b, const T* shift, const Shares& w) {
         const T from = (b.mean - a.mean) + shift[0];
         return {b.mean - from * w.a, a.m2 + b.m2 + from * from * w.ab};
     }
 };
+using Second = Moments<SecondFormulas, 1, SecondParts>;
 
 template <typename T>
 struct FourthParts {
     T mean, m2, m3, m4;
 };
-struct Fourth : Moments<Fourth, 1, FourthParts> {
+struct FourthFormulas {
     template <typename T>
-    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+    static void more(FourthParts<T>& parts, const T* from_anchor, double n) {
         const T from = from_anchor[0] - parts.mean, part = from * RECIPROCAL(n), square = part * part;
         const T own = from * part * (n - 1.0);
         parts.mean = parts.mean + part;
@@ -187,7 +177,7 @@ struct Fourth : Moments<Fourth, 1, FourthParts> {
         parts.m2 = parts.m2 + own;
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
+    static FourthParts<T> merge(const FourthParts<T>& a, const FourthParts<T>& b, const T* shift, const Shares& w) {
         const T from = (b.mean - a.mean) + shift[0], square = from * from;
         return {b.mean - from * w.a, a.m2 + b.m2 + square * w.ab,
                 a.m3 + b.m3 + square * from * (w.ab * (w.a - w.b)) + 3.0 * from * (w.a * b.m2 - w.b * a.m2),
@@ -195,14 +185,15 @@ struct Fourth : Moments<Fourth, 1, FourthParts> {
                     6.0 * square * (w.a * w.a * b.m2 + w.b * w.b * a.m2) + 4.0 * from * (w.a * b.m3 - w.b * a.m3)};
     }
 };
+using Fourth = Moments<FourthFormulas, 1, FourthParts>;
 
 template <typename T>
 struct BothParts {
     T x, y, xx, yy, xy;  // means from the anchors; sums of products about them
 };
-struct Both : Moments<Both, 2, BothParts> {
+struct BothFormulas {
     template <typename T>
-    static void more(Parts<T>& parts, const T* from_anchor, double n) {
+    static void more(BothParts<T>& parts, const T* from_anchor, double n) {
         const T x = from_anchor[0], y = from_anchor[1], dx = x - parts.x, dy = y - parts.y;
         parts.x = parts.x + dx * RECIPROCAL(n);
         parts.y = parts.y + dy * RECIPROCAL(n);
@@ -211,12 +202,13 @@ struct Both : Moments<Both, 2, BothParts> {
         parts.xy = parts.xy + dx * (y - parts.y);
     }
     template <typename T>
-    static Parts<T> merge(const Parts<T>& a, const Parts<T>& b, const T* shift, const Shares& w) {
+    static BothParts<T> merge(const BothParts<T>& a, const BothParts<T>& b, const T* shift, const Shares& w) {
         const T dx = (b.x - a.x) + shift[0], dy = (b.y - a.y) + shift[1];
         return {b.x - dx * w.a, b.y - dy * w.a, a.xx + b.xx + dx * dx * w.ab, a.yy + b.yy + dy * dy * w.ab,
                 a.xy + b.xy + dx * dy * w.ab};
     }
 };
+using Both = Moments<BothFormulas, 2, BothParts>;
 
 // What is said of a window: `value` of the numbers of n cells, where there are `enough`; `from` is the present cell from
 // the anchor.
@@ -338,9 +330,12 @@ struct SayCorr : Says<SayCorr, Both> {
     }
 };
 
+// Long windows of more numbers than two a cell are faster row by row: lanes of them leave the registers.
 template <typename M, typename Say>
 std::unique_ptr<Feature> of_moments(const Spec& spec) {
-    return over_window<M, Say, InBlocks<M, Say>>(spec);
+    constexpr bool IS_SMALL = sizeof(typename M::Parts) <= 2 * sizeof(double);
+    using Long = std::conditional_t<IS_SMALL, InBlocks<M, Say, true>, OfRows<M, Say, true>>;
+    return over_window<M, Say, InBlocks<M, Say, false>, Long>(spec);
 }
 
 inline std::unique_ptr<Feature> make_moments(const Spec& spec) {

@@ -56,7 +56,8 @@ public:
         anchor_ = {};
         body_ = M::nothing();
     }
-    void push(const double* cells) {
+    template <typename Cell>
+    void push(const Cell* cells) {
         if (body_.n == 0) anchor_ = M::anchor(cells);
         M::push(body_, anchor_, cells);
     }
@@ -81,7 +82,8 @@ public:
         group_ = base_ = M::nothing();
         for (auto& step : steps_) step = M::nothing();
     }
-    void push(const double* cells) {
+    template <typename Cell>
+    void push(const Cell* cells) {
         if (n_ == 0) anchor_ = M::anchor(cells);
         M::push(group_, anchor_, cells);
         if (++n_ % GROUP == 0) climb();
@@ -382,14 +384,14 @@ private:
 
 constexpr int64_t SHORT = 64;  // rows whose roundings need no ladder
 
-// `ShortRows`: what windows of few rows are made by.
-template <typename M, typename Say, typename ShortRows = OfRows<M, Say, false>>
+// `Short` and `Long`: what windows of few rows and of many are made by.
+template <typename M, typename Say, typename Short = OfRows<M, Say, false>, typename Long = OfRows<M, Say, M::LADDER>>
 std::unique_ptr<Feature> over_window(const Spec& spec) {
     const Window window(spec);
     if (window.time > 0) return std::make_unique<OfTime<M, Say>>(spec, window);
     if (window.rows == 0) return std::make_unique<OfAll<M, Say>>(spec, window);
-    if (window.size() <= SHORT) return std::make_unique<ShortRows>(spec, window);
-    return std::make_unique<OfRows<M, Say, M::LADDER>>(spec, window);
+    if (window.size() <= SHORT) return std::make_unique<Short>(spec, window);
+    return std::make_unique<Long>(spec, window);
 }
 
 }  // namespace perfcore::features
