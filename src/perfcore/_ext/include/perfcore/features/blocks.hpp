@@ -1,7 +1,7 @@
 // Windows of rows as a batch: several blocks of rows side by side, with the bits of the steps.
 //
-// The two stacks of a window of w rows turn over at every w rows (window.hpp). So a window is a suffix of one block of w
-// rows and a prefix of the next one (van Herk), and blocks do not wait for each other:
+// The two stacks of a window of w rows turn over at every w rows (window.hpp). So a window is a suffix of one block of
+// w rows and a prefix of the next one (van Herk), and blocks do not wait for each other:
 //
 //     rows      ┆ previous ┆  block 0 ┆  block 1 ┆  block 2 ┆  block 3 ┆
 //     suffixes  ◀──────────◀──────────◀──────────◀──────────           lane i: of the block before block i

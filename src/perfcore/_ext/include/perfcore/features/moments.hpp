@@ -99,8 +99,8 @@ struct Counted {
 template <bool NAN_IS_MISSING>
 constexpr bool TAKES_MISSING<Counted<NAN_IS_MISSING>> = true;
 
-// What all moments have in common. `Formulas` has `more`, one more cell, from the anchor; and `merge`, of two lots of cells,
-// where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
+// What all moments have in common. `Formulas` has `more`, one more cell, from the anchor; and `merge`, of two lots of
+// cells, where `shift` is the anchor of the second from that of the first; what comes is relative to the second's.
 template <typename Formulas, int N, template <typename> class OfT, typename T = double>
 struct Moments : Formulas {
     static constexpr int CELLS = N;
@@ -172,7 +172,8 @@ struct FourthFormulas {
         const T from = from_anchor[0] - parts.mean, part = from * RECIPROCAL(n), square = part * part;
         const T own = from * part * (n - 1.0);
         parts.mean = parts.mean + part;
-        parts.m4 = parts.m4 + (own * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * parts.m2 - 4.0 * part * parts.m3);
+        parts.m4 =
+            parts.m4 + (own * square * (n * n - 3.0 * n + 3.0) + 6.0 * square * parts.m2 - 4.0 * part * parts.m3);
         parts.m3 = parts.m3 + (own * part * (n - 2.0) - 3.0 * part * parts.m2);
         parts.m2 = parts.m2 + own;
     }
@@ -210,8 +211,8 @@ struct BothFormulas {
 };
 using Both = Moments<BothFormulas, 2, BothParts>;
 
-// What is said of a window: `value` of the numbers of n cells, where there are `enough`; `from` is the present cell from
-// the anchor.
+// What is said of a window: `value` of the numbers of n cells, where there are `enough`; `from` is the present cell
+// from the anchor.
 struct Saying {
     explicit Saying(const Spec& spec)
         : least(double(spec.integer("min_periods", 1))), ddof(double(spec.integer("ddof", 1))),
@@ -342,7 +343,8 @@ inline std::unique_ptr<Feature> make_moments(const Spec& spec) {
     if (spec.kind == "sum") return of_moments<Total, SaySum>(spec);
     if (spec.kind == "mean") return of_moments<Total, SayMean>(spec);
     if (spec.kind == "count")
-        return spec.nan_is_missing ? over_window<Counted<true>, SayCount>(spec) : over_window<Counted<false>, SayCount>(spec);
+        return spec.nan_is_missing ? over_window<Counted<true>, SayCount>(spec)
+                                   : over_window<Counted<false>, SayCount>(spec);
     if (spec.kind == "var") return of_moments<Second, SayVar>(spec);
     if (spec.kind == "std") return of_moments<Second, SayStd>(spec);
     if (spec.kind == "zscore") return of_moments<Second, SayZscore>(spec);

@@ -221,8 +221,9 @@ protected:
     }
     Held<M> now(const Head& head) const {
         const bool has_front = head.n_seen >= size_ && head.at < size_;
-        return has_front ? held<M>(slots_of(head)[head.at].kept, head.front_anchor, head.back.kept(), head.back.anchor())
-                         : Held<M>{head.back.kept(), head.back.anchor()};
+        const Held<M> back{head.back.kept(), head.back.anchor()};
+        if (!has_front) return back;
+        return held<M>(slots_of(head)[head.at].kept, head.front_anchor, back.kept, back.anchor);
     }
     static Slot* slots_of(Head& head) { return reinterpret_cast<Slot*>(&head + 1); }
     static const Slot* slots_of(const Head& head) { return reinterpret_cast<const Slot*>(&head + 1); }
