@@ -134,7 +134,11 @@ class Block:
     def floats(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype=FLOAT_DTYPES) of the block: float64 or float32."""
         block = self.numbers("anything", name, n_features)
-        if block.dtype is not None and block.dtype.kind != "f":
+        if self.dtype is None and self.columns and not self.trace.tells_dtypes(self):
+            # check_array() makes the list's first of what does not tell its dtype, and ndarray.__array__ C order then.
+            order = block.order if block.dtype == np.float64 else "C"
+            block = replace(block, dtype=np.dtype(np.float64), order=order)
+        elif block.dtype is not None and block.dtype.kind != "f":
             block = replace(block, dtype=np.dtype(np.float64))
         return block._checked(allows)
 

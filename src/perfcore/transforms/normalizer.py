@@ -25,7 +25,11 @@ class Normalizer:
         return cls(source.n_features_in_, source.norm)
 
     def fuse(self, block: Block) -> Block:
-        return block.floats("finite", "Normalizer", self.n_features).made(self._normalized)
+        return (
+            block.numbers("anything", "Normalizer", self.n_features)
+            .floats("finite", "Normalizer", self.n_features)
+            .made(self._normalized)
+        )
 
     def _normalized(self, X: np.ndarray) -> np.ndarray:
         if self.norm == "l1":

@@ -11,7 +11,7 @@ from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
 from ..inputs.table import is_kernel_ready, scan
 from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
-from .tables import ArrayTable, Table, order_of, table_of
+from .tables import ArrayTable, ArrowTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
 
@@ -391,6 +391,10 @@ class Trace:
         sources = [column.source for column in block.columns]
         dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources], checked) if sources else None
         return np.dtype(np.float64) if dtype is None else dtype
+
+    def tells_dtypes(self, block: Block) -> bool:
+        """Whether a frame's dtypes are told to check_array(): pandas' are."""
+        return not isinstance(self.run.tables[block.columns[0].source[0]], ArrowTable)
 
     def made(self, block: Block, function: Callable[[Any], np.ndarray], lends: bool = False) -> Block:
         output = Output(block, lends)

@@ -279,7 +279,8 @@ class ArrowTable:
         return np.result_type(*dtypes)
 
     def order(self, places: Sequence[int] | None) -> str:
-        return "F"
+        is_arrow = type(self.source).__module__.startswith("pyarrow") and type(self.source).__name__ == "Table"
+        return "C" if is_arrow else "F"
 
     def numbers(self, place: int) -> np.ndarray:
         return self.columns.numbers(place, np.float64)(0, self.n_rows)

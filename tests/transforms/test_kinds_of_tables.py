@@ -1,0 +1,83 @@
+"""Steps over pandas, polars, Arrow and numpy tables of many dtypes: how each becomes an array decides the bits."""
+
+import numpy as np
+import pytest
+
+import perfcore
+
+pytest.importorskip("sklearn")
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
+from sklearn.decomposition import PCA, TruncatedSVD  # noqa: E402
+from sklearn.feature_selection import SelectKBest, f_regression  # noqa: E402
+from sklearn.linear_model import LinearRegression  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import (  # noqa: E402
+    KBinsDiscretizer,
+    Normalizer,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    StandardScaler,
+)
+
+ROWS = 60
+RANDOM = np.random.default_rng(0)
+COLUMNS = {
+    "float": RANDOM.normal(size=ROWS),
+    "single": RANDOM.normal(size=ROWS).astype(np.float32),
+    "int": RANDOM.integers(1, 50, ROWS),
+    "short": RANDOM.integers(1, 50, ROWS).astype(np.int16),
+    "byte": RANDOM.integers(0, 9, ROWS).astype(np.int8),
+    "bool": RANDOM.random(ROWS) > 0.5,
+    "nullable int": pd.array(RANDOM.integers(1, 50, ROWS), dtype="Int64"),
+    "nullable single": pd.array(RANDOM.normal(size=ROWS), dtype="Float32"),
+}
+TABLES = {
+    "singles": ["single"],
+    "singles and bytes": ["single", "byte"],
+    "ints": ["int", "short", "byte"],
+    "all": ["float", "single", "int", "bool"],
+    "nullable": ["nullable int", "nullable single"],
+}
+KINDS = {
+    "pandas": lambda frame: frame,
+    "polars": pl.from_pandas,
+    "arrow": pa.Table.from_pandas,
+    "numpy": lambda frame: frame.to_numpy(),
+}
+STEPS = [
+    StandardScaler(),
+    Normalizer("l1"),
+    PowerTransformer(),
+    QuantileTransformer(n_quantiles=20),
+    PolynomialFeatures(),
+    KBinsDiscretizer(3, encode="ordinal", strategy="uniform"),
+    SelectKBest(f_regression, k=2),
+    PCA(2),
+    TruncatedSVD(2, random_state=0),
+]
+
+
+def rows(table, start, stop):
+    return table.slice(start, stop - start) if isinstance(table, pa.Table) else table[start:stop]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("names", TABLES)
+@pytest.mark.filterwarnings("ignore")
+def test_the_same_bits_out_of_every_kind_of_table(names, kind):
+    frame = pd.DataFrame({f"{name} {i}": COLUMNS[name] for name in TABLES[names] for i in range(3)})
+    for j in range(1, frame.shape[1]):  # columns of a dtype that differ from one another
+        frame.isetitem(j, frame.iloc[:, j].sample(frac=1, random_state=j, ignore_index=True))
+    table = KINDS[kind](frame)
+    for step in STEPS:
+        pipeline = make_pipeline(step, LinearRegression()).fit(table, np.arange(ROWS) % 7)
+        fast = perfcore.compile(pipeline)
+        for part in (table, rows(table, 0, 1)):
+            expected, got = step.transform(part), fast._model.inputs._value(part)
+            if expected.dtype != object:  # which stays such in a selection, and becomes numbers behind it
+                assert got.dtype == expected.dtype, step
+            assert got.tobytes() == expected.astype(got.dtype).tobytes(), step
+            assert fast.predict(part).tobytes() == pipeline.predict(part).tobytes(), step
