@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+import perfcore
 from perfcore import ConfigurationError, InputError
 from perfcore import features as f
 from perfcore._ext.features import Plan
@@ -181,6 +182,12 @@ def test_a_scikit_learn_pipeline_takes_it():
     preprocessing = pytest.importorskip("sklearn.preprocessing")
     x = np.random.default_rng(0).normal(size=(20, 3))
     same(preprocessing.FunctionTransformer(floored).fit_transform(x), np.maximum(x, 0.0))
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    source = make_pipeline(preprocessing.FunctionTransformer(floored), preprocessing.StandardScaler(), Ridge())
+    source.fit(x, x[:, 0])
+    perfcore.verify(perfcore.compile(source), source, x)
 
 
 def test_the_gil_is_free_meanwhile():
