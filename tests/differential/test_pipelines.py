@@ -209,7 +209,11 @@ def test_polars_and_arrow_tables(steps, assert_same_bits):
         LogisticRegression(max_iter=15),
     )
     frame, other = pl.from_pandas(TRAIN[few]), pl.from_pandas(TEST[few])
-    pipe.fit(frame, LABEL)
+    try:
+        expected = pipe.fit(frame, LABEL).predict_proba(other)
+        pipe.predict(other.to_arrow())
+    except ValueError:
+        pytest.skip("this scikit-learn chooses no columns of polars' or Arrow's tables by name")
     fast = perfcore.compile(pipe)
     assert_same_bits(pipe.predict_proba(other), fast.predict_proba(other))
     for X in (
@@ -231,11 +235,11 @@ def test_columns_are_told_by_name(assert_same_bits):
     fast = perfcore.compile(pipe)
     expected = pipe.predict_proba(TEST)
     assert_same_bits(expected, fast.predict_proba(TEST.drop(columns="size")))
-    row = TEST.iloc[0].to_dict()
-    assert_same_bits(expected[0], fast.predict_proba_one({**row, "more": 1}))
-    assert_same_bits(expected[0], fast.predict_proba_one(TEST.iloc[0]))
+    row, of_row = TEST.iloc[0].to_dict(), pipe.predict_proba(TEST[:1])[0]
+    assert_same_bits(of_row, fast.predict_proba_one({**row, "more": 1}))
+    assert_same_bits(of_row, fast.predict_proba_one(TEST.iloc[0]))
     del row["size"]
-    assert_same_bits(expected[0], fast.predict_proba_one(row))
+    assert_same_bits(of_row, fast.predict_proba_one(row))
     with pytest.raises(perfcore.InputError, match="columns are missing.*'pay'"):
         fast.predict(TEST.drop(columns="pay"))
     with pytest.raises(perfcore.InputError, match="columns are missing.*'town'"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -160,7 +161,7 @@ class _Reader:
         if output not in ("default", "pandas") or (output == "pandas" and not self.reads_frames):
             raise Unread(f"set_output(transform={output!r})")
         read = self._read_known(name, source, *TRANSFORMERS[known], output == "pandas")
-        return read if output == "default" or isinstance(read, Chain) else Framed(read)
+        return read if output == "default" or isinstance(read, Chain) else Framed(read, _infers_texts())
 
     def _read_known(self, name: str, source: Any, module: str, cls: str, of_frames: bool) -> Any:
         if cls == "Chain":
@@ -198,6 +199,16 @@ class _Reader:
             members.append(self.transform(f"{name}__{step}", transformer))
             weights.append((source.transformer_weights or {}).get(step))
         return Union(tuple(members), tuple(weights), of_frames)
+
+
+def _infers_texts() -> bool:
+    import pandas
+
+    if int(pandas.__version__.partition(".")[0]) >= 4:
+        return True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas 3 warns that the option will go
+        return bool(pandas.get_option("future.infer_string"))
 
 
 def _chosen(columns: Any) -> str:

@@ -163,7 +163,7 @@ class Block:
         """check_array(dtype=object) of the block."""
         return replace(self, dtype=np.dtype(object), names=None, is_framed=False)
 
-    def framed(self) -> Block:
+    def framed(self, infers_texts: bool) -> Block:
         """What set_output("pandas") makes of the block."""
         if self.dtype is None:
             return self
@@ -171,8 +171,9 @@ class Block:
             if any(not isinstance(each, Text) for each in self.columns):
                 raise Unfused("objects in the data frame that a step makes")
             texts: Any = self.columns
-            columns = tuple(each._replace(fills=(*each.fills, INFERRED)) for each in texts)
-            return replace(self, columns=columns, is_framed=True)
+            if infers_texts:
+                texts = tuple(each._replace(fills=(*each.fills, INFERRED)) for each in texts)
+            return replace(self, columns=texts, is_framed=True)
         return replace(self, is_framed=True)
 
     # -- columns -----------------------------------------------------------------------------------

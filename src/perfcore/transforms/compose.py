@@ -44,9 +44,10 @@ class Framed:
     """A step with set_output("pandas")."""
 
     step: Transform
+    infers_texts: bool  # whether pandas tells texts from objects, as it does from version 3 on
 
     def fuse(self, block: Block) -> Block:
-        return self.step.fuse(block).framed()
+        return self.step.fuse(block).framed(self.infers_texts)
 
 
 @dataclass(frozen=True, eq=False)
