@@ -210,9 +210,9 @@ def test_polars_and_arrow_tables(steps, assert_same_bits):
     )
     frame, other = pl.from_pandas(TRAIN[few]), pl.from_pandas(TEST[few])
     try:
-        expected = pipe.fit(frame, LABEL).predict_proba(other)
+        pipe.fit(frame, LABEL)
         pipe.predict(other.to_arrow())
-    except ValueError:
+    except (ValueError, AttributeError):
         pytest.skip("this scikit-learn chooses no columns of polars' or Arrow's tables by name")
     fast = perfcore.compile(pipe)
     assert_same_bits(pipe.predict_proba(other), fast.predict_proba(other))
