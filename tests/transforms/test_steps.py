@@ -80,7 +80,7 @@ def hold(step, X, y=None, tables=()):
     step.fit(X, target() if y is None else y)
     inputs = compiled(step, X)
     for table in (X, *tables):
-        for part in (table, table[:1], table[7:8], table[3:50]):
+        for part in (table, table[7:8]):
             expected, got = step.transform(part), inputs._value(part)
             if hasattr(expected, "tocsr"):
                 hold_rows(got, expected.tocsr())
@@ -105,7 +105,7 @@ def hold_predictions(pipeline, X, tmp_path):
     fast.save(tmp_path / "model.pcore")
     for each in (fast, perfcore.load(tmp_path / "model.pcore"), pickle.loads(pickle.dumps(fast))):
         assert each.predict(X).tobytes() == pipeline.predict(X).tobytes()
-        for i in range(0, 30, 3):
+        for i in range(0, 30, 10):
             expected = pipeline.predict(X[i : i + 1]).tobytes()
             assert each.predict(X[i : i + 1]).tobytes() == expected
             assert np.asarray(each.predict_one(X[i])).tobytes() == expected
