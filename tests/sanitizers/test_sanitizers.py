@@ -46,6 +46,19 @@ def test_counters_are_clean(tmp_path, repository):
     assert (ran.returncode, ran.stdout) == (0, "all counters agree\n"), ran.stdout + ran.stderr[-4000:]
 
 
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_streams_are_clean_under(sanitizer, tmp_path, repository):
+    """Histories by many threads, and states that are forged."""
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program, include = tmp_path / "features", repository / "src/perfcore/_ext/include"
+    flags = ["-O1", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", f"-I{include}"]
+    subprocess.run([compiler, *FLAGS, *flags, repository / "tests/sanitizers/features.cpp", "-o", program], check=True)
+    ran = subprocess.run([program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "all streams agree\n"), ran.stdout + ran.stderr[-4000:]
+
+
 def test_portable_kernels_agree_on_aarch64(build):
     compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:
