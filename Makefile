@@ -26,7 +26,7 @@ unexport PYTHONPATH
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(ROOM)/demo ## train, compile, prove and time models of 3 frameworks (DEMO_ARGS="--data FILE --target COLUMN")
+demo: $(ROOM)/demo ## train, compile, prove and time models of 3 frameworks (DEMO_ARGS="--data FILE --target COLUMN", or "--races DIR")
 	$(BIN)/python -m perfcore demo $(DEMO_ARGS)
 
 test: $(ROOM)/test ## build the wheel and test the wheel

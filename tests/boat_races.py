@@ -7,7 +7,7 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from perfcore.demo import races
+from perfcore.demo import race_features, races
 
 SPAN = 10
 
@@ -97,6 +97,17 @@ def _z(cell, cells):
     if cell is None or len(set(there)) < 2:
         return None
     return (cell - fmean(there)) / _std(there)
+
+
+def ours(table):
+    """perfcore's features by the names of the definitions."""
+    features = race_features.made().fit_transform(table)
+    columns = [np.asarray(features[name], dtype=float) for name in list(_names(features))]
+    return pd.DataFrame(dict(zip(race_features.NAMES, columns, strict=True)))
+
+
+def _names(table):
+    return table.column_names if hasattr(table, "column_names") else table.columns
 
 
 def assert_are(made, defined):

@@ -15,7 +15,7 @@ import pandas as pd  # noqa: E402
 import perfcore  # noqa: E402
 from perfcore import ConfigurationError, demo  # noqa: E402
 from perfcore.__main__ import main  # noqa: E402
-from perfcore.demo import clock, data, machine, measurement, models, page  # noqa: E402
+from perfcore.demo import clock, data, machine, measurement, models, page, race_story, races  # noqa: E402
 
 SMALL = measurement.Effort(trees=6, rows=300, seconds=0.05)
 
@@ -289,3 +289,42 @@ def test_a_refused_model_is_no_failure():
     assert report.passed and "not exactly" in page.render(report)
     wrong = dataclasses.replace(refused, refused=False)
     assert not demo.Report(machine.describe(), [wrong], [], 1).passed
+
+
+# -- boat races ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Races as they lie in a folder of real ones."""
+    import pyarrow.parquet
+
+    folder = tmp_path_factory.mktemp("races")
+    pyarrow.parquet.write_table(races.make(600, 60, seed=2), folder / races.FILE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def story(folder):
+    return race_story.tell(str(folder), trees=2)
+
+
+def test_a_day_of_races_is_streamed_with_the_bits_of_the_batch(story):
+    assert story.same_features and story.same_predictions and story.problem is None
+    assert (story.n_rows, story.n_features, story.n_races) == (3_600, 30, 12)
+    assert 0 <= story.favourites <= 1 and story.a_race > 0
+
+
+def test_real_races_are_told_alone(folder, tmp_path, capsys):
+    out = tmp_path / "page.html"
+    assert demo.run(None, None, str(out), SMALL, races=str(folder))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "600 races, from" in told and "the same bits as all at once" in told and not out.exists()
+    assert main(["demo", "--races", str(tmp_path)]) == 2 and main(["demo", "--races", ".", "--data", "x"]) == 2
+
+
+def test_a_stream_that_differs_fails_the_demo_and_is_shown(story):
+    story = dataclasses.replace(story, same_predictions=False)
+    report = demo.Report(machine.describe(), [], [], 1, story)
+    assert not report.passed
+    assert "NOT EQUAL: predictions of the stream are not those of the batch" in page.render(report)

@@ -49,7 +49,7 @@ def test_ids_and_targets_are_permanent(scenarios):
     assert {name: scenario.targets for name, scenario in scenarios.items()}.items() >= TARGETS.items()
 
 
-@pytest.mark.parametrize("name", ["features-rolling-std"])
+@pytest.mark.parametrize("name", ["features-rolling-std", "features-groups-eight", "features-bar", "features-boatrace"])
 def test_who_is_here_is_asked_and_is_right(benchmarks, scenarios, name):
     found = benchmarks.features.runner.run(scenarios[name].tiny(), rounds=0)
     assert found[0]["side"] == "perfcore"

@@ -57,7 +57,8 @@ class Contender:
 
         def answers() -> dict[str, np.ndarray]:
             made = make()
-            return {name: np.asarray(made[name].to_numpy(), dtype=float) for name in made.columns}
+            names = made.column_names if hasattr(made, "column_names") else made.columns  # Arrow's, or the others'
+            return {name: np.asarray(made[name].to_numpy(), dtype=float) for name in names}
 
         return Task(make, answers, call)
 

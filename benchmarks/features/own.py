@@ -51,7 +51,7 @@ class Perfcore(Contender):
 
         table = pd.DataFrame({"key": self.load("keys"), "x": self.load("x")})
         made = {name: _feature(name) for name in self.settings["made"]}
-        features = f.RollingFeatures({"x": list(made.values())}, by="key").fit(table)
+        features = f.RollingFeatures({"x": list(made.values())}, by="key", n_threads=1).fit(table)
         task = self.of_table(lambda: features.transform(table), "RollingFeatures.transform(DataFrame)")
 
         def answers() -> dict[str, np.ndarray]:
@@ -91,10 +91,13 @@ class Perfcore(Contender):
         from perfcore.demo import race_features
 
         table = pyarrow.feather.read_table(self.folder / "races.arrow")
-        features = race_features.made().fit(table)
+        features = race_features.made(n_threads=1).fit(table)
         task = self.of_table(lambda: features.transform(table), "FeaturePipeline.transform(Arrow table)")
 
-        return Task(task.run, task.answers, task.call)
+        def answers() -> dict[str, np.ndarray]:
+            return dict(zip(race_features.NAMES, task.answers().values(), strict=True))
+
+        return Task(task.run, answers, task.call)
 
     # -- pipelines ---------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from perfcore.demo import races
+from perfcore.demo import race_features, race_story, races
+from perfcore.testing import assert_causal
 
 pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -34,6 +35,29 @@ def test_pandas_and_polars_make_what_is_defined(benchmarks, table, defined):
     assert_are(benchmarks.races_pandas.features(frame), defined)
     assert_are(benchmarks.races_pandas.features_by_indexers(frame), defined)
     assert_are(benchmarks.races_polars.features(pl.from_arrow(table)).to_pandas(), defined)
+
+
+def test_ours_are_what_is_defined_for_tables_of_every_kind(table, defined):
+    for kind in (table, table.to_pandas(), pl.from_arrow(table)):
+        assert_are(boat_races.ours(kind), defined)
+
+
+def test_nothing_of_a_race_enters_its_own_features(table):
+    keys = ["race", "racer", "racer_boat", "motor", "lane", "stadium"]
+    some = table.slice(0, 60 * races.BOATS).to_pandas()
+    assert_causal(race_features.made(), some, on="time", after=race_story.RESULTS, keep=keys, n_cuts=3)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_streamed_races_have_the_bits_of_the_batch(table, n_threads):
+    features = race_features.made(n_threads).fit(table)
+    batch = features.transform(table)
+    first = 1_200 * races.BOATS
+    state = features.start(table.slice(0, first))
+    for start in range(first, len(table), races.BOATS):
+        race = table.slice(start, races.BOATS)
+        before = state.peek_group(race)
+        assert before.equals(state.update_group(race)) and before.equals(batch.slice(start, races.BOATS))
 
 
 # -- the races themselves --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from perfcore.demo import races
 
 pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
-from boat_races import assert_are  # noqa: E402
+from boat_races import assert_are, ours  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,7 @@ def test_polars_makes_the_features_that_pandas_makes(table, by_pandas):
     import benchmarks.features.races_polars
 
     assert_are(benchmarks.features.races_polars.features(pl.from_arrow(table)).to_pandas(), by_pandas)
+
+
+def test_ours_are_those_that_pandas_makes(table, by_pandas):
+    assert_are(ours(table), by_pandas)

@@ -30,6 +30,7 @@ class Effort:
     seconds: float = 3.0  # for the rounds of many rows of one model
     seconds_a_call: float = 0.6  # for the source and many rows
     all_threads: int = threads.available()
+    races: int = 9_000
 
 
 @dataclass(frozen=True)

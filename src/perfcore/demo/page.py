@@ -73,6 +73,7 @@ their source bit by bit, and timed against it.</p>
 <p class="soft">Time of a whole call with one row, one thread on both sides.</p>{_key(report)}
 {_chart(report, "one_row")}</section>
 <section><h2>All numbers</h2><div class="scroll">{_table(report)}</div></section>
+{_story(report)}
 <section><h2>How it was measured</h2><ul>{sentences}
 <li>Bars are medians; the line upon a bar spans the middle half of the rounds.</li></ul>
 <dl>{machine}</dl></section>"""
@@ -81,6 +82,13 @@ their source bit by bit, and timed against it.</p>
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>perfcore demo</title>'
         f"<style>{STYLE}</style></head><body><main>{body}\n</main></body></html>\n"
     )
+
+
+def _story(report: Report) -> str:
+    if report.story is None:
+        return ""
+    told = "".join(f"<li>{escape(line)}</li>" for line in table.story_lines(report.story))
+    return f"<section><h2>Boat races, streamed</h2><ul>{told}</ul></section>"
 
 
 def _timed(report: Report) -> list[Measurement]:

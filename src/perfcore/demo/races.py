@@ -48,7 +48,7 @@ def prepared(table: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    time = table["closed_at"].cast(pa.timestamp("s"))
+    time = table["closed_at"].cast(pa.timestamp("s")).cast(pa.timestamp("ns"))
     order = pc.sort_indices(
         pa.table({"time": time, "stadium": table["stadium"], "boat": table["boat"]}),
         sort_keys=[(name, "ascending") for name in ("time", "stadium", "boat")],
@@ -60,7 +60,7 @@ def prepared(table: Any) -> Any:
     return pa.table(
         {
             "time": table["time"],
-            "minute": pc.divide(table["time"].cast(pa.int64()), 60).cast(pa.float64()),
+            "minute": pc.divide(table["time"].cast(pa.int64()), 60 * 10**9).cast(pa.float64()),
             "race": np.repeat(np.arange(len(table) // BOATS), BOATS),
             "racer": key["racer_number"],
             "racer_boat": pc.add(pc.multiply(key["racer_number"], 10), key["boat"]),

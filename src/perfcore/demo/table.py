@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import Report
     from .measurement import Measurement, Timing
+    from .race_story import Story
 
 WIDTH = 120
 
@@ -51,6 +52,18 @@ def show(report: Report) -> None:
     console.print(table)
     for line in [*legend(report), *(f"{name}: {value}" for name, value in report.machine.items())]:
         console.print(line, style="dim", highlight=False, markup=False)
+    if report.story is not None:
+        show_story(report.story)
+
+
+def show_story(story: Story) -> None:
+    """Print the boat-race story."""
+    from rich.console import Console
+
+    console = Console()
+    console.print("\nBoat races, streamed", style="bold")
+    for line in story_lines(story):
+        console.print(line, highlight=False, markup=False)
 
 
 def legend(report: Report) -> list[str]:
@@ -66,6 +79,24 @@ def legend(report: Report) -> list[str]:
         "One thread on both sides, but for the last column, where both have all.",
         "Both sides take turns; medians of the rounds.",
         *(f"{each.model}, {each.task}: {each.note}" for each in report.measurements if each.note),
+    ]
+
+
+def story_lines(story: Story) -> list[str]:
+    """The story in sentences."""
+    from .table import duration
+
+    return [
+        f"{story.source}; {story.n_features} features known before the race (history of racer, motor, lane and "
+        f"stadium, ranks within the race) of {story.n_rows:,} rows in {duration(story.features)}, "
+        f"{duration(story.features / story.n_rows)} a row.",
+        f"The last day, each race before it is run: {story.n_races} races, the features of six boats in "
+        f"{duration(story.a_race)}, their chances by the compiled model in {duration(story.a_prediction)}; "
+        f"the history read in {duration(story.history)}.",
+        "Features and predictions are the same bits as all at once."
+        if story.problem is None
+        else f"NOT EQUAL: {story.problem}.",
+        f"The favourite won {story.favourites:.0%} of these races, boat 1 {story.inside:.0%}.",
     ]
 
 
