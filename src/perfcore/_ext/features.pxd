@@ -28,7 +28,8 @@ cdef extern from "perfcore/features/plan.hpp" namespace "perfcore::features" nog
         bool add(const Spec&, const vector[int]&) except +
         const vector[Use]& uses() const
         int n_outputs() const
-        bool run(const double* const*, int, const int64_t*, const int64_t*, const int64_t*, int64_t, double* const*, int) const
+        bool run(const double* const*, int, const int64_t*, const int64_t*, const int64_t*, int64_t, double* const*,
+                 int) const
         void run_alone(const double* const*, int64_t, double* const*) except +
         void run_steps(const double* const*, const int64_t*, int64_t, double* const*) except +
 

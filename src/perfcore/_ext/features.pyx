@@ -5,7 +5,6 @@ import numpy as np
 
 from ..errors import InputError
 
-cimport cython
 cimport numpy as cnp
 from cpython.bool cimport PyBool_Check
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -131,7 +130,8 @@ cdef class Plan:
             is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), 1)
         else:
             with nogil:
-                is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), n_threads)
+                is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(),
+                                        n_threads)
         if not is_done:
             raise MemoryError
         return out

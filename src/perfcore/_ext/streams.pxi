@@ -19,11 +19,12 @@ cdef dict PER_UNIT = {
 cdef class Store:
     """States of a plan's features for many entities, fed rows of tables, or one row as a tuple or dict.
 
-    ``columns`` are those of the rows; ``values``, ``keys`` and ``time`` are places among them: what the plan reads, what
-    tells entities apart, and when rows are (-1: no times). ``late`` is 0 (raise), 1 (drop) or 2 (revise the last).
+    ``columns`` are those of the rows; ``values``, ``keys`` and ``time`` are places among them: what the plan reads,
+    what tells entities apart, and when rows are (-1: no times). ``late`` is 0 (raise), 1 (drop) or 2 (revise the last).
     """
 
-    def __cinit__(self, Plan plan, tuple columns, tuple values, tuple keys, tuple kinds, int time, str time_kind, int late):
+    def __cinit__(self, Plan plan, tuple columns, tuple values, tuple keys, tuple kinds, int time, str time_kind,
+                  int late):
         self.plan = plan
         self.columns = columns
         self.places = {name: place for place, name in enumerate(columns)}
@@ -237,7 +238,8 @@ cdef class Store:
 
         ``is_peek``: what would be said; nothing changes.
 
-        ``keys[codes[i]]`` is the key of row i; code -1: it has none. Returns (columns or None, the first late row or -1).
+        ``keys[codes[i]]`` is the key of row i; code -1: it has none. Returns (columns or None, the first late row
+        or -1).
         """
         cdef Py_ssize_t n = len(codes)
         cdef vector[const double*] cells
@@ -278,7 +280,8 @@ cdef class Store:
                 return out, -1
             try:
                 if n * (self.n_outputs + 1) < LONG:
-                    self.store.update_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data() if is_asked else NULL)
+                    self.store.update_rows(whose, cells.data(), self.plan.n_columns, at, n,
+                                           told.data() if is_asked else NULL)
                 else:
                     with nogil:
                         self.store.update_rows(
@@ -519,7 +522,8 @@ cdef int64_t _nanoseconds(cell, int kind, name) except? -1:
     at = days * 86_400
     if not is_datetime:
         return at * 1_000_000_000
-    at += (PyDateTime_DATE_GET_HOUR(cell) * 60 + PyDateTime_DATE_GET_MINUTE(cell)) * 60 + PyDateTime_DATE_GET_SECOND(cell)
+    at += (PyDateTime_DATE_GET_HOUR(cell) * 60 + PyDateTime_DATE_GET_MINUTE(cell)) * 60
+    at += PyDateTime_DATE_GET_SECOND(cell)
     at = at * 1_000_000_000 + PyDateTime_DATE_GET_MICROSECOND(cell) * 1000
     if not PyDateTime_CheckExact(cell):
         at += getattr(cell, "nanosecond", 0)  # a pandas Timestamp's
