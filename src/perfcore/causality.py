@@ -40,8 +40,8 @@ def assert_causal(
     after : columns known only afterwards, as the result of a race is
         The features of a row must not depend on its own cell of them, nor on those of rows of the same time.
     keep : columns
-        Are not tampered with: what the transformer refuses to see in disorder. ``on`` and the transformer's ``by`` are
-        kept in any case.
+        Are not tampered with: what the transformer refuses to see in disorder. ``on`` is kept in any case, and so are
+        the ``on`` and ``by`` of the transformer and of its stages: other rows' keys would put later rows among earlier.
     refit : bool, default True
         Fit a copy of the transformer on all that it is given, before it transforms it. False: as it is fitted, on rows
         before the table's; then nothing is found out about what it learned from them.
@@ -61,8 +61,8 @@ def assert_causal(
     whole = _Table(table)
     on = getattr(transformer, "on", None) if on is None else on
     after = tuple(after)
-    kept = {*keep, *_names(getattr(transformer, "by", None)), *(() if on is None else (on,))}
-    for name in (*after, *kept):
+    kept = {*keep, *_names(on), *_keys(transformer)}
+    for name in (*after, *keep, *_names(on)):
         if name not in whole.names:
             raise InputError(f"assert_causal: there is no column {name!r}; there are {whole.names}")
     if isinstance(n_cuts, bool) or not isinstance(n_cuts, int) or n_cuts < 1:
@@ -82,6 +82,14 @@ def assert_causal(
         for other, what in whole.others(past, after, random):
             told = f"{what} in {', '.join(map(str, after))} from {shown} on"
             _same(made, present, _made(transformer, other, refit), told, rtol, rows=present)
+
+
+def _keys(transformer: Any) -> set:
+    """The columns that say which rows belong together, and when they are."""
+    keys = {*_names(getattr(transformer, "by", None)), *_names(getattr(transformer, "on", None))}
+    for stage in getattr(transformer, "stages", ()):
+        keys |= _keys(stage[-1] if isinstance(stage, tuple) else stage)
+    return keys
 
 
 def _names(by: Any) -> tuple:
@@ -220,10 +228,34 @@ class _Table:
             picks[name] = np.arange(self.n_rows)
             picks[name][~past] = random.integers(0, self.n_rows, n_future)
         yield self._replaced({name: self._taken(name, pick) for name, pick in picks.items()}), "other cells"
-        floats = {name: self.cells(name) for name in names}
-        floats = {name: np.where(past, x, np.nan).astype(x.dtype) for name, x in floats.items() if x.dtype.kind == "f"}
+        floats = {name: self._without(name, past) for name in names if self._is_float(name)}
         if floats:
             yield self._replaced(floats), "NaN"
+
+    def _is_float(self, name: Any) -> bool:
+        if self._library == "pyarrow":
+            return self.table.column(name).type in ("float", "double")
+        dtype = self.table.dtype if self._library == "numpy" else self.table[name].dtype
+        return dtype.is_float() if self._library == "polars" else getattr(dtype, "kind", "") == "f"
+
+    def _without(self, name: Any, kept: np.ndarray) -> Any:
+        """The column of floats with NaN in the other rows; what is null stays null."""
+        if self._library == "pyarrow":
+            import pyarrow
+            import pyarrow.compute as compute
+
+            column = self.table.column(name)
+            return compute.if_else(pyarrow.array(kept), column, pyarrow.scalar(np.nan, column.type))
+        if self._library == "polars":
+            import polars
+
+            column = self.table[name]
+            return column.zip_with(
+                polars.Series(kept), polars.Series([np.nan], dtype=column.dtype).new_from_index(0, len(kept))
+            )
+        cells = (self.table[:, name] if self._library == "numpy" else self.table[name]).copy()
+        cells[~kept] = np.nan
+        return cells
 
     def _taken(self, name: Any, rows: np.ndarray) -> Any:
         if self._library == "numpy":
@@ -247,11 +279,8 @@ class _Table:
             import polars
 
             return _Table(self.table.with_columns([polars.Series(k, v) for k, v in columns.items()]))
-        import pyarrow
-
         table = self.table
         for name, cells in columns.items():
-            is_new = isinstance(cells, np.ndarray)
             place = table.schema.get_field_index(name)
-            table = table.set_column(place, table.schema.field(place), pyarrow.array(cells) if is_new else cells)
+            table = table.set_column(place, table.schema.field(place), cells)
         return _Table(table)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from perfcore import ConfigurationError, InputError, MismatchError
+from perfcore import features as f
 from perfcore.testing import assert_causal
 
 pd = pytest.importorskip("pandas")
@@ -174,3 +175,19 @@ def test_what_cannot_be_tested_is_refused():
         assert_causal(Made(lambda t: t[1:]), races())
     with pytest.raises(ConfigurationError, match="n_cuts=0"):
         assert_causal(Made(CAUSAL["of the row"]), races(), n_cuts=0)
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "polars"])
+def test_nulls_before_the_cut_stay_nulls(library):
+    library = pytest.importorskip(library)
+    x = [1.0, None, 3.0, None, 5.0, 6.0, None, 8.0]
+    table = library.table({"x": x}) if library.__name__ == "pyarrow" else library.DataFrame({"x": x})
+    assert_causal(f.RollingFeatures({"x": [f.mean(3, min_periods=1)]}), table)
+
+
+def test_the_keys_of_stages_are_not_tampered_with():
+    races = pd.DataFrame(
+        {"race": np.arange(40).repeat(3), "day": np.arange(40).repeat(3) // 4, "x": np.arange(120.0) % 7}
+    )
+    stages = [f.RollingFeatures({"x": [f.mean(2)]}, by="race"), f.GroupFeatures({"x": [f.rank()]}, by="race")]
+    assert_causal(f.FeaturePipeline(stages), races, on="day")
