@@ -323,6 +323,10 @@ def windows_of_rows(n, size, closed):
     return [(max(0, i - size + 1 - left), max(0, i + right)) for i in range(n)]
 
 
+def total(x):
+    return x.sum()
+
+
 def series_with_gaps(n=200, seed=0):
     random = np.random.default_rng(seed)
     x = random.normal(size=n).round(3)
@@ -358,6 +362,15 @@ def test_windows_of_time(closed):
         bounds.append((begin, max(begin, end)))
     told = f.rolling_apply(x, "10s", weighted, closed=closed, on=when.astype("M8[s]"))
     same(told, by_definition(x, bounds, weighted))
+
+
+def test_windows_longer_than_the_times_before_1970_reach_hold_all_rows():
+    x, when = np.array([1.0, 2, 4, 8]), np.array(["1935", "1936", "1937", "1938"], "M8[Y]").astype("M8[ns]")
+    for closed in ("right", "left", "both", "neither"):
+        window = np.timedelta64(98_000, "D")
+        same(
+            f.rolling_apply(x, window, total, closed=closed, on=when), f.rolling_sum(x, window, closed=closed, on=when)
+        )
 
 
 def test_expanding():

@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from series_tables import ONE, THREE, TWO, tables, told
 
 from perfcore import InputError
+from perfcore import features as f
 from perfcore.features import RollingFeatures, snapshots
 
 pd = pytest.importorskip("pandas")
 
 FEATURES = {"x": [ONE["lag"], ONE["diff"]]}
 PLACES = np.array([0, 1, 2, 3, 7, 2**20, 2**31, 2**63, 2**64 - 1, 0x3FF0000000000000], np.uint64)
+
+
+def total(x):
+    return x.sum()
 
 
 def stream_of(features=None, n=3, **options):
@@ -163,3 +168,52 @@ def test_forged_states_are_refused_or_harmless():
     for cut in (0, 8, 24, 100):
         with pytest.raises(InputError):
             made.restore(forged(blob, lambda states, cut=cut: states[:cut]))
+
+
+def test_forged_windows_of_functions_are_refused_or_make_room():
+    """Cells that would never leave a window of rows would leave no room for the next."""
+    pytest.importorskip("numba")
+    random = np.random.default_rng(1)
+    made = RollingFeatures({"x": [f.apply(total, 3)]})
+    blob = made.start(pd.DataFrame({"x": np.arange(10.0)})).snapshot()
+    begin = 4  # after the level, the entity's time and rows, and the size
+
+    def full(states):
+        cells = np.frombuffer(states, np.int64).copy()
+        cells[begin : begin + 3] = 0, 0, cells[begin - 1]
+        return cells.tobytes()
+
+    with pytest.raises(InputError, match="states are not of such features"):
+        made.restore(forged(blob, full))
+    n_taken = 0
+    for trial in range(2000):
+
+        def change(states, trial=trial):
+            cells = np.frombuffer(states, np.int64).copy()
+            at = random.integers(3, len(cells), 1 + trial % 3)
+            cells[at] = random.choice([*range(12), -1, 2**62, 2**63 - 1], len(at))
+            return cells.tobytes()
+
+        try:
+            stream = made.restore(forged(blob, change))
+        except InputError:
+            continue
+        n_taken += 1
+        for i in range(9):
+            assert stream.peek((float(i),)).tobytes() == stream.update((float(i),)).tobytes()
+    assert n_taken > 0
+
+
+@pytest.mark.parametrize("word", [2, 7], ids=["of the entity", "of the window"])
+def test_counts_of_rows_that_another_would_overflow_are_refused(word):
+    pytest.importorskip("numba")
+    made = RollingFeatures({"x": [f.apply(total, 3)]})
+
+    def change(states):
+        cells = np.frombuffer(states, np.int64).copy()
+        assert cells[word] == 10
+        cells[word] = 2**63 - 1
+        return cells.tobytes()
+
+    with pytest.raises(InputError, match="states are not of such features"):
+        made.restore(forged(made.start(pd.DataFrame({"x": np.arange(10.0)})).snapshot(), change))

@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "map.hpp"
+#include "of_cells.hpp"
 
 namespace perfcore::features {
 
@@ -54,15 +55,11 @@ class Apply final : public Feature {
 public:
     explicit Apply(const Spec& spec)
         : function_(reinterpret_cast<WindowsFunction>(spec.integer("function", 0))),
-          by_time_(spec.integer("time", 0) > 0),
-          width_(by_time_ ? spec.integer("time", 0) : spec.integer("rows", 0)),
-          has_left_end_((spec.integer("closed", 2) & 1) != 0),
-          has_right_end_((spec.integer("closed", 2) & 2) != 0),
+          span_(spec),
           skips_(spec.integer("skips", 1) != 0),
-          nan_is_missing_(spec.nan_is_missing),
-          min_periods_(spec.integer("min_periods", 1)) {}
+          nan_is_missing_(spec.nan_is_missing) {}
 
-    int64_t first_room() const override { return by_time_ || width_ == 0 ? 16 : 0; }
+    int64_t first_room() const override { return span_.rows == 0 ? 16 : 0; }
     size_t state_bytes(int64_t room) const override { return Kept::bytes(size(room)); }
     void reset(void* state, int64_t room) const override {
         std::memset(state, 0, state_bytes(room));
@@ -79,31 +76,36 @@ public:
 
     bool is_ready(const void* state) const override {
         const Kept& kept = *static_cast<const Kept*>(state);
-        if (width_ == 0 || kept.n_seen == 0) return false;
-        return by_time_ ? kept.first < first_key(kept.now) : kept.n_seen >= width_ + has_left_end_;
+        if (span_.rows != 0) return kept.n_seen >= span_.most();
+        return kept.n_seen != 0 && is_out(kept.first, kept.now);
     }
 
     bool is_state(const void* bytes, int64_t room) const override {
         const Kept& kept = *static_cast<const Kept*>(bytes);
-        return kept.size == size(room) && 0 <= kept.begin && kept.begin <= kept.past && kept.past <= kept.end &&
-               kept.end <= kept.size && kept.n_seen >= 0;
+        if (kept.size != size(room) || kept.begin < 0 || kept.begin > kept.past || kept.past > kept.end ||
+            kept.end > kept.size || kept.n_seen < 0 || kept.n_seen > INT64_MAX / 2)
+            return false;
+        if (span_.rows == 0) return true;
+        const int64_t* keys = const_cast<Kept&>(kept).keys();  // of other rows they would never leave, nor make room
+        for (int64_t i = kept.begin; i < kept.end; i++)
+            if (is_out(keys[i], kept.n_seen - 1) || keys[i] >= (i + 1 < kept.end ? keys[i + 1] : kept.n_seen)) return false;
+        return true;
     }
 
     bool step(void* state, const double* cells, int64_t time, double* out) const override {
         Kept& kept = *static_cast<Kept*>(state);
         if (!kept.has_room()) return false;
-        const int64_t key = by_time_ ? time : kept.n_seen;
+        const int64_t key = span_.time != 0 ? time : kept.n_seen;
         if (kept.n_seen == 0) kept.first = key;
         if (kept.n_seen++ == 0 || key != kept.now) kept.past = kept.end;
         kept.now = key;
-        if (width_ > 0)
-            while (kept.begin < kept.end && kept.keys()[kept.begin] < first_key(key)) kept.begin++;
+        while (kept.begin < kept.end && is_out(kept.keys()[kept.begin], key)) kept.begin++;
         if (kept.past < kept.begin) kept.past = kept.begin;
         if (!skips_ || !is_missing(cells[0], nan_is_missing_)) {
             kept.values()[kept.end] = cells[0];
             kept.keys()[kept.end++] = key;
         }
-        const int64_t n = (has_right_end_ ? kept.end : kept.past) - kept.begin;
+        const int64_t n = (span_.with_present ? kept.end : kept.past) - kept.begin;
         const double* window = kept.values() + kept.begin;
         const int64_t n_there = skips_ ? n : n_present(window, n, nan_is_missing_);
         out[0] = is_enough(n_there) ? call(function_, window, n) : missing();
@@ -119,12 +121,12 @@ public:
             for (size_t i = 0; i < rows.size(); i++) out[0][rows[i]] = answer_of(told[i]);
             rows.clear(), begins.clear(), ends.clear();
         };
-        const auto key_of = [&](int64_t i) { return !by_time_ ? i : series.times == nullptr ? 0 : series.times[i]; };
+        const auto key_of = [&](int64_t i) { return span_.time == 0 ? i : series.times == nullptr ? 0 : series.times[i]; };
         int64_t begin = 0, past = 0;
         for (int64_t i = 0; i < series.n; i++) {
             if (i > 0 && key_of(i) != key_of(i - 1)) past = i;
-            while (width_ > 0 && begin < i && key_of(begin) < first_key(key_of(i))) begin++;
-            const int64_t end = std::max(begin, has_right_end_ ? i + 1 : past);
+            while (begin < i && is_out(key_of(begin), key_of(i))) begin++;
+            const int64_t end = std::max(begin, span_.with_present ? i + 1 : past);
             out[0][i] = missing();
             if (!is_enough(cells.before[size_t(end)] - cells.before[size_t(begin)])) continue;
             rows.push_back(i);
@@ -154,15 +156,13 @@ private:
         std::vector<double> copies;
     };
 
-    int64_t size(int64_t room) const { return room > 0 ? room : 2 * (width_ + 1); }
-    bool is_enough(int64_t n_there) const { return n_there > 0 && n_there >= min_periods_; }
-    int64_t first_key(int64_t key) const { return key - width_ + (has_left_end_ ? 0 : 1); }
+    int64_t size(int64_t room) const { return room > 0 ? room : 2 * (span_.rows + 1); }
+    bool is_enough(int64_t n_there) const { return n_there > 0 && n_there >= span_.min_periods; }
+    bool is_out(int64_t key, int64_t now) const { return span_.is_out(key, key, now, now); }
 
     const WindowsFunction function_;
-    const bool by_time_;
-    const int64_t width_;  // rows or time; 0: all rows so far
-    const bool has_left_end_, has_right_end_, skips_, nan_is_missing_;
-    const int64_t min_periods_;
+    const Span span_;
+    const bool skips_, nan_is_missing_;
 };
 
 inline std::unique_ptr<Feature> make_apply(const Spec& spec) {

@@ -25,6 +25,7 @@ constexpr double worst() {
 template <bool is_max>
 class Candidates {
 public:
+    static constexpr bool GROWS = true;
     static size_t bytes(int64_t room) { return sizeof(Head) + size_t(room) * sizeof(Placed); }
     Candidates(void* bytes, int64_t room)
         : head_(*static_cast<Head*>(bytes)), placed_(reinterpret_cast<Placed*>(&head_ + 1)), mask_(room - 1) {}
@@ -75,6 +76,7 @@ private:
 template <bool is_max>
 class Best {
 public:
+    static constexpr bool GROWS = false;
     static size_t bytes(int64_t) { return sizeof(double); }
     Best(void* bytes, int64_t) : best_(*static_cast<double*>(bytes)) {}
     void reset(int64_t) { best_ = worst<is_max>(); }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <memory>
 #include <new>
@@ -37,6 +38,9 @@ inline double missing() {
 
 inline double not_a_number() { return std::numeric_limits<double>::quiet_NaN(); }
 
+// NaN of any bits, as arithmetic makes them, as the one NaN.
+inline double plain(double x) { return x == x ? x : not_a_number(); }
+
 inline bool is_missing(double x, bool nan_is_missing) {
     return x != x && (nan_is_missing || bits_of(x) == MISSING_BITS);
 }
@@ -57,6 +61,8 @@ struct Spec {
         const auto at = numbers.find(name);
         return at == numbers.end() ? otherwise : at->second;
     }
+    // What is not there (yet): a plain NaN to those who know no other.
+    double none() const { return nan_is_missing ? not_a_number() : missing(); }
 };
 
 // A series: its columns, those of one feature in its order, and its times, null where there are none.

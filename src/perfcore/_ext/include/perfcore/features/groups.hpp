@@ -8,8 +8,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <vector>
+
+#include "feature.hpp"
 
 namespace perfcore::features {
 
@@ -116,10 +117,9 @@ inline void arrange(const int64_t* codes, int64_t n, int64_t n_codes, const int6
         if (codes[i] >= 0) order[next[size_t(codes[i])]++] = i;
 }
 
-// NaN of any bits as the one NaN.
 inline void make_plain(double* cells, int64_t n) {
     for (int64_t i = 0; i < n; i++)
-        if (cells[i] != cells[i]) cells[i] = std::numeric_limits<double>::quiet_NaN();
+        if (cells[i] != cells[i]) cells[i] = not_a_number();
 }
 
 // How the times of each series run: a late row has an earlier time than a row of its series before it.

@@ -54,10 +54,8 @@ public:
         if (!nan_is_missing_)
             for (int j = 0; j < n; j++)
                 if (is_missing(cells[j], false)) return missing();
-        return std::numeric_limits<double>::quiet_NaN();
+        return not_a_number();
     }
-    // What is not there (yet): a plain NaN to those who know no other.
-    double none() const { return nan_is_missing_ ? std::numeric_limits<double>::quiet_NaN() : missing(); }
 
 private:
     bool nan_is_missing_;
@@ -68,7 +66,7 @@ private:
 template <typename Own, typename OwnState, int N_IN, int N_OUT>
 class Indicator : public Feature {
 public:
-    explicit Indicator(const Spec& spec) : absence_(spec), has_fma_(may_use_fma()), none_(absence_.none()) {}
+    explicit Indicator(const Spec& spec) : absence_(spec), has_fma_(may_use_fma()), none_(spec.none()) {}
     int n_inputs() const override { return N_IN; }
     int n_outputs() const override { return N_OUT; }
     size_t state_bytes(int64_t) const override { return sizeof(OwnState); }

@@ -1,8 +1,6 @@
 // A user's own function of the cells of one row, compiled by Numba: a C function behind a pointer.
 #pragma once
 
-#include <limits>
-
 #include "feature.hpp"
 
 namespace perfcore::features {
@@ -15,7 +13,7 @@ using RowsFunction = void (*)(const double* const* columns, int64_t n, double* o
 
 // An answer's NaN has the bits of np.nan, whatever the arithmetic made.
 inline double answer_of(double told) {
-    return told != told && bits_of(told) != RAISED_BITS ? std::numeric_limits<double>::quiet_NaN() : told;
+    return bits_of(told) == RAISED_BITS ? told : plain(told);
 }
 
 // Where NaN is what is missing the function sees it; elsewhere the answer of a missing cell is missing, as Arrow's of null.

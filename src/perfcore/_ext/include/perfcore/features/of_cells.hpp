@@ -4,7 +4,7 @@
 //                                                                              where the window is open at its right
 //
 // A feature of them keeps a content (numbers in order, candidates for an extremum) that takes a cell in, lets one go,
-// and says. Row by row they lie in a ring; in a batch they are the column's own.
+// and says; one that GROWS has a room as the feature's. Row by row they lie in a ring; in a batch they are the column's own.
 #pragma once
 
 #include <algorithm>
@@ -24,8 +24,8 @@ struct Span : Window {
     bool is_out(int64_t r, int64_t then, int64_t i, int64_t now) const {
         if (rows != 0) return r < i - rows + 1 - with_left;
         if (time == 0) return false;
-        const int64_t since = now < INT64_MIN + time ? INT64_MIN : now - time;
-        return then < since || (then == since && !with_left);
+        const uint64_t age = uint64_t(now) - uint64_t(then);  // of times at the two ends of what there is, too
+        return with_left ? age > uint64_t(time) : age >= uint64_t(time);
     }
     // Whether it has entered, of those before i.
     bool is_in(int64_t then, int64_t now) const { return with_present || time == 0 || then < now; }
@@ -63,11 +63,12 @@ template <typename Own, typename Content>
 class OfCells : public Feature {
 public:
     explicit OfCells(const Spec& spec)
-        : span_(spec), none_(spec.nan_is_missing ? not_a_number() : missing()), nan_is_missing_(spec.nan_is_missing) {
+        : span_(spec), none_(spec.none()), nan_is_missing_(spec.nan_is_missing) {
         span_.min_periods = std::max<int64_t>(1, span_.min_periods);  // no cells have no order
     }
 
     int64_t first_room() const override {
+        if (!Content::GROWS) return 0;
         return span_.rows == 0 ? FIRST : std::min(FIRST, power_of_two(span_.most()));
     }
     size_t state_bytes(int64_t room) const override {
@@ -78,13 +79,14 @@ public:
         static_cast<Head*>(state)->room = room;
         View(*this, state).content.reset(room);
     }
-    void move_to(const void* state, void* larger, int64_t) const override {
+    void move_to(const void* state, void* larger, int64_t room) const override {
+        if (!Content::GROWS) return Feature::move_to(state, larger, room);
         View from(*this, const_cast<void*>(state)), to(*this, larger);
         for (int64_t r = std::max(from.head.oldest, from.head.newest - from.mask - 1); r < from.head.newest; r++) {
             to.cells[r & to.mask] = from.cells[r & from.mask];
             if (span_.time != 0) to.times[r & to.mask] = from.times[r & from.mask];
         }
-        const int64_t room = to.head.room;
+        room = to.head.room;
         to.head = from.head;
         to.head.room = room;
         to.content.copy_from(from.content);
@@ -96,7 +98,7 @@ public:
         const int64_t i = head.newest;
         int64_t oldest = head.oldest;
         while (oldest < i && span_.is_out(oldest, of.time(oldest), i, now)) oldest++;
-        if (i + 1 - oldest > head.room) return false;
+        if (Content::GROWS && i + 1 - oldest > head.room) return false;
         for (int64_t r = head.oldest; r < std::min(oldest, head.entering); r++)
             leave(head.tally, of.content, of.cell(r), r);
         head.oldest = oldest;
@@ -120,7 +122,7 @@ public:
     bool is_state(const void* bytes, int64_t room) const override {
         const Head& head = *static_cast<const Head*>(bytes);
         if (head.room != room || head.oldest < 0 || head.oldest > head.entering || head.entering > head.newest ||
-            head.newest > INT64_MAX / 2 || head.newest - head.oldest > room)
+            head.newest > INT64_MAX / 2 || (Content::GROWS && head.newest - head.oldest > room))
             return false;
         View of(*this, const_cast<void*>(bytes));
         if (head.newest - head.entering > of.mask + 1) return false;
@@ -156,7 +158,7 @@ protected:
         if (tally.n_cells < span_.min_periods) return none_;
         if (tally.n_nan != 0) return not_a_number();
         const double told = own().tell(content, newest);
-        return told == told ? told : bits_of(told) == MISSING_BITS ? none_ : not_a_number();
+        return bits_of(told) == MISSING_BITS ? none_ : plain(told);
     }
 
     // The cells of the window are those of n_held rows, the last of them `n_after` before the row that is told of it.

@@ -61,6 +61,7 @@ class Sorted {
 public:
     static constexpr int64_t ONE = 1024, BLOCK = 512;  // keys: in one array at most; in a block
 
+    static constexpr bool GROWS = true;
     static size_t bytes(int64_t room) {
         const int64_t keys = room <= ONE ? room : max_blocks(room) * (3 + BLOCK);
         return sizeof(Head) + size_t(keys) * sizeof(int64_t);

@@ -78,15 +78,15 @@ public:
         for (size_t u = 0; u < plan_.uses().size(); u++) {
             const Use& use = plan_.uses()[u];
             for (size_t j = 0; j < use.columns.size(); j++) taken[j] = cells[use.columns[j]];
-            const int level = entity < 0 ? 0 : entities_[size_t(entity)].level;
-            int64_t room = this->room(u, level);
-            scratch.resize(feature(u).state_bytes(room) / sizeof(uint64_t));
-            if (entity < 0) feature(u).reset(scratch.data(), room);
+            int level = entity < 0 ? 0 : entities_[size_t(entity)].level;
+            scratch.resize(feature(u).state_bytes(room(u, level)) / sizeof(uint64_t));
+            if (entity < 0) feature(u).reset(scratch.data(), room(u, level));
             else std::memcpy(scratch.data(), state(entities_[size_t(entity)].slot, level, u, again), 8 * scratch.size());
             while (!feature(u).step(scratch.data(), taken, time, out + use.first_output)) {
-                larger.resize(feature(u).state_bytes(2 * room) / sizeof(uint64_t));
-                feature(u).reset(larger.data(), 2 * room);
-                feature(u).move_to(scratch.data(), larger.data(), room *= 2);
+                check_grows(u, level++);
+                larger.resize(feature(u).state_bytes(room(u, level)) / sizeof(uint64_t));
+                feature(u).reset(larger.data(), room(u, level));
+                feature(u).move_to(scratch.data(), larger.data(), room(u, level));
                 scratch.swap(larger);
             }
         }
@@ -224,7 +224,8 @@ public:
             std::memcpy(slot, from, layout(int(level)).slot_bytes);
             entities_.push_back({slot, int(level)});
             from += layout(int(level)).slot_bytes;
-            if (reinterpret_cast<const Head*>(slot)->n_rows < 0) return false;
+            const int64_t n_rows = reinterpret_cast<const Head*>(slot)->n_rows;
+            if (n_rows < 0 || n_rows > INT64_MAX / 2) return false;
             for (int copy = 0; copy < copies(); copy++)
                 for (size_t u = 0; u < plan_.uses().size(); u++)
                     if (!feature(u).is_state(state(slot, int(level), u, copy), room(u, int(level)))) return false;
@@ -303,12 +304,19 @@ private:
     void give(char* slot, int level) { layouts_[level]->free.push_back(slot); }
 
     void step(Entity& at, size_t u, const double* cells, int64_t time, double* out) {
-        while (!feature(u).step(state(at.slot, at.level, u, 0), cells, time, out)) grow(at);
+        while (!feature(u).step(state(at.slot, at.level, u, 0), cells, time, out)) {
+            check_grows(u, at.level);
+            grow(at);
+        }
+    }
+
+    // A feature without room for a row has more of it a level up.
+    void check_grows(size_t u, int level) const {
+        if (feature(u).first_room() == 0 || level + 1 == MAX_LEVELS) throw std::bad_alloc();
     }
 
     void grow(Entity& at) {
         const std::lock_guard<std::mutex> guard(growing_);
-        if (at.level + 1 == MAX_LEVELS) throw std::bad_alloc();
         const int level = at.level + 1;
         char* slot = take(level);
         std::memcpy(slot, at.slot, sizeof(Head));
@@ -348,7 +356,7 @@ private:
         }
         if (begin == end) return;
         Head& head = *reinterpret_cast<Head*>(at.slot);
-        if (times != nullptr) head.time = times[order == nullptr ? end - 1 : order[end - 1]];
+        head.time = times == nullptr ? 0 : times[order == nullptr ? end - 1 : order[end - 1]];
         head.n_rows += end - begin;
     }
 

@@ -37,7 +37,7 @@ struct Ramp {
 
 struct SayRamp {
     explicit SayRamp(const Spec& spec)
-        : least(double(spec.integer("min_periods", 1))), none(spec.nan_is_missing ? std::nan("") : missing()) {}
+        : least(double(spec.integer("min_periods", 1))), none(spec.none()) {}
     double operator()(const Held<Ramp>& held, const double*) const {
         const double n = held.kept.n;
         return n < least ? none : held.kept.rising / (n * (n + 1.0) / 2.0);
