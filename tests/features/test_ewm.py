@@ -130,6 +130,27 @@ def test_equal_cells_have_their_mean_and_do_not_deviate():
         assert np.isnan(f.ewm_corr(x, X[:1].repeat(1000), alpha=0.01, adjust=adjust)).all()
 
 
+@pytest.mark.parametrize("kind", ["var", "std", "cov"])
+@pytest.mark.parametrize("adjust", [True, False])
+def test_rows_without_cells_change_no_variance_however_many(kind, adjust):
+    x = np.concatenate([[1.0, 2, 4, 3, 7], np.full(3000, np.nan)])
+    answers = ours(kind, x, x, alpha=0.5, adjust=adjust)
+    assert (answers[4:] == answers[4]).all()
+
+
+@pytest.mark.parametrize("step", [10**3, 10**6, 10**9])
+def test_halflives_of_time_count_every_nanosecond_of_today(step):
+    random = np.random.default_rng(0)
+    times = np.datetime64("2024-06-03T09:30", "ns").astype(np.int64) + np.cumsum(random.integers(step, 5 * step, 200))
+    x, kept, weight, right = RANDOM.normal(size=200), np.longdouble(0), np.longdouble(0), []
+    for cell, passed in zip(x, np.diff(times, prepend=times[:1]), strict=True):
+        factor = np.exp2(-np.longdouble(passed) / step)
+        kept, weight = kept * factor + cell, weight * factor + 1
+        right.append(kept / weight)
+    answers = f.ewm_mean(x, halflife=np.timedelta64(step, "ns"), times=times.view("M8[ns]"))
+    assert (abs(answers - np.array(right)) < 2e-15).all()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_groups_are_series_of_their_own_for_any_number_of_threads(kind):
     codes = np.arange(300) % 7

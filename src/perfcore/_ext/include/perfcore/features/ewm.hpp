@@ -45,6 +45,7 @@ struct EwmState {
     Wide pairs;           // weight^2 less the sum of the squares of weights: the products of any two
     Wide mean, mean_y;
     Wide xx, xy, yy;      // weighted means of the products of deviations
+    double unbiased;      // weight^2 / pairs as of the last cell: what follows it changes both, not this; 0 of one cell
     double odd, odd_y;    // the sum of infinite and NaN cells, which stay for good
 };
 
@@ -86,7 +87,7 @@ private:
     double one(EwmState& state, double x, double y, int64_t time) const {
         const bool is_there = !is_missing(x, nan_is_missing_) && !(HAS_Y && is_missing(y, nan_is_missing_));
         if (state.n != 0 && (is_there || !skips_)) {
-            const double passed = decay_ * (double(time) - double(state.last));
+            const double passed = decay_ * double(uint64_t(time) - uint64_t(state.last));
             const double loss = decay_ == 0 ? alpha_ : -std::expm1(-passed);
             const double kept = decay_ == 0 ? 1 - alpha_ : std::exp(-passed);
             state.weight.shrink(loss, kept);
@@ -126,9 +127,11 @@ private:
             if (what == Ewm::CORR) deviate(state.yy, by_y * by_y, part, rest);
         }
         state.pairs.add(2 * weight * before);
-        if (adjusts_) return;
-        if (all != 1) state.pairs = {state.pairs.high / (all * all), 0};
-        state.weight = {1, 0};
+        if (!adjusts_) {
+            if (all != 1) state.pairs = {state.pairs.high / (all * all), 0};
+            state.weight = {1, 0};
+        }
+        state.unbiased = state.pairs.high > 0 ? state.weight.high * state.weight.high / state.pairs.high : 0;
     }
 
     // To rest * (it + part * product).
@@ -140,7 +143,7 @@ private:
     double told(const EwmState& state) const {
         if (state.odd != 0 || state.odd_y != 0) {
             const bool is_infinite = what == Ewm::MEAN && std::isinf(state.odd);
-            return is_infinite ? state.odd : std::numeric_limits<double>::quiet_NaN();
+            return is_infinite ? state.odd : not_a_number();
         }
         if (what == Ewm::MEAN) return state.mean.high;
         if (what == Ewm::CORR) {
@@ -149,8 +152,8 @@ private:
         }
         double cov = what == Ewm::COV ? state.xy.high : std::max(0.0, state.xx.high);
         if (!is_biased_) {
-            if (!(state.pairs.high > 0)) return missing();
-            cov *= state.weight.high * state.weight.high / state.pairs.high;
+            if (!(state.unbiased > 0)) return missing();
+            cov *= state.unbiased;
         }
         return what == Ewm::STD ? std::sqrt(cov) : cov;
     }
