@@ -195,3 +195,31 @@ def test_an_indicator_is_ready_when_it_says_all_that_it_says():
         for row in pd.DataFrame(bars.made(40, digits=9)).to_dict("records"):
             answer = stream.update(row)
             assert stream.ready() == (not np.isnan(answer).any()), (kind, convention)
+
+
+@each_indicator
+@pytest.mark.parametrize("nan_is_missing", [True, False])
+def test_a_stream_has_the_batch_s_bits_where_sums_overflow_and_quotients_underflow(
+    kind, arguments, convention, nan_is_missing
+):
+    random = np.random.default_rng(0)
+    n_columns = len(bars.COLUMNS[kind])
+    feature = bars.described(kind, arguments, convention).compiled(tuple(range(n_columns)))
+    plan = Plan(n_columns, [feature], nan_is_missing)
+    for cells in (
+        [1e308, -1e308, 1.7e308, 0.0, -0.0, 1.0, 5e-324],
+        [0.0, 5e-324, -5e-324, 1.0, 2.0],
+        [1.7e308, -1.7e308],
+    ):
+        for _ in range(30):
+            columns = [random.choice(cells, 40) for _ in range(n_columns)]
+            batch, stream = plan.run(columns), plan.run_steps(columns)
+            assert [each.tobytes() for each in batch] == [each.tobytes() for each in stream]
+
+
+def test_a_place_that_is_not_finite_is_left_out_of_stoch_in_a_batch_as_in_a_stream():
+    least = 5e-324
+    high, low = [-least, 0, least, -least, 1], [1, least, least, -least, -least]
+    columns = [np.array(each, float) for each in (high, low, [-least, 1, least, 0, 0])]
+    plan = Plan(3, [("stoch", (0, 1, 2), {"n": 2, "smooth": 2, "signal": 3}, {})])
+    assert [each.tobytes() for each in plan.run(columns)] == [each.tobytes() for each in plan.run_steps(columns)]

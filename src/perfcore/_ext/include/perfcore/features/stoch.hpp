@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "moments.hpp"
+#include "scan.hpp"
 #include "smoothing.hpp"
 
 namespace perfcore::features {
@@ -35,7 +36,7 @@ struct Extent {
 template <Convention convention>
 struct SayPlace {
     explicit SayPlace(const Spec& spec)
-        : least(double(spec.integer("min_periods", 1))), none(spec.nan_is_missing ? std::nan("") : missing()) {}
+        : least(double(spec.integer("min_periods", 1))), none(spec.none()) {}
     double operator()(const Held<Extent>& held, const double* cells) const {
         const double high = held.kept.high, low = held.kept.low, extent = high - low, close = cells[2];
         if (held.kept.n < least) return none;
@@ -81,18 +82,18 @@ public:
         return true;
     }
 
-    // One part after the other; where a place is not there in the midst, the next part leaves its row out: step by step.
+    // One part after the other; where one has no number in the midst, the next leaves its row out: step by step.
     void run(const Series& series, double* const* out, State& scratch) const override {
         double *k = out[0], *d = out[1];
         const int64_t has_place = std::min(rows_ - 1, series.n);
         const int64_t has_k = std::min(has_place + smooth_ - 1, series.n), has_d = std::min(has_k + signal_ - 1, series.n);
         place_->run(series, &d, scratch);
-        bool all = true;
-        for (int64_t i = has_place; i < series.n; i++) all &= d[i] == d[i];
-        if (!all) return Feature::run(series, out, scratch);
+        if (has_nan(d + has_place, series.n - has_place)) return Feature::run(series, out, scratch);
         run_on(*k_, d, k, has_place, series.n, scratch);
+        if (has_nan(k + has_k, series.n - has_k)) return Feature::run(series, out, scratch);  // places were infinite
         std::copy_n(d, has_place, k);
         run_on(*d_, k, d, has_k, series.n, scratch);
+        if (has_nan(d + has_d, series.n - has_d)) return Feature::run(series, out, scratch);  // some of k were
         std::copy_n(k, has_k, d);
         if (convention == Convention::TALIB) std::copy_n(d, has_d, k);
     }
