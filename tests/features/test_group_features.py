@@ -94,6 +94,11 @@ def test_groups_of_one_row_and_groups_of_nothing():
     np.testing.assert_array_equal(made.iloc[:2], expected)
 
 
+def test_the_middle_of_two_numbers_is_between_them_where_their_sum_is_not_finite():
+    frame = pd.DataFrame({"race": [1, 1], "x": [1.7e308, 1.7e308]})
+    assert f.GroupFeatures({"x": [f.median()]}, by="race").fit_transform(frame)["x_median"].tolist() == [1.7e308] * 2
+
+
 def test_infinity_is_a_value():
     frame = pd.DataFrame({"g": 0, "x": [np.inf, 1.0, -np.inf, np.inf]})
     made = f.GroupFeatures({"x": [f.rank(), f.min(), f.max(), f.sum(), f.std(), f.median()]}, by="g").fit_transform(

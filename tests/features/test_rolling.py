@@ -167,6 +167,8 @@ def test_what_is_no_window_is_refused(window):
     [
         lambda: f.rolling_mean(X, 2, closed="middle"),
         lambda: f.rolling_mean(X, 2, min_periods=3),
+        lambda: f.rolling_mean(X, None, min_periods=2**70),
+        lambda: f.rolling_mean(X, "3D", min_periods=2**40, on=np.arange(len(X))),
         lambda: f.rolling_mean(X, 2, min_periods=1.0),
         lambda: f.rolling_std(X, 2, ddof=-1),
         lambda: f.rolling_std(X, 2, ddof=1.0),

@@ -106,8 +106,8 @@ def _min_periods(min_periods: Any, rows: int | None) -> int:
         count = -1 if isinstance(min_periods, bool) else operator.index(min_periods)
     except TypeError:
         count = -1
-    if count < 0 or (rows is not None and count > rows):
-        most = "" if rows is None else f" to the window's {rows}"
+    if not 0 <= count < 2**40 or (rows is not None and count > rows):
+        most = " to 2**40 - 1" if rows is None else f" to the window's {rows}"
         raise ConfigurationError(f"min_periods={min_periods!r}: allowed are whole numbers from 0{most}")
     return count
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "apply.hpp"
+#include "order.hpp"
 
 namespace perfcore::features {
 
@@ -74,7 +75,7 @@ struct Present {
         std::nth_element(sorted.begin(), middle, sorted.begin() + n);
         if (n % 2 == 1) return *middle;
         const double below = *std::max_element(sorted.begin(), middle);
-        return (below + *middle) / 2;
+        return middle_of(below, *middle);
     }
 };
 
@@ -114,13 +115,13 @@ private:
         const bool is_nan = !nan_is_missing_ && !takes_nan() && present.any_nan();
         if (is_one_number()) {
             double told = of_nothing();
-            if (is_nan) told = std::numeric_limits<double>::quiet_NaN();
+            if (is_nan) told = not_a_number();
             else if (n_there > 0) tell(present, &told);
             std::fill(out, out + n, bits_of(told) == MISSING_BITS ? told : answer_of(told));
             return;
         }
         Room<double> told(n_there);
-        if (is_nan) std::fill(told.begin(), told.begin() + n_there, std::numeric_limits<double>::quiet_NaN());
+        if (is_nan) std::fill(told.begin(), told.begin() + n_there, not_a_number());
         else if (n_there > 0) tell(present, told.begin());
         for (int64_t i = 0, at = 0; i < n; i++) {
             const bool is_there = n_there == n || !is_missing(cells[i], nan_is_missing_);
