@@ -64,3 +64,5 @@ def test_arrays_that_would_lead_it_astray_are_refused():
         Plan(2, [("lag", (0, 1), {}, {})])
     with pytest.raises(ValueError, match="no column 1 of 1"):
         Plan(1, [("lag", (1,), {}, {})])
+    with pytest.raises(ValueError, match="17 columns of at most 16"):
+        Plan(1, [("map", (0,) * 17, {"function": 1, "n_inputs": 17}, {})])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from series_tables import DAY, ONE, tables, told
 
 from perfcore import ConfigurationError, InputError
+from perfcore import features as f
 from perfcore.features import RollingFeatures
 
 pd = pytest.importorskip("pandas")
@@ -197,6 +198,9 @@ BAD_ROWS = [
     ({"code": "a", "date": 5, "x": 1}, "column 'date': expected a date or datetime, got 5"),
     ({"code": "a", "date": dt.datetime(9999, 1, 5), "x": 1}, "column 'date': 9999.* beyond the years 1678 to 2261"),
     ({"code": "a", "date": np.datetime64("9999-01-01"), "x": 1}, "column 'date': 9999.* beyond the years 1678 to 2261"),
+    ({"code": "a", "date": np.datetime64("3000", "Y"), "x": 1}, "column 'date': 3000 is beyond the years 1678 to 2261"),
+    ({"code": "a", "date": np.datetime64("2500-01", "M"), "x": 1}, "column 'date': 2500-01 is beyond the years"),
+    ({"code": "a", "date": np.datetime64("9999-01-01", "7D"), "x": 1}, "column 'date': 999.* is beyond the years"),
     (
         {"code": "a", "date": dt.datetime(2020, 1, 5, tzinfo=dt.UTC), "x": 1},
         "'date': expected a time without a time zone",
@@ -309,6 +313,37 @@ def test_a_copy_goes_its_own_way():
     assert stream.update((11.0,)).tolist() == [3, 1]
 
 
+def test_times_of_any_unit_are_keys_unless_they_are_beyond_what_there_is():
+    history = pd.DataFrame({"day": np.array(["2020"], "M8[ns]"), "x": [1.0]})
+    stream = RollingFeatures({"x": [ONE["diff"]]}, by="day").start(history)
+    for time in (np.datetime64("2020", "Y"), np.datetime64("2020-01", "M"), np.datetime64("2020-01-01T00", "24h")):
+        assert stream.peek((time, 3.0)).tolist() == [2.0]
+    with pytest.raises(InputError, match="column 'day': 3000 is beyond the years 1678 to 2261"):
+        stream.update((np.datetime64("3000", "Y"), 3.0))
+
+
+def test_features_of_all_rows_take_no_more_room_with_more_rows():
+    history = pd.DataFrame({"x": np.arange(3000.0)})
+    made = RollingFeatures({"x": [f.min(None), f.max(None, closed="left"), f.mean(5), ONE["lag"]]})
+    stream = made.start(history[:10])
+    before, size = stream.nbytes, len(stream.snapshot())
+    for x in range(10, 3000):
+        stream.update((float(x),))
+    assert (stream.nbytes, len(stream.snapshot())) == (before, size)
+    assert stream.snapshot() == made.start(history).snapshot()
+    assert stream.update((9.0,))[:2].tolist() == [0, 2999]
+
+
+def test_features_of_all_rows_keep_what_they_hold_where_their_neighbours_grow():
+    x = np.random.default_rng(0).normal(size=300)
+    made = RollingFeatures({"x": [f.min(None), f.mean("900D"), f.max(None)]}, on="date")
+    table = pd.DataFrame({"date": pd.date_range("2020-01-01", periods=300), "x": x})
+    stream = made.start(table[:1])
+    rows = [stream.update((date, cell)) for date, cell in zip(table.date[1:], x[1:], strict=True)]
+    assert np.array(rows).tobytes() == bits(made.fit_transform(table)[1:])
+    assert made.restore(stream.snapshot()).snapshot() == stream.snapshot()
+
+
 def test_windows_of_time_grow_and_keep_their_bits():
     random = np.random.default_rng(0)
     n = 3000
@@ -344,7 +379,8 @@ def test_threads_take_turns():
         try:
             for _ in range(5):
                 stream.update_group(table)
-                stream.snapshot()
+                stream.peek_group(table)
+                assert len(stream.snapshot()) > 0 and stream.nbytes > 0
         except BaseException as error:
             failed.append(error)
 

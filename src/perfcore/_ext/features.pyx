@@ -81,6 +81,8 @@ cdef class Plan:
                 if not 0 <= place < n_columns:
                     raise ValueError(f"{kind}: there is no column {place} of {n_columns}")
                 places.push_back(place)
+            if places.size() > <size_t>MAX_INPUTS:
+                raise ValueError(f"{kind}: {places.size()} columns of at most {MAX_INPUTS}")
             if not self.plan.add(spec, places):
                 raise ValueError(f"there is no feature {kind!r}")
             if self.plan.uses().back().feature.get().n_inputs() != <int>places.size():

@@ -274,7 +274,11 @@ cdef class Store:
                 return None, late
             if is_peek:
                 try:
-                    self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
+                    if n * (self.n_outputs + 1) < LONG:
+                        self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
+                    else:
+                        with nogil:
+                            self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
                 finally:
                     self._forget(n_before)
                 return out, -1
@@ -407,7 +411,11 @@ cdef class Store:
     @property
     def nbytes(self):
         """Bytes of the states of all entities; the keys in Python are beside them."""
-        return self.store.memory()
+        self._lock()
+        try:
+            return self.store.memory()
+        finally:
+            self.mutex.unlock()
 
     def save(self):
         """(keys, all states as bytes)."""
@@ -503,7 +511,7 @@ cdef int64_t _nanoseconds(cell, int kind, name) except? -1:
             if scalar.obval == NAT:
                 return NAT
             per = PER_UNIT.get(scalar.obmeta.base) if scalar.obmeta.num == 1 else None
-            return _in_range(scalar.obval * per if per else int(cell.astype("M8[ns]").astype(np.int64)), cell, name)
+            return _in_range(scalar.obval * per, cell, name) if per else _of_other_unit(cell, name)
         if cell is None or type(cell).__name__ == "NAType":
             return NAT
         raise InputError(f"column {name!r}: expected a date or datetime, got {cell!r} ({type(cell).__qualname__})")
@@ -537,6 +545,14 @@ cdef int64_t _in_range(whole, cell, name) except? -1:
     if not -2**63 < whole < 2**63:
         raise InputError(f"column {name!r}: {cell} is beyond the years 1678 to 2261")
     return whole
+
+
+cdef int64_t _of_other_unit(cell, name) except? -1:
+    """As `_numpy_nanoseconds` of features/column.py: NumPy's conversion wraps around."""
+    time = cell.astype("M8[ns]")
+    if np.datetime_data(cell.dtype)[0] not in ("ps", "fs", "as") and time.astype(cell.dtype) != cell:
+        return _in_range(2**63, cell, name)
+    return time.astype(np.int64)
 
 
 cdef _other_zone(cell, int kind, name):
