@@ -44,15 +44,15 @@ public:
         sums = {sums.up + moves.up, sums.down + moves.down, sums.range + moves.range};
         if (row < n_) return;
         const bool has_range = sums.range > 0.0;
-        out[1] = has_range ? plain(100.0 * (sums.up / sums.range)) : 0.0;
-        out[2] = has_range ? plain(100.0 * (sums.down / sums.range)) : 0.0;
+        out[1] = has_range ? 100.0 * (sums.up / sums.range) : 0.0;
+        out[2] = has_range ? 100.0 * (sums.down / sums.range) : 0.0;
         const double both = out[1] + out[2];
         if (has_range && both >= 1e-14) {
             const double dx = 100.0 * (std::fabs(out[2] - out[1]) / both);
             state.adx = row < 2 * n_ ? state.adx + dx : (state.adx * (n - 1.0) + dx) / n;
         }
         if (row == 2 * n_ - 1) state.adx /= n;
-        if (row >= 2 * n_ - 1) out[0] = plain(state.adx);
+        if (row >= 2 * n_ - 1) out[0] = state.adx;
     }
 
 private:
@@ -94,11 +94,11 @@ public:
             state.minus = 100.0 * state.down.value / state.range.value;
         }
         if (state.n_told == 0) return;
-        out[1] = plain(state.plus);
-        out[2] = plain(state.minus);
+        out[1] = state.plus;
+        out[2] = state.minus;
         const double both = state.plus + state.minus;
         const double dx = std::fabs(state.plus - state.minus) / (both == 0.0 ? 1.0 : both);
-        if (smoothing_.push(state.dx, dx)) out[0] = plain(100.0 * state.dx.value);
+        if (smoothing_.push(state.dx, dx)) out[0] = plain(100.0 * state.dx.value);  // NaN of two signs meet in it
     }
 
 private:

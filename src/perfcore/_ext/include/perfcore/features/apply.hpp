@@ -86,9 +86,11 @@ public:
             kept.end > kept.size || kept.n_seen < 0 || kept.n_seen > INT64_MAX / 2)
             return false;
         if (span_.rows == 0) return true;
-        const int64_t* keys = const_cast<Kept&>(kept).keys();  // of other rows they would never leave, nor make room
-        for (int64_t i = kept.begin; i < kept.end; i++)
-            if (is_out(keys[i], kept.n_seen - 1) || keys[i] >= (i + 1 < kept.end ? keys[i + 1] : kept.n_seen)) return false;
+        const int64_t* keys = const_cast<Kept&>(kept).keys();
+        for (int64_t i = kept.begin; i < kept.end; i++) {  // cells of other rows might never leave, nor make room
+            const int64_t next = i + 1 < kept.end ? keys[i + 1] : kept.n_seen;
+            if (is_out(keys[i], kept.n_seen - 1) || keys[i] >= next) return false;
+        }
         return true;
     }
 
@@ -121,7 +123,8 @@ public:
             for (size_t i = 0; i < rows.size(); i++) out[0][rows[i]] = answer_of(told[i]);
             rows.clear(), begins.clear(), ends.clear();
         };
-        const auto key_of = [&](int64_t i) { return span_.time == 0 ? i : series.times == nullptr ? 0 : series.times[i]; };
+        const int64_t* times = series.times;
+        const auto key_of = [&](int64_t i) { return span_.time == 0 ? i : times == nullptr ? 0 : times[i]; };
         int64_t begin = 0, past = 0;
         for (int64_t i = 0; i < series.n; i++) {
             if (i > 0 && key_of(i) != key_of(i - 1)) past = i;

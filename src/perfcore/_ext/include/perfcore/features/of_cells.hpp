@@ -4,7 +4,8 @@
 //                                                                              where the window is open at its right
 //
 // A feature of them keeps a content (numbers in order, candidates for an extremum) that takes a cell in, lets one go,
-// and says; one that GROWS has a room as the feature's. Row by row they lie in a ring; in a batch they are the column's own.
+// and says; one that GROWS has a room as the feature's. Row by row they lie in a ring; in a batch they are the
+// column's own.
 #pragma once
 
 #include <algorithm>

@@ -90,7 +90,7 @@ public:
         place_->run(series, &d, scratch);
         if (has_nan(d + has_place, series.n - has_place)) return Feature::run(series, out, scratch);
         run_on(*k_, d, k, has_place, series.n, scratch);
-        if (has_nan(k + has_k, series.n - has_k)) return Feature::run(series, out, scratch);  // places were infinite
+        if (has_nan(k + has_k, series.n - has_k)) return Feature::run(series, out, scratch);  // of infinite places
         std::copy_n(d, has_place, k);
         run_on(*d_, k, d, has_k, series.n, scratch);
         if (has_nan(d + has_d, series.n - has_d)) return Feature::run(series, out, scratch);  // some of k were
