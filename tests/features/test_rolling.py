@@ -97,6 +97,26 @@ def test_equal_cells_deviate_by_nothing():
         assert (f.rolling_cov(x, np.arange(200.0), window)[window - 1 :] == 0.0).all()
 
 
+@pytest.mark.parametrize("window", [5, 20, 300])
+@pytest.mark.parametrize(("kind", "least"), [("skew", 1e-96), ("kurt", 1e-72), ("zscore", 1e-144), ("corr", 1e-144)])
+def test_what_underflows_is_missing_and_never_wrong(kind, least, window):
+    """All windows of a series that decays have one shape; their deviations' powers go out of the range of doubles."""
+    x = 100 * np.exp(-np.arange(2500) / 3)
+    told = getattr(f, f"rolling_{kind}")(*((x, -x) if kind == "corr" else (x,)), window)[window - 1 :]
+    there = ~np.isnan(told)
+    np.testing.assert_allclose(told[there], told[0], rtol=1e-11)
+    assert there[x[: len(there)] > 3 * least].all() and not there[x[: len(there)] < least / 30].any()
+
+
+@pytest.mark.parametrize("window", [10**8, 2**40 - 1])
+def test_a_window_takes_the_room_of_the_rows_that_are_there(window):
+    x = np.arange(10.0)
+    for kind in ("mean", "std", "kurt", "count"):
+        rolling, expanding = (getattr(f, f"{form}_{kind}") for form in ("rolling", "expanding"))
+        assert rolling(x, window, min_periods=1).tobytes() == expanding(x).tobytes()
+        assert rolling(x, window, min_periods=1, by=x // 2).tobytes() == expanding(x, by=x // 2).tobytes()
+
+
 def test_a_negative_zero_keeps_its_sign():
     assert np.signbit(f.rolling_sum(np.full(5, -0.0), 2)[1:]).all()
 

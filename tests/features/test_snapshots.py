@@ -217,3 +217,19 @@ def test_counts_of_rows_that_another_would_overflow_are_refused(word):
 
     with pytest.raises(InputError, match="states are not of such features"):
         made.restore(forged(made.start(pd.DataFrame({"x": np.arange(10.0)})).snapshot(), change))
+
+
+@pytest.mark.parametrize("window", [1, 3, 80, 1000, "2D"])
+def test_counts_that_would_overflow_are_refused(window):
+    table = pd.DataFrame({"x": np.arange(90.0), "t": pd.date_range("2020-01-01", periods=90)})
+    made = RollingFeatures({"x": [f.mean(window)]}, on="t")
+    blob = made.start(table).snapshot()
+    states = np.frombuffer(blob[32 + struct.unpack_from("<I", blob, 12)[0] :], np.int64)
+    counts = np.flatnonzero(states == 90)
+    assert len(counts) >= 2
+    for at in counts:
+        for count in (2**63 - 1, 2**62, 2**62 + 79):
+            changed = states.copy()
+            changed[at] = count
+            with pytest.raises(InputError):
+                made.restore(forged(blob, lambda _, changed=changed: changed.tobytes()))

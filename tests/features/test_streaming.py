@@ -431,3 +431,29 @@ def test_tables_without_rows_and_what_has_not_begun():
     stream = made.start(empty)
     assert len(stream) == 0 and stream.update_group(empty).shape == (0, 2) and stream.update_group([]).shape == (0, 2)
     assert np.isnan(stream.update(("a", 1.0))).all()
+
+
+@pytest.mark.parametrize("late", ["raise", "revise_last"])
+@pytest.mark.parametrize("window", [65, 300, 10**6])
+def test_windows_of_many_rows_grow_with_their_entity(window, late):
+    """Past the first room, past the window: the bits of the batch; memory for the rows that are there."""
+    n = 700
+    table = pd.DataFrame(
+        {
+            "code": np.arange(n) // 10 % 4 // 3,  # one of two has most rows
+            "t": pd.date_range("2020-01-01", periods=n),
+            "x": np.random.default_rng(window).normal(size=n),
+        }
+    )
+    told = [getattr(f, kind)(window, min_periods=3) for kind in ("mean", "std", "kurt", "median")]
+    made = RollingFeatures({"x": told}, by="code", on="t", late=late, n_threads=1)
+    batch = np.ascontiguousarray(made.fit_transform(table).to_numpy())
+    stream = made.start(table[:1])
+    assert stream.nbytes < 500_000
+    for i in range(1, n):
+        row = tuple(table.iloc[i])
+        assert stream.peek(row).tobytes() == batch[i].tobytes()
+        assert stream.update(row).tobytes() == batch[i].tobytes()
+        if i % 100 == 0:
+            stream = made.restore(stream.snapshot())
+    assert stream.nbytes < 2_000_000

@@ -54,8 +54,7 @@ public:
             }
         }
         if (this->say_.least < double(w)) {  // the first rows may have answers, too
-            scratch.reset(*this);
-            this->loop(head_of(scratch), series, 0, n_first, out[0]);
+            this->loop(this->first(scratch, n_first), series, 0, n_first, out[0]);
         } else {
             std::fill(out[0], out[0] + n_first, this->say_.none);
         }
@@ -95,8 +94,6 @@ private:
         Parts short_parts[LONG ? 1 : SHORT];
         double short_doubles[LONG ? 1 : SHORT * N_DOUBLES];
     };
-
-    static Head& head_of(State& state) { return *static_cast<Head*>(state.data()); }
 
     // N_LANES blocks, or what there is of them, from a row on. False: some cells are not finite; there are no answers.
     bool side_by_side(const Series& series, int64_t begin, int64_t rows, double* out, Room& room) const {
@@ -193,8 +190,7 @@ private:
     void step_by_step(const Series& series, int64_t begin, int64_t rows, double* out, State& scratch) const {
         const int64_t delay = !this->with_present_;
         double cells[M::CELLS];
-        scratch.reset(*this);
-        Head& head = head_of(scratch);
+        Head& head = this->first(scratch, this->size_);
         for (int64_t i = std::max<int64_t>(begin - this->size_, 0); i < begin + delay; i++, head.n_seen++) {
             for (int c = 0; c < M::CELLS; c++) cells[c] = series.columns[c][i];
             this->push(head, cells);

@@ -82,7 +82,7 @@ public:
     virtual int n_inputs() const { return 1; }
     virtual int n_outputs() const { return 1; }
 
-    // Windows of time hold any number of rows: their states have a `room`, in rows, and grow. 0: its size is fixed.
+    // States have a `room`, in rows, and grow with what their windows hold. 0: its size is fixed.
     virtual int64_t first_room() const { return 0; }
     virtual size_t state_bytes(int64_t room) const = 0;  // a multiple of 8
     virtual void reset(void* state, int64_t room) const = 0;  // a series without rows; writes every byte
@@ -127,6 +127,11 @@ public:
         }
     }
     void* data() { return bytes_.data(); }
+    // So many bytes, whatever is in them.
+    void* at_least(size_t n) {
+        if (bytes_.size() * sizeof(uint64_t) < n) bytes_.assign((n + sizeof(uint64_t) - 1) / sizeof(uint64_t), 0);
+        return data();
+    }
 
 private:
     std::vector<uint64_t> bytes_;

@@ -229,6 +229,10 @@ struct Saying {
     const double least, ddof, none;  // `none`: what is not there, a plain NaN to those who know no other
 };
 
+// What is divided by a power of deviations is there where the power is at least this: what it is the sum of has not
+// lost digits to underflow then. That of equal cells is 0.
+constexpr double LEAST_POWER = 1e-290;
+
 // `Own::value` of windows of M.
 template <typename Own, typename M>
 struct Says : Saying {
@@ -290,7 +294,7 @@ struct SayZscore : Says<SayZscore, Second> {
     bool enough(double n) const { return n >= least && n > ddof; }
     template <typename T>
     T value(const SecondParts<T>& parts, double n, const T& from) const {
-        return choose(is_equal(parts.m2, T(0.0)), T(none), plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
+        return choose(parts.m2 < T(LEAST_POWER), T(none), plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
     }
 };
 struct SaySkew : Says<SaySkew, Fourth> {
@@ -299,7 +303,8 @@ struct SaySkew : Says<SaySkew, Fourth> {
     template <typename T>
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = n * std::sqrt(n - 1.0) / (n - 2.0);
-        return choose(is_equal(parts.m2, T(0.0)), T(none), plain(unbiased * (parts.m3 / (parts.m2 * root(parts.m2)))));
+        const T power = parts.m2 * root(parts.m2);
+        return choose(power < T(LEAST_POWER), T(none), plain(unbiased * (parts.m3 / power)));
     }
 };
 struct SayKurt : Says<SayKurt, Fourth> {
@@ -308,8 +313,8 @@ struct SayKurt : Says<SayKurt, Fourth> {
     template <typename T>
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = (n - 1.0) / ((n - 2.0) * (n - 3.0));
-        const T ratio = (parts.m4 / parts.m2) / parts.m2;
-        return choose(is_equal(parts.m2, T(0.0)), T(none), plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
+        const T ratio = (parts.m4 / parts.m2) / parts.m2, power = parts.m2 * parts.m2;
+        return choose(power < T(LEAST_POWER), T(none), plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
     }
 };
 struct SayCov : Says<SayCov, Both> {
@@ -327,7 +332,7 @@ struct SayCorr : Says<SayCorr, Both> {
     T value(const BothParts<T>& parts, double, const T&) const {
         const T corr = parts.xy / (root(parts.xx) * root(parts.yy)), one = 1.0;
         const T most = choose(one < corr, one, choose(corr < -one, -one, corr));
-        return choose(is_equal(parts.xx, T(0.0)), T(none), choose(is_equal(parts.yy, T(0.0)), T(none), plain(most)));
+        return choose(parts.xx < T(LEAST_POWER), T(none), choose(parts.yy < T(LEAST_POWER), T(none), plain(most)));
     }
 };
 

@@ -151,29 +151,36 @@ public:
         : say_(spec), size_(window.size()), with_present_(window.with_present), nan_is_missing_(spec.nan_is_missing) {}
 
     int n_inputs() const override { return M::CELLS; }
-    size_t state_bytes(int64_t) const override { return sizeof(Head) + size_t(size_) * sizeof(Slot); }
+    // 0 is room for the whole window, for those who hold a state of fixed size.
+    int64_t first_room() const override { return size_ <= FIRST ? 0 : FIRST; }
+    size_t state_bytes(int64_t room) const override { return bytes_of(slots_in(room)); }
     void reset(void* state, int64_t room) const override {
         std::memset(state, 0, state_bytes(room));
-        new (state) Head;
-        auto& head = *static_cast<Head*>(state);
-        head.at = head.n_seen = 0;
-        head.front_anchor = {};
-        head.back.reset();
+        begin(state, slots_in(room));
+    }
+    void move_to(const void* state, void* larger, int64_t room) const override {
+        const Head& from = *static_cast<const Head*>(state);
+        std::memcpy(larger, state, bytes_of(from.n_slots));
+        static_cast<Head*>(larger)->n_slots = slots_in(room);
     }
     bool is_ready(const void* state) const override {
         return static_cast<const Head*>(state)->n_seen >= size_ + !with_present_;
     }
-    bool is_state(const void* bytes, int64_t) const override {
+    bool is_state(const void* bytes, int64_t room) const override {
         const Head& head = *static_cast<const Head*>(bytes);
-        return head.n_seen >= 0 && head.at >= 0 && head.at <= size_ && head.back.is_state();
+        if (head.n_slots != slots_in(room) || head.n_seen < 0 || head.n_seen > INT64_MAX / 2) return false;
+        if (head.n_slots < size_ && head.n_seen > head.n_slots) return false;
+        const bool is_new = head.n_seen == 0 || size_ == 0;
+        return head.at == (is_new ? 0 : (head.n_seen - 1) % size_ + 1) && head.back.is_state();
     }
     bool step(void* state, const double* cells, int64_t, double* out) const override {
-        one(*static_cast<Head*>(state), cells, out);
+        Head& head = *static_cast<Head*>(state);
+        if (head.at == head.n_slots && head.at < size_) return false;
+        one(head, cells, out);
         return true;
     }
     void run(const Series& series, double* const* out, State& scratch) const override {
-        scratch.reset(*this);
-        loop(*static_cast<Head*>(scratch.data()), series, 0, series.n, out[0]);
+        loop(first(scratch, series.n), series, 0, series.n, out[0]);
     }
 
 protected:
@@ -182,10 +189,28 @@ protected:
         typename M::Kept kept;      // of the front: this cell, and those after it in the front
     };
     struct Head {
+        int64_t n_slots;     // of the window's; all of them, when it turns over
         int64_t at, n_seen;  // where the next cell goes: what is before it is the back, what is behind it the front
         typename M::Anchor front_anchor;
         Chained back;
     };
+    static constexpr int64_t FIRST = 64;  // rows
+
+    int64_t slots_in(int64_t room) const { return room == 0 ? size_ : std::min(room, size_); }
+    static size_t bytes_of(int64_t n_slots) { return sizeof(Head) + size_t(n_slots) * sizeof(Slot); }
+    static Head& begin(void* state, int64_t n_slots) {
+        Head& head = *new (state) Head;
+        head.n_slots = n_slots;
+        head.at = head.n_seen = 0;
+        head.front_anchor = {};
+        head.back.reset();
+        return head;
+    }
+    // A state for a series of n rows; its slots are as they were.
+    Head& first(State& scratch, int64_t n) const {
+        const int64_t n_slots = std::min(n, size_);
+        return begin(scratch.at_least(bytes_of(n_slots)), n_slots);
+    }
 
     void loop(Head& head, const Series& series, int64_t begin, int64_t end, double* out) const {
         double cells[M::CELLS];
@@ -297,7 +322,8 @@ public:
         const Head& head = *static_cast<const Head*>(bytes);
         const auto is_count = [&](int64_t n) { return n >= 0 && n <= room; };
         return head.room == room && head.at >= 0 && head.at < room && is_count(head.n_front) && is_count(head.n_back) &&
-               is_count(head.n_waiting) && rows_of(head) <= room && head.n_seen >= 0 && head.back.is_state();
+               is_count(head.n_waiting) && rows_of(head) <= room && head.n_seen >= 0 &&
+               head.n_seen <= INT64_MAX / 2 && head.back.is_state();
     }
     bool step(void* state, const double* cells, int64_t time, double* out) const override {
         Head& head = *static_cast<Head*>(state);
