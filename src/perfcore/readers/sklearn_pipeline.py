@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import pickle
 import warnings
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 from ..errors import UnsupportedModelError
 from ..inputs.ensemble import PassedOn
@@ -19,6 +22,7 @@ from ..transforms.compose import Chain, Columns, Either, Framed, Identity, Membe
 from ..transforms.inputs import AS_IT_IS, FUSED, PipelineInputs
 from ..transforms.live import Live
 from ..transforms.plan import Trace
+from ..transforms.projection import Matrix
 from ..transforms.tables import RowTable
 from . import read_member
 from .sklearn import feature_names, sklearn_class
@@ -36,8 +40,9 @@ def read(source: Any, origin: str) -> Model:
         model = read_member(last)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"Pipeline's last step {name!r} ({type(last).__name__}): {error}") from error
-    names = feature_names(source)
-    reader, transforms, block = _read_steps(source, names, not isinstance(model.body, Ensemble))
+    first = next(each for _, each in source.steps if each is not None and not isinstance(each, str))
+    names, n_features = feature_names(first), int(first.n_features_in_)
+    reader, transforms, block = _read_steps(source, n_features, names, not isinstance(model.body, Ensemble))
     if block is not None and block.is_sparse and not getattr(model.inputs, "takes_sparse", True):
         raise UnsupportedModelError(
             f"{type(last).__name__} after steps that make sparse tables; make them dense "
@@ -46,13 +51,12 @@ def read(source: Any, origin: str) -> Model:
     chain = Chain(tuple(transforms))
     if not any(not isinstance(each, Identity) for each in transforms):
         return replace(model, origin=f"{origin} with {model.origin}")
-    n_features = int(source.n_features_in_)
     inputs = PipelineInputs(
         n_features=n_features,
         feature_names=names,
         chain=chain,
         inner=_unnamed(model.inputs) if block is not None else model.inputs,
-        checks_names=_checks_names(transforms, source),
+        checks_names=_checks_names(transforms),
         needed=_needed(transforms, n_features),
         steps=tuple(reader.steps),
     )
@@ -60,12 +64,12 @@ def read(source: Any, origin: str) -> Model:
 
 
 def _read_steps(
-    source: Any, names: tuple[str, ...] | None, reads_frames: bool
+    source: Any, n_features: int, names: tuple[str, ...] | None, reads_frames: bool
 ) -> tuple[_Reader, list[Any], Block | None]:
     """The transformers, and what they make of a row where all are fused."""
     reader = _Reader(reads_frames=reads_frames)
     transforms = [reader.transform(step, each) for step, each in source.steps[:-1]]
-    block = None if reader.is_live else _traced(transforms, source.n_features_in_, names)
+    block = None if reader.is_live else _traced(transforms, n_features, names)
     if block is None:
         # Beside steps that run as they are, data frames are what they are.
         reader = _Reader(keeps_live=True, is_beside=reader.is_live, reads_frames=False)
@@ -102,10 +106,10 @@ def _first(transforms: Sequence[Any]) -> Any:
     return None
 
 
-def _checks_names(transforms: Sequence[Any], source: Any) -> str:
+def _checks_names(transforms: Sequence[Any]) -> str:
     first = _first(transforms)
     if isinstance(first, Union):
-        return _checks_names(first.members[:1], source)
+        return next(filter(None, (_checks_names([each]) for each in first.members)), "")
     if first is None or isinstance(first, Columns | Live):
         return ""
     return type(first).__name__
@@ -143,21 +147,27 @@ class _Reader:
         except Unread as why:
             del self.steps[n_steps:]  # those inside it
             self.steps.append((name, type(source).__name__, f"{AS_IT_IS}: {why}"))
-            return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), source)
+            return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), _copied(source))
         inner = read.step if isinstance(read, Framed) else read
         if not isinstance(inner, Chain | Columns | Union):
             how = f"{FUSED}, or as it is where a table is none that it takes" if self.keeps_live else FUSED
             self.steps.append((name, type(source).__name__, how))
             if self.keeps_live:
                 reason = "" if self.is_beside else "its fused form does not take the table"
-                return Either(read, Live(f"{name!r} ({type(source).__name__})", reason, _digest(source), source))
+                return Either(
+                    read, Live(f"{name!r} ({type(source).__name__})", reason, _digest(source), _copied(source))
+                )
         return read
 
     def _read(self, name: str, source: Any) -> Any:
+        from sklearn.utils._set_output import _auto_wrap_is_configured
+
         known = next((key for key in TRANSFORMERS if sklearn_class(key) is type(source)), None)
         if known is None:
             raise Unread("no transformer that perfcore knows")
         output = vars(source).get("_sklearn_output_config", {}).get("transform") or "default"
+        if output == "pandas" and not _auto_wrap_is_configured(source):
+            output = "default"
         if output not in ("default", "pandas") or (output == "pandas" and not self.reads_frames):
             raise Unread(f"set_output(transform={output!r})")
         read = self._read_known(name, source, *TRANSFORMERS[known], output == "pandas")
@@ -176,8 +186,6 @@ class _Reader:
             raise Unread(f"its attributes do not fit one another: {error}") from error
 
     def _columns(self, name: str, source: Any, of_frames: bool) -> Columns:
-        import numpy as np
-
         members = []
         for step, transformer, columns in source.transformers_:
             at = source._transformer_to_input_indices.get(step, [])
@@ -216,6 +224,21 @@ def _chosen(columns: Any) -> str:
         return "names" if isinstance(columns.start, str) or isinstance(columns.stop, str) else "slice"
     values = [columns] if isinstance(columns, str) else list(columns) if hasattr(columns, "__iter__") else [columns]
     return "names" if any(isinstance(each, str) for each in values) else "positions"
+
+
+def _copied(source: Any) -> Any:
+    """Of its own, whatever becomes of the source; arrays lie as they did, which BLAS answers by."""
+    kept = {id(each): Matrix.of(each).array for each in vars(source).values() if _has_gaps(each)}
+    try:
+        return copy.deepcopy(source, kept)
+    except Exception as error:  # whatever a user's own step raises
+        raise UnsupportedModelError(f"{type(source).__name__} runs as it is, and cannot be copied: {error}") from error
+
+
+def _has_gaps(each: Any) -> bool:
+    if not isinstance(each, np.ndarray) or each.ndim != 2 or each.dtype not in (np.float32, np.float64):
+        return False
+    return bool(each.size) and not (each.flags.c_contiguous or each.flags.f_contiguous)
 
 
 def _digest(source: Any) -> str:

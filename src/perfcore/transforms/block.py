@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .._ext.transforms import Refusal
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -118,27 +119,40 @@ class Block:
     def width(self) -> int:
         return len(self.columns)
 
+    @property
+    def is_of_objects(self) -> bool:
+        """Whether numbers among the columns are objects to who takes them as they are: those of polars beside texts."""
+        if self.dtype is not None or not self.columns or self.trace.tells_dtypes(self):
+            return False
+        return self.trace.dtype_of(self, checked=False).kind == "O"
+
     # -- dtypes ------------------------------------------------------------------------------------
 
     def numbers(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype="numeric") of the block: whole numbers stay such."""
+        block = self._of_numbers(name, n_features)
+        if block.dtype == np.float16:
+            raise Unfused(f"{name}: dtype float16 is not supported; convert the table to float64")
+        return block._checked(allows) if block.dtype.kind == "f" else block
+
+    def _of_numbers(self, name: str, n_features: int) -> Block:
         self.require_width(n_features, name)
         block = self if self.dtype is not None else self._array_of_frame()
         if block.dtype == object:
             block = replace(block, dtype=np.dtype(np.float64))
         block = replace(block, columns=tuple(_number(each, name) for each in block.columns), is_framed=False)
-        if block.dtype.kind not in "biuf" or block.dtype == np.float16 or block.dtype.itemsize > 8:
+        if block.dtype.kind not in "biuf" or block.dtype.itemsize > 8:
             raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
-        return block._checked(allows) if block.dtype.kind == "f" else block
+        return block
 
     def floats(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype=FLOAT_DTYPES) of the block: float64 or float32."""
-        block = self.numbers("anything", name, n_features)
+        block = self._of_numbers(name, n_features)
         if self.dtype is None and self.columns and not self.trace.tells_dtypes(self):
             # check_array() makes the list's first of what does not tell its dtype, and ndarray.__array__ C order then.
             order = block.order if block.dtype == np.float64 else "C"
             block = replace(block, dtype=np.dtype(np.float64), order=order)
-        elif block.dtype is not None and block.dtype.kind != "f":
+        elif block.dtype not in (np.float64, np.float32):
             block = replace(block, dtype=np.dtype(np.float64))
         return block._checked(allows)
 
@@ -214,7 +228,7 @@ class Block:
     @staticmethod
     def hstack(blocks: Sequence[Block], of_frames: bool = False) -> Block:
         """np.hstack; or of data frames, pandas.concat."""
-        if of_frames:
+        if of_frames and all(each.is_framed or each.dtype is None for each in blocks):
             return Block._concat(blocks)
         blocks = [each.stacked() for each in blocks]
         dtypes = [each.dtype for each in blocks]
@@ -228,15 +242,15 @@ class Block:
     @staticmethod
     def _concat(blocks: Sequence[Block]) -> Block:
         """What several frames hold is put together column by column once it becomes an array."""
-        are_frames = all(each.is_framed or each.dtype is None for each in blocks)
         blocks = [each if each.dtype is not None else each._array_of_frame() for each in blocks]
         dtypes = {each.dtype for each in blocks}
         if len(blocks) == 1:
             return blocks[0]
-        if np.dtype(object) in dtypes or np.dtype(bool) in dtypes or not are_frames:
-            raise Unfused("data frames of objects, or arrays among data frames, where a step makes one of them")
+        dtype = np.result_type(*dtypes)
+        if dtype.kind == "O" or (np.dtype(bool) in dtypes and dtype != np.float64):  # pandas makes objects of them
+            raise Unfused("data frames of objects where a step makes one of them")
         columns = tuple(column for each in blocks for column in each.columns)
-        return Block(blocks[0].trace, columns, np.result_type(*dtypes), "F")
+        return Block(blocks[0].trace, columns, dtype, "F")
 
     @staticmethod
     def sparse_hstack(blocks: Sequence[Block], name: str) -> Block:
@@ -294,4 +308,7 @@ def _through(values: np.ndarray, steps: tuple[Step, ...]) -> np.ndarray:
     """Steps of a few values, by the same compiled code."""
     from .plan import through
 
-    return through(values, steps)
+    try:
+        return through(values, steps)
+    except Refusal as refusal:
+        raise Unfused("a step that refuses some of the numbers that an encoder may answer") from refusal

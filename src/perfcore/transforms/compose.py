@@ -136,7 +136,7 @@ def weighted(block: Block, weight: float | None) -> Block:
     if isinstance(block, Opaque):
         return block.trace.ran(block.matrix * weight)
     is_framed, block = block.is_framed, block.stacked()
-    if block.dtype is not None and block.dtype.kind != "f":
-        block = block.floats("anything", "transformer_weights", block.width)
+    read = block.numbers if block.dtype is not None and block.dtype.kind == "f" else block.floats
+    block = read("anything", "transformer_weights", block.width)
     number = float(np.array(weight).astype(block.dtype))
     return replace(block.each([(("multiply", number, 0.0),)] * block.width), is_framed=is_framed)

@@ -96,8 +96,8 @@ def _categories(source: Any) -> tuple[np.ndarray, ...]:
 
 
 def _storable(known: np.ndarray) -> np.ndarray:
-    if known.dtype.kind in "iuf":
-        if known.dtype.itemsize > 8 or (np.abs(known[known == known].astype(float)) > EXACT).any():
+    if known.dtype.kind in "biuf":
+        if known.dtype.itemsize > 8 or (np.abs(known[known == known].astype(float)) >= EXACT).any():
             raise Unread(f"categories of {known.dtype} that float64 cannot hold")
         return known
     known = known.astype(object)
@@ -154,10 +154,16 @@ def _values(source: Any, i: int) -> np.ndarray:
 
 def _coded(block: Block, column: Column, known: np.ndarray, i: int, refuses: bool) -> tuple[Number | Text, Codes, Any]:
     """What is looked up, its codes, and for each code the category's number (the last: unknown)."""
-    of_numbers = known.dtype.kind in "iuf"
-    if isinstance(column, Cell):
-        column = Number(column.source) if of_numbers else Text(column.source)
+    of_numbers = known.dtype.kind in "biuf"
     every = np.arange(len(known) + 1)
+    if isinstance(column, Cell):  # of a row, in which a text is no number, whatever it reads
+        codes = _codes(known, i, refuses)
+        if of_numbers:
+            codes.table |= {float("inf"): -1, float("-inf"): -1}
+            codes.none = codes.nan
+        return Text(column.source), codes, every
+    if isinstance(column, Number) and not of_numbers and block.is_of_objects:
+        column = Text(column.source)
     if isinstance(column, Text):
         return column, _codes(known, i, refuses), every
     if not of_numbers:

@@ -50,5 +50,7 @@ class Function:
         # pandas keeps each column's dtype, numpy computes in it, and what lies in several arrays is joined by columns.
         parts = [block.take([j]).numbers("anything", "FunctionTransformer", 1) for j in range(block.width)]
         if len({part.dtype for part in parts}) > 1:
-            return replace(Block.hstack([part.made(function) for part in parts]), order="F")
-        return block.numbers("anything", "FunctionTransformer", block.width).made(function)
+            made = replace(Block.hstack([part.made(function) for part in parts]), order="F")
+        else:
+            made = block.numbers("anything", "FunctionTransformer", block.width).made(function)
+        return replace(made, is_framed=not block.columns or block.trace.tells_dtypes(block))

@@ -16,6 +16,7 @@ from ..inputs import Inputs
 from ..inputs.columns import readable_again
 from ..inputs.sklearn import LinearInputs, check_names
 from ..inputs.table import in_order, is_dataframe, require_row
+from .block import Unfused
 from .compose import Chain
 from .plan import Output, Plan, Rows, Trace
 from .tables import ArrayTable, PandasTable, RowTable, Table, table_of
@@ -69,10 +70,12 @@ class PipelineInputs:
         value = self._value_of_row(row)
         if isinstance(value, np.ndarray):
             return self.inner.row(value[0])
-        if not hasattr(self.inner, "blocks"):
-            return self.inner.row(value.scipy().toarray()[0])
-        _, blocks = self.inner.blocks(_for_scipy(value))
-        return next(blocks)[0]
+        value = _for_scipy(value)
+        if hasattr(self.inner, "blocks"):
+            _, blocks = self.inner.blocks(value)
+            return next(blocks)[0]
+        made = self._multiplied(value) if hasattr(value, "iloc") and hasattr(self.inner, "array") else value
+        return self.inner.row((made.toarray() if hasattr(made, "toarray") else np.asarray(made))[0])
 
     def table_of_row(self, row: Any) -> Any:
         """The row as the table that `array` or `table` would make of it."""
@@ -138,7 +141,10 @@ class PipelineInputs:
     def _planned(self, table: Table) -> tuple[Plan | None, Any]:
         """The plan; or, where a step runs as it is, None and what the steps make of this table."""
         trace = Trace(table)
-        block = self.chain.fuse(trace.start(table))
+        try:
+            block = self.chain.fuse(trace.start(table))
+        except Unfused as why:
+            raise InputError(str(why)) from None
         if trace.is_live:
             return None, trace.value(block)
         return Plan(trace.stages, Output(block.stacked())), None

@@ -109,6 +109,7 @@ class Output:
         self._whole = _whole(block)
         if self.dtype != object:
             builder = _Builder(self, block)
+            self._checks = block.trace is not None and bool(block.trace.checked)
             self._pass = builder.built()
             self._steps, self._chain_sources = builder.steps, [each[1] for each in builder.chains.values()]
 
@@ -119,13 +120,16 @@ class Output:
             return self._objects(run)
         order: Any = run.order(self.order)
         if self.dtype.kind != "f":
+            if self._checks:  # the pass over all columns refuses what it refuses
+                self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, np.empty((n, self.width))))
             return self._whole_numbers(run, np.empty((n, self.width), self.dtype, order=order))
         whole = None if self._whole is None else self._unchanged(run)
         if whole is not None:
             return whole if self.lends else np.array(whole, order=order)
-        out = np.empty((n, self.width), self.dtype, order=order)
+        is_half = self.dtype == np.float16
+        out = np.empty((n, self.width), np.float32 if is_half else self.dtype, order=order)
         self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
-        return out
+        return out.astype(self.dtype) if is_half else out
 
     def _unchanged(self, run: Run) -> np.ndarray | None:
         """A table's own array, where it is the block's and holds nothing that is refused."""

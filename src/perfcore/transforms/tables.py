@@ -14,6 +14,7 @@ from ..inputs.frames import Frame, _pandas_array, is_frame
 from ..inputs.table import no_table, one_array
 from .block import Cell, Column, Number, Source, Text
 
+READ = {"float32", "float64", "int", "bool", "text", "category"}  # kinds of Arrow columns
 HEAD = 3  # rows that show how a table's array would lie
 
 
@@ -86,7 +87,9 @@ def _array(X: Any) -> np.ndarray:
 
 def as_numbers(cells: np.ndarray, place: Any) -> np.ndarray:
     """Cells as check_array() makes numbers of them, native and aligned."""
-    if cells.dtype.kind == "b" or (cells.dtype.kind in "iuf" and cells.dtype.itemsize <= 8 and cells.dtype != "e"):
+    if cells.dtype == np.float16:
+        return cells.astype(np.float32)
+    if cells.dtype.kind == "b" or (cells.dtype.kind in "iuf" and cells.dtype.itemsize <= 8):
         return (
             cells
             if cells.dtype.isnative and cells.flags.aligned
@@ -167,8 +170,6 @@ class PandasTable:
         if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
             return Number(source)
         kind = getattr(dtype, "kind", "O")
-        if kind in "mMc":
-            raise InputError(f"column {self._name(source[1])!r}: {dtype} is no number and no text")
         return Number(source) if kind in "iuf" else Text(source)
 
     def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
@@ -182,7 +183,11 @@ class PandasTable:
         return self._head(places).dtype
 
     def order(self, places: Sequence[int] | None) -> str:
-        return order_of(self._head(places if places is not None else range(self.width)))
+        head = self.frame.iloc[:HEAD].iloc[:, list(places if places is not None else range(self.width))]
+        try:
+            return order_of(_pandas_array(head, None))
+        except InputError:  # objects
+            return order_of(np.asarray(head))
 
     def reads_rows(self, output: Any) -> bool:
         """Whether the columns of a pass may be read as objects, a row at a time: whose numbers are the same then."""
@@ -195,7 +200,7 @@ class PandasTable:
         return True
 
     def _head(self, places: Sequence[int]) -> np.ndarray:
-        return _pandas_array(self.frame.iloc[:HEAD][[self.frame.columns[j] for j in places]], None)
+        return _pandas_array(self.frame.iloc[:HEAD].iloc[:, list(places)], None)
 
     def _cells(self, place: int) -> Any:
         return self.frame.iloc[:, place]
@@ -210,7 +215,10 @@ class PandasTable:
         return _pandas_array(self.frame.iloc[:, place : place + 1], np.dtype(np.float64))[:, 0]
 
     def objects(self, place: int) -> np.ndarray:
-        return np.asarray(self._cells(place)).astype(object)
+        cells = np.asarray(self._cells(place))
+        if cells.dtype.kind in "mMc":
+            raise InputError(f"column {self._name(place)!r}: {cells.dtype} is no number and no text")
+        return cells.astype(object)
 
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         dtype = self.dtypes[place]
@@ -263,9 +271,7 @@ class ArrowTable:
         kind = self.columns.kinds[source[1]]
         if kind in ("float32", "float64", "int"):
             return Number(source)
-        if kind in ("text", "category", "bool"):
-            return Text(source)
-        raise InputError(f"column {self.names[source[1]]!r}: {kind} is no number and no text")
+        return Text(source)
 
     def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         if places is None:
@@ -283,9 +289,17 @@ class ArrowTable:
         return "C" if is_arrow else "F"
 
     def numbers(self, place: int) -> np.ndarray:
+        self._require(place, READ - {"text", "category"})
         return self.columns.numbers(place, np.float64)(0, self.n_rows)
 
+    def _require(self, place: int, kinds: set[str]) -> None:
+        if self.columns.kinds[place] not in kinds:
+            raise InputError(
+                f"column {self.names[place]!r}: {self.columns.kinds[place]}, allowed: {', '.join(sorted(kinds))}"
+            )
+
     def objects(self, place: int) -> np.ndarray:
+        self._require(place, READ)
         cells = np.empty(self.n_rows, object)
         cells[:] = self.columns.table.column(place).to_pylist()
         return cells

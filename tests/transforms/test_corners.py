@@ -1,0 +1,251 @@
+"""Corners of pipelines: answered with the same bits where scikit-learn answers, refused where it refuses."""
+
+import numpy as np
+import pytest
+
+import perfcore
+
+pytest.importorskip("sklearn")
+pd = pytest.importorskip("pandas")
+from scipy.sparse import csr_matrix  # noqa: E402
+from sklearn.compose import ColumnTransformer  # noqa: E402
+from sklearn.decomposition import PCA  # noqa: E402
+from sklearn.feature_selection import SelectKBest  # noqa: E402
+from sklearn.impute import KNNImputer, SimpleImputer  # noqa: E402
+from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
+from sklearn.pipeline import FeatureUnion, make_pipeline  # noqa: E402
+from sklearn.preprocessing import (  # noqa: E402
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
+
+ROWS = 60
+RANDOM = np.random.default_rng(0)
+TABLE = pd.DataFrame(
+    {
+        "a": RANDOM.normal(size=ROWS),
+        "b": RANDOM.normal(size=ROWS) * 9,
+        "i": RANDOM.integers(0, 4, ROWS),
+        "k": RANDOM.choice(["x", "y", "z"], ROWS),
+        "z": RANDOM.random(ROWS) > 0.5,
+    }
+)
+NUMBERS = TABLE[["a", "b"]]
+TARGET = RANDOM.normal(size=ROWS)
+LABEL = (TARGET > 0).astype(int)
+
+
+def fitted(steps, X):
+    return make_pipeline(*steps, LinearRegression()).fit(X, TARGET)
+
+
+def asked(model, X):
+    try:
+        return model.predict(X).tobytes()
+    except perfcore.InputError:
+        return "refused"
+    except Exception as error:
+        assert not isinstance(model, perfcore.Predictor), error
+        return "refused"
+
+
+def assert_agree(steps, X, *tables):
+    pipe = fitted(steps, X)
+    fast = perfcore.compile(pipe)
+    for table in (X, *tables):
+        assert asked(fast, table) == asked(pipe, table)
+    return fast
+
+
+def same(X):
+    return X
+
+
+def doubled(X):
+    return X * 2
+
+
+@pytest.mark.parametrize("step", [KNNImputer(), FunctionTransformer(doubled)])
+def test_a_refitted_source_changes_no_answer(step):
+    X = NUMBERS.where(NUMBERS > -0.5) if isinstance(step, KNNImputer) else NUMBERS
+    pipe = fitted([step, StandardScaler()], X)
+    fast, before = perfcore.compile(pipe), pipe.predict(X)
+    step = pipe[0].set_params(**({"func": None} if isinstance(step, FunctionTransformer) else {"n_neighbors": 1}))
+    pipe.fit(X * 3 + 7, -TARGET)
+    assert (fast.predict(X) == before).all()
+
+
+def test_a_live_step_that_cannot_be_copied_is_refused():
+    pipe = fitted([FunctionTransformer(doubled)], NUMBERS)
+    pipe[0].note = iter(open(__file__))  # noqa: SIM115
+    with pytest.raises(perfcore.UnsupportedModelError, match="cannot be copied"):
+        perfcore.compile(pipe)
+    pipe[0].note.close()
+
+
+def test_copied_arrays_keep_their_gaps():
+    pipe = fitted([FunctionTransformer(doubled)], NUMBERS)
+    pipe[0].across = np.ones((4, 4), order="F")[:2]
+    held = perfcore.compile(pipe)._model.inputs.chain.steps[0].held
+    assert held.across.strides == pipe[0].across.strides
+    assert held.across.base is not pipe[0].across.base
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder, OrdinalEncoder])
+def test_a_text_in_a_row_is_no_number_to_an_encoder(encoder):
+    ignores = {"handle_unknown": "ignore"}
+    if encoder is OrdinalEncoder:
+        ignores = {"handle_unknown": "use_encoded_value", "unknown_value": -1}
+    X = TABLE[["i"]]
+    pipe = fitted([encoder(**ignores)], X)
+    fast, texts = perfcore.compile(pipe), pd.DataFrame({"i": ["2"]})
+    assert fast.predict_one({"i": "2"}) == fast.predict_one(["2"]) == pipe.predict(texts)[0]
+    for cell in (2, 2.0, np.int8(2), np.float32(2)):
+        assert fast.predict_one({"i": cell}) == pipe.predict(pd.DataFrame({"i": [cell]}))[0]
+    with pytest.raises(perfcore.InputError, match="inf"):
+        fast.predict_one({"i": float("inf")})
+    with pytest.raises(perfcore.InputError, match="unknown categories"):
+        perfcore.compile(fitted([encoder()], X)).predict_one({"i": "2"})
+
+
+@pytest.mark.parametrize("first", ["passthrough", ColumnTransformer([("s", StandardScaler(), ["a"])])])
+def test_every_member_of_a_union_checks_the_columns(first):
+    union = FeatureUnion([("first", first), ("scaler", StandardScaler())])
+    fast = assert_agree([union], NUMBERS, NUMBERS[["b", "a"]], NUMBERS.assign(more=1))
+    with pytest.raises(perfcore.InputError, match="same order"):
+        fast.predict(NUMBERS[["b", "a"]])
+
+
+@pytest.mark.parametrize("validate", [False, True])
+def test_functions_make_no_data_frames_for_set_output(validate):
+    exp = FunctionTransformer(np.exp, validate=validate)
+    of_frames = ColumnTransformer(
+        [("n", exp, ["a", "i"]), ("k", OneHotEncoder(sparse_output=False), ["k"])]
+    ).set_output(transform="pandas")
+    assert_agree([of_frames], TABLE, TABLE[:1], TABLE[5:9])
+
+
+@pytest.mark.parametrize("dtype", [int, bool])
+def test_dropped_columns_refuse_unknown_categories_whatever_the_dtype(dtype):
+    X = TABLE[["k"]].assign(one="u")
+    unknown = X.assign(one=["w", *["u"] * (ROWS - 1)])
+    for is_sparse in (False, True):
+        assert_agree([OneHotEncoder(drop="first", dtype=dtype, sparse_output=is_sparse)], X, unknown)
+    encoder = OneHotEncoder(dtype=dtype, sparse_output=False)
+    pipe = make_pipeline(encoder, SelectKBest(k=1), LogisticRegression()).fit(X, LABEL)
+    with pytest.raises(perfcore.InputError, match="unknown"):
+        perfcore.compile(pipe).predict(unknown)
+
+
+def test_categories_that_float64_does_not_tell_apart():
+    X = pd.DataFrame({"k": [2**53, 5] * (ROWS // 2)})
+    for encoder in (OneHotEncoder(handle_unknown="ignore"), OneHotEncoder()):
+        assert_agree([encoder], X, X + 1, X.assign(k=5))
+
+
+@pytest.mark.parametrize(
+    "step", [PCA(1), PolynomialFeatures(), SelectKBest(k=1), KBinsDiscretizer(2, quantile_method="linear"), Binarizer()]
+)
+def test_numbers_of_an_encoder_that_the_next_step_refuses(step):
+    X = TABLE[["k"]].assign(i=TABLE.i.astype(str))
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+    assert_agree([encoder, step], X, X.assign(k="never"), X[:1])
+
+
+@pytest.mark.parametrize("columns", [["k"], ["k", "i"]])
+def test_filled_texts_before_a_step_that_runs_as_it_is(columns):
+    X = TABLE[columns].astype({"k": object})
+    steps = [SimpleImputer(strategy="most_frequent"), FunctionTransformer(same), OneHotEncoder()]
+    assert_agree(steps, X, X[:1], X.where(X != "x"))
+
+
+@pytest.mark.parametrize("function", [csr_matrix, pd.DataFrame])
+@pytest.mark.parametrize("is_linear", [True, False])
+def test_a_last_step_that_runs_as_it_is(function, is_linear):
+    steps = [StandardScaler(), FunctionTransformer(function)]
+    if is_linear:
+        fast = assert_agree(steps, NUMBERS, NUMBERS[:1])
+    else:
+        tree = pytest.importorskip("sklearn.tree").DecisionTreeRegressor(max_depth=3)
+        pipe = make_pipeline(*steps, tree).fit(NUMBERS, TARGET)
+        fast = perfcore.compile(pipe)
+        assert asked(fast, NUMBERS) == asked(pipe, NUMBERS)
+    assert fast.predict_one(NUMBERS.iloc[0].to_dict()) == fast.predict(NUMBERS[:1])[0]
+
+
+@pytest.mark.parametrize("unread", [pd.Timestamp("2020"), pd.Timedelta(1), 1 + 2j, np.float16(1), None])
+def test_a_column_that_nobody_reads_is_of_any_kind(unread):
+    X = TABLE.assign(unread=unread)
+    encoder = ColumnTransformer([("n", StandardScaler(), ["a", "b"]), ("k", OneHotEncoder(), ["k"])])
+    assert_agree([encoder], X, TABLE, X[:1])
+    assert_agree([encoder], TABLE, X, X[:1])
+    if unread is not None and not isinstance(unread, complex | np.float16):
+        polars = pytest.importorskip("polars")
+        assert_agree([encoder], TABLE, polars.from_pandas(X), polars.from_pandas(TABLE).with_columns(unread=None))
+        for read in (["a"], ["k"]):
+            with pytest.raises(perfcore.InputError, match=read[0]):
+                perfcore.compile(fitted([encoder], TABLE)).predict(TABLE.assign(**{read[0]: unread}))
+
+
+def test_a_column_that_only_a_live_step_reads():
+    X = TABLE.assign(t=pd.date_range("2020", periods=ROWS))
+    month = FunctionTransformer(months)
+    encoder = ColumnTransformer([("t", month, ["t"]), ("k", OneHotEncoder(), ["k"])])
+    assert_agree([encoder], X, X[::-1])
+
+
+def months(X):
+    return np.c_[X["t"].dt.month]
+
+
+def test_encoders_fitted_to_texts_and_numbers_of_polars():
+    polars = pytest.importorskip("polars")
+    X = polars.from_pandas(TABLE)
+    encoder = ColumnTransformer([("n", StandardScaler(), ["a", "b"]), ("o", OneHotEncoder(), ["k", "i"])])
+    assert_agree([encoder], X, X[:1], X.select("i", "k", "b", "a"), X.with_columns(i=X["i"].cast(polars.Int8)))
+
+
+def test_encoders_fitted_to_bools():
+    for encoder in (OneHotEncoder(), OrdinalEncoder()):
+        assert_agree([encoder], TABLE[["z"]], TABLE[["z"]].astype(int), TABLE[["z"]].astype(object))
+
+
+def test_bools_in_data_frames_that_a_step_makes():
+    of_frames = ColumnTransformer(
+        [
+            ("n", "passthrough", ["a", "z"]),
+            ("z", "passthrough", ["z"]),
+            ("k", OneHotEncoder(sparse_output=False), ["k"]),
+        ]
+    ).set_output(transform="pandas")
+    assert_agree([of_frames], TABLE, TABLE[:1])
+    assert_agree([of_frames, StandardScaler()], TABLE, TABLE[:1])
+
+
+def test_weights_of_columns_passed_through():
+    weighted = ColumnTransformer(
+        [("p", "passthrough", ["a", "i"]), ("s", StandardScaler(), ["b"])], transformer_weights={"p": 2.5}
+    )
+    fast = assert_agree([weighted], TABLE, TABLE[:1])
+    row = TABLE.iloc[0].to_dict()
+    assert fast.predict_one(row) == fast.predict_one(tuple(row.values())) == fast.predict(TABLE[:1])[0]
+
+
+@pytest.mark.parametrize("steps", [["passthrough"], [None, "passthrough"], ["passthrough", StandardScaler()]])
+def test_steps_passed_through(steps):
+    assert_agree(steps, NUMBERS, NUMBERS[["b", "a"]])
+
+
+@pytest.mark.parametrize("function", [np.log1p, np.sqrt])
+def test_half_precision(function):
+    X = TABLE.assign(i=TABLE.i.astype(np.int8), a=TABLE.a.astype(np.float16))
+    encoder = ColumnTransformer([("i", FunctionTransformer(function), ["i"]), ("b", "passthrough", ["b"])])
+    assert_agree([encoder], X, X[:1])
+    pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X[["a", "i"]].astype(float), LABEL)
+    assert asked(perfcore.compile(pipe), X[["a", "i"]]) == asked(pipe, X[["a", "i"]])
+    assert asked(perfcore.compile(pipe), X[["a", "a"]].to_numpy()) == asked(pipe, X[["a", "a"]].to_numpy())
