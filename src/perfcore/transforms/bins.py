@@ -21,7 +21,7 @@ class KBinsDiscretizer:
     def __post_init__(self) -> None:
         if self.encode not in ("ordinal", "onehot", "onehot-dense"):
             raise ModelFormatError(f"bins: encode {self.encode!r}")
-        if not all(each.ndim == 1 and (np.diff(each) >= 0).all() for each in self.edges):
+        if not all(each.ndim == 1 and each.dtype == np.float64 and (np.diff(each) >= 0).all() for each in self.edges):
             raise ModelFormatError("bins: edges that do not ascend")
 
     @classmethod

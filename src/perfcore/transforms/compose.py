@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from . import Transform
 from .block import Block, Opaque, Unfused
+from .fields import require, require_places
 from .live import Live
 
 
@@ -83,6 +84,12 @@ class Columns:
     is_sparse: bool
     of_frames: bool = False  # whether it puts data frames together: set_output("pandas")
 
+    def __post_init__(self) -> None:
+        fits = self.feature_names is None or len(self.feature_names) == self.n_features
+        require(fits, f"column transformer: names of {self.n_features} columns")
+        for member in self.members:
+            require_places("column transformer", member.columns, self.n_features)
+
     def fuse(self, block: Block) -> Block:
         if block.is_framed:
             raise Unfused("columns by name of a data frame that a step makes")
@@ -119,6 +126,9 @@ class Union:
     members: tuple[Transform, ...]
     weights: tuple[float | None, ...]
     of_frames: bool = False
+
+    def __post_init__(self) -> None:
+        require(len(self.members) == len(self.weights), "feature union: a weight of each member")
 
     def fuse(self, block: Block) -> Block:
         made = [weighted(each.fuse(block), w) for each, w in zip(self.members, self.weights, strict=True)]

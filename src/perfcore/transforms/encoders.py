@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFormatError
 from . import Unread
 from .block import Block, Cell, Coded, Codes, Column, Hot, Number, Text, Unfused
+from .fields import require, require_categories, require_dtype, require_numbers
 
 EXACT = 2.0**53
 
@@ -24,9 +24,14 @@ class OneHotEncoder:
     dtype: str
 
     def __post_init__(self) -> None:
+        name = "one-hot encoder"
+        require_categories(name, self.categories)
+        require_dtype(name, self.dtype)
+        require(len(self.categories) == len(self.places) == len(self.widths), f"{name}: places of each column")
         for known, places, width in zip(self.categories, self.places, self.widths, strict=True):
-            if len(places) != len(known) + 1 or (len(places) and places.max() >= width) or places.min() < -1:
-                raise ModelFormatError("one-hot encoder: places beyond its columns")
+            require_numbers(f"{name}: places", places, len(known) + 1, kinds="i")
+            fits = -1 <= places.min() and places.max() < width <= len(known)
+            require(fits, f"{name}: places beyond its columns, or more columns than categories")
 
     @classmethod
     def of(cls, source: Any) -> OneHotEncoder:
@@ -63,8 +68,11 @@ class OrdinalEncoder:
     dtype: str
 
     def __post_init__(self) -> None:
-        if any(len(v) != len(k) + 1 for k, v in zip(self.categories, self.values, strict=True)):
-            raise ModelFormatError("ordinal encoder: a number for each category, and one for the unknown")
+        require_categories("ordinal encoder", self.categories)
+        require_dtype("ordinal encoder", self.dtype)
+        require(len(self.categories) == len(self.values), "ordinal encoder: numbers of each column")
+        for known, values in zip(self.categories, self.values, strict=True):
+            require_numbers("ordinal encoder: of each category, and of the unknown", values, len(known) + 1, "f")
 
     @classmethod
     def of(cls, source: Any) -> OrdinalEncoder:

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import Unread
 from .block import Block, Cell, Column, Number, Step, Text, Unfused
+from .fields import require_numbers, require_places
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +21,10 @@ class SimpleImputer:
     of_text: bool  # whether tables become objects
     keeps_dtype: bool  # whether whole numbers stay such
     indicated: tuple[int, ...] | None  # columns of which it is told where they are missing
+
+    def __post_init__(self) -> None:
+        require_numbers("imputer", self.fills, self.n_features, kinds="O" if self.of_text else "biuf")
+        require_places("imputer", (*self.kept, *(self.indicated or ())), self.n_features)
 
     @classmethod
     def of(cls, source: Any) -> SimpleImputer:

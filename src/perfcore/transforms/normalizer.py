@@ -9,6 +9,9 @@ import numpy as np
 
 from . import Unread
 from .block import Block
+from .fields import require
+
+NORMS = ("l1", "l2", "max")
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +21,12 @@ class Normalizer:
     n_features: int
     norm: str
 
+    def __post_init__(self) -> None:
+        require(self.norm in NORMS, f"normalizer: norm {self.norm!r}, allowed: {', '.join(NORMS)}")
+
     @classmethod
     def of(cls, source: Any) -> Normalizer:
-        if source.norm not in ("l1", "l2", "max"):
+        if source.norm not in NORMS:
             raise Unread(f"norm={source.norm!r}")
         return cls(source.n_features_in_, source.norm)
 

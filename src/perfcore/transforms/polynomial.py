@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from . import Unread
 from .block import Block
 
 FIRST_THAT_KEEPS_ORDER = (1, 8)
+MOST_COLUMNS, MOST_DEGREES = 1 << 21, 1 << 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,13 @@ class PolynomialFeatures:
     def __post_init__(self) -> None:
         if not 0 <= self.width <= self.width_of_all or self.order not in ("C", "F") or self.n_features < 1:
             raise ModelFormatError(f"polynomial features: {self.width} of {self.width_of_all} columns")
+        if self.width_of_all > MOST_COLUMNS or self.most > MOST_DEGREES or not 0 <= self.least <= self.most:
+            raise ModelFormatError(
+                f"polynomial features: {self.width_of_all:,} columns of degrees {self.least:,} to {self.most:,}, "
+                f"allowed: {MOST_COLUMNS:,} of {MOST_DEGREES:,}"
+            )
+        if self._width(0) != self.width_of_all or self._width(self.least) != self.width:
+            raise ModelFormatError(f"polynomial features: {self.width} columns of {self.width_of_all}")
 
     @classmethod
     def of(cls, source: Any) -> PolynomialFeatures:
@@ -62,6 +71,15 @@ class PolynomialFeatures:
             return out
 
         return block.floats("finite", "PolynomialFeatures", self.n_features).made(made)
+
+    def _width(self, least: int) -> int:
+        """PolynomialFeatures._num_combinations."""
+        n, total = self.n_features, int(self.include_bias)
+        for degree in range(max(1, least), self.most + 1):
+            total += comb(n, degree) if self.interaction_only else comb(n + degree - 1, degree)
+            if total > MOST_COLUMNS:
+                break
+        return total
 
     def _monomials(self) -> list[tuple[int, int]]:
         """PolynomialFeatures.transform of a dense array: each degree out of the one before."""

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import ConfigurationError
 from . import Unread
 from .block import Block
+from .fields import require, require_numbers
 from .scalers import StandardScaler
 
 FIRST_WITH_EXPM1 = (1, 9)
@@ -22,6 +23,10 @@ class PowerTransformer:
     lambdas: np.ndarray
     form: str  # "box-cox"; "expm1", scipy's Yeo-Johnson; "power", scikit-learn's before 1.9
     scaler: StandardScaler | None
+
+    def __post_init__(self) -> None:
+        require_numbers("power transformer", self.lambdas, self.lambdas.size, kinds="f")
+        require(self.form in _FORMS, f"power transformer: form {self.form!r}, allowed: {', '.join(_FORMS)}")
 
     @classmethod
     def of(cls, source: Any) -> PowerTransformer:

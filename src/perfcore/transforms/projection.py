@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import ModelFormatError
 from .block import Block
+from .fields import require_numbers
 
 MOST_GAPS = 1 << 27  # elements
 
@@ -61,6 +62,8 @@ class PCA:
     def __post_init__(self) -> None:
         if self.mean.shape != self.components.numbers.shape[1:]:
             raise ModelFormatError(f"PCA: mean {self.mean.shape} of components {self.components.numbers.shape}")
+        require_numbers("PCA: mean", self.mean, len(self.mean), kinds="f")
+        require_numbers("PCA: variance", self.variance, len(self.components.numbers), kinds="f")
 
     @classmethod
     def of(cls, source: Any) -> PCA:

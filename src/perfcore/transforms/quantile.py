@@ -12,6 +12,7 @@ from .._ext.transforms import ranks
 from ..errors import ConfigurationError, ModelFormatError
 from . import Unread
 from .block import Block
+from .fields import require, require_numbers
 
 THRESHOLD = 1e-7  # BOUNDS_THRESHOLD
 
@@ -25,6 +26,8 @@ class QuantileTransformer:
     is_normal: bool
 
     def __post_init__(self) -> None:
+        require_numbers("quantiles: references", self.references, self.references.size, kinds="f")
+        require(self.quantiles.dtype.kind == "f", f"quantiles of {self.quantiles.dtype}")
         if self.quantiles.ndim != 2 or self.references.shape != self.quantiles.shape[:1] or not len(self.references):
             raise ModelFormatError(f"quantiles {self.quantiles.shape} at references {self.references.shape}")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from .block import Block, Step, Unfused
+from .fields import require_numbers
 
 FIRST_THAT_CASTS = (1, 8)
 
@@ -19,6 +20,11 @@ def _copy(array: np.ndarray | None) -> np.ndarray | None:
 
 def _as(array: np.ndarray | None, dtype: Any) -> np.ndarray | None:
     return None if array is None else array.astype(dtype)
+
+
+def _require(name: str, n_features: int, *arrays: np.ndarray | None) -> None:
+    for each in arrays:
+        require_numbers(name, each, n_features)
 
 
 def _scaled(block: Block, acts: tuple[tuple[str, np.ndarray | None], ...]) -> Block:
@@ -37,6 +43,9 @@ class StandardScaler:
     mean: np.ndarray | None
     scale: np.ndarray | None
     casts: bool  # whether the numbers are rounded to the table's dtype: scikit-learn 1.8 and later
+
+    def __post_init__(self) -> None:
+        _require("standard scaler", self.n_features, self.mean, self.scale)
 
     @classmethod
     def of(cls, source: Any) -> StandardScaler:
@@ -63,6 +72,9 @@ class MinMaxScaler:
     min: np.ndarray
     clip: tuple[float, float] | None
 
+    def __post_init__(self) -> None:
+        _require("min-max scaler", self.n_features, self.scale, self.min)
+
     @classmethod
     def of(cls, source: Any) -> MinMaxScaler:
         low, high = source.feature_range
@@ -84,6 +96,9 @@ class MaxAbsScaler:
     scale: np.ndarray
     clip: bool
 
+    def __post_init__(self) -> None:
+        _require("max-abs scaler", self.n_features, self.scale)
+
     @classmethod
     def of(cls, source: Any) -> MaxAbsScaler:
         return cls(source.n_features_in_, np.array(source.scale_), bool(getattr(source, "clip", False)))
@@ -100,6 +115,9 @@ class RobustScaler:
     n_features: int
     center: np.ndarray | None
     scale: np.ndarray | None
+
+    def __post_init__(self) -> None:
+        _require("robust scaler", self.n_features, self.center, self.scale)
 
     @classmethod
     def of(cls, source: Any) -> RobustScaler:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelFormatError
 from .block import Block, Coded, Column
 from .encoders import _categories, _coded
+from .fields import require, require_categories, require_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +18,11 @@ class TargetEncoder:
     values: tuple[tuple[np.ndarray, ...], ...]  # by column and class: of each category; then of an unknown one
 
     def __post_init__(self) -> None:
-        if any(len(v) != len(k) + 1 for k, own in zip(self.categories, self.values, strict=True) for v in own):
-            raise ModelFormatError("target encoder: a number for each category, and one for the unknown")
+        require_categories("target encoder", self.categories)
+        require(len(self.categories) == len(self.values), "target encoder: numbers of each column")
+        for known, own in zip(self.categories, self.values, strict=True):
+            for values in own:
+                require_numbers("target encoder: of each category, and of the unknown", values, len(known) + 1, "f")
 
     @classmethod
     def of(cls, source: Any) -> TargetEncoder:
