@@ -51,7 +51,11 @@ cdef class Store:
         del self.store
 
     def __len__(self):
-        return len(self.numbers)
+        self._lock()  # a peek has its new entities there meanwhile
+        try:
+            return len(self.numbers)
+        finally:
+            self.mutex.unlock()
 
     cdef int _lock(self) except -1:
         if not self.mutex.try_lock():
@@ -383,7 +387,11 @@ cdef class Store:
 
     def keys_of(self):
         """The entities' keys, as they appeared."""
-        return list(self.numbers)
+        self._lock()
+        try:
+            return list(self.numbers)
+        finally:
+            self.mutex.unlock()
 
     def key(self, told):
         """A key as a user tells it, as it is kept here; a tuple for several columns."""
