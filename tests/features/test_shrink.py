@@ -37,7 +37,8 @@ def cells(table, name="x"):
     """A column's cells in Python; None where missing, and NaN for NaN."""
     made = table[name]
     listed = made.to_pylist() if hasattr(made, "to_pylist") else list(made)
-    return [None if cell is pd.NA else cell for cell in listed]
+    cells = (cell.item() if isinstance(cell, np.number) else cell for cell in listed)
+    return [None if cell is pd.NA else cell for cell in cells]
 
 
 def bits(listed):
