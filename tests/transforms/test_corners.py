@@ -236,6 +236,16 @@ def test_weights_of_columns_passed_through():
     assert fast.predict_one(row) == fast.predict_one(tuple(row.values())) == fast.predict(TABLE[:1])[0]
 
 
+@pytest.mark.parametrize("columns", [["a", "z"], ["z"], ["f", "a"], ["f", "i"]])
+def test_weights_of_columns_of_data_frames(columns):
+    X = TABLE.assign(f=TABLE.a.astype(np.float32))
+    weighted = ColumnTransformer(
+        [("p", "passthrough", columns), ("s", StandardScaler(), ["b"])], transformer_weights={"p": 0.3}
+    )
+    assert_agree([weighted], X, X[:1], X[5:9])
+    assert_agree([weighted.set_output(transform="pandas")], X, X[:1], X[5:9])
+
+
 @pytest.mark.parametrize("steps", [["passthrough"], [None, "passthrough"], ["passthrough", StandardScaler()]])
 def test_steps_passed_through(steps):
     assert_agree(steps, NUMBERS, NUMBERS[["b", "a"]])

@@ -145,8 +145,14 @@ def weighted(block: Block, weight: float | None) -> Block:
         return block
     if isinstance(block, Opaque):
         return block.trace.ran(block.matrix * weight)
-    is_framed, block = block.is_framed, block.stacked()
+    if block.dtype is None and block.columns and block.trace.tells_dtypes(block):  # a data frame, column by column
+        columns = [_times(block.take([j]).stacked(), weight) for j in range(block.width)]
+        return replace(Block.hstack(columns), order="F", is_framed=True)
+    return replace(_times(block.stacked(), weight), is_framed=block.is_framed)
+
+
+def _times(block: Block, weight: float) -> Block:
     read = block.numbers if block.dtype is not None and block.dtype.kind == "f" else block.floats
     block = read("anything", "transformer_weights", block.width)
     number = float(np.array(weight).astype(block.dtype))
-    return replace(block.each([(("multiply", number, 0.0),)] * block.width), is_framed=is_framed)
+    return block.each([(("multiply", number, 0.0),)] * block.width)
