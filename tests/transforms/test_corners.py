@@ -246,6 +246,16 @@ def test_weights_of_columns_of_data_frames(columns):
     assert_agree([weighted.set_output(transform="pandas")], X, X[:1], X[5:9])
 
 
+@pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+@pytest.mark.parametrize("missing", [np.nan, 1])
+def test_objects_before_an_imputer_that_was_fitted_to_numbers(strategy, missing):
+    X = TABLE[["a", "i"]].mask(TABLE[["a", "b"]].to_numpy() > 5, missing)
+    imputer = SimpleImputer(strategy=strategy, missing_values=missing)
+    for steps in ([imputer], [imputer, StandardScaler()]):
+        tables = X.astype(object), X.astype({"i": object}), X.astype(object).to_numpy(), X.astype(object)[:1]
+        assert_agree(steps, X, *tables, X.astype(object).where(X > 0), X.assign(i="x").astype({"i": object}))
+
+
 @pytest.mark.parametrize("steps", [["passthrough"], [None, "passthrough"], ["passthrough", StandardScaler()]])
 def test_steps_passed_through(steps):
     assert_agree(steps, NUMBERS, NUMBERS[["b", "a"]])

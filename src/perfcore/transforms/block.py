@@ -138,9 +138,11 @@ class Block:
     def _of_numbers(self, name: str, n_features: int) -> Block:
         self.require_width(n_features, name)
         block = self if self.dtype is not None else self._array_of_frame()
+        if any(isinstance(each, Text) and each.fills for each in block.columns):
+            block = block.made(_floats)
         if block.dtype == object:
             block = replace(block, dtype=np.dtype(np.float64))
-        block = replace(block, columns=tuple(_number(each, name) for each in block.columns), is_framed=False)
+        block = replace(block, columns=tuple(_number(each) for each in block.columns), is_framed=False)
         if block.dtype.kind not in "biuf" or block.dtype.itemsize > 8:
             raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
         return block
@@ -294,12 +296,18 @@ class Opaque(Block):
         return self.trace.ran(self.matrix.toarray())
 
 
-def _number(column: Column, name: str) -> Column:
+def _floats(cells: np.ndarray) -> np.ndarray:
+    """check_array(dtype="numeric") of objects."""
+    try:
+        return cells.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cannot read the table's cells as numbers: {error}") from error
+
+
+def _number(column: Column) -> Column:
     if isinstance(column, Cell):
         return Number(column.source)
     if isinstance(column, Text):
-        if column.fills:
-            raise Unfused(f"{name}: a column of text where numbers are needed")
         return Number(column.source)
     return column
 

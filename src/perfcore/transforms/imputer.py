@@ -53,13 +53,14 @@ class SimpleImputer:
     def fuse(self, block: Block) -> Block:
         if block.is_sparse:
             raise Unfused("SimpleImputer of a sparse table is not supported")
-        if self.of_text:
+        is_of_objects = self.keeps_dtype and block.trace.is_of_objects(block)
+        if self.of_text or is_of_objects:
             filled = self._texts(block)
         else:
             allows = "nan" if self.missing != self.missing else "finite"
             read = block.numbers if self.keeps_dtype else block.floats
             if self.keeps_dtype and any(isinstance(each, Text) for each in block.columns):
-                raise Unfused("SimpleImputer: a column of objects where it was fitted to one of numbers")
+                raise Unfused("SimpleImputer: a column of no numbers where it was fitted to one of numbers")
             block = read(allows, "SimpleImputer", self.n_features)
             filled = block.each([self._step(block, each) for each in self.fills.tolist()])
         if len(self.kept) < self.n_features:

@@ -11,7 +11,7 @@ from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
 from ..inputs.table import is_kernel_ready, scan
 from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
-from .tables import ArrayTable, ArrowTable, Table, order_of, table_of
+from .tables import ArrayTable, ArrowTable, PandasTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
 
@@ -399,6 +399,18 @@ class Trace:
     def tells_dtypes(self, block: Block) -> bool:
         """Whether a frame's dtypes are told to check_array(): pandas' are."""
         return not isinstance(self.run.tables[block.columns[0].source[0]], ArrowTable)
+
+    def is_of_objects(self, block: Block) -> bool:
+        """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
+        if block.dtype is not None or not block.columns:
+            return block.dtype is not None and block.dtype.kind == "O"
+        sources = [column.source for column in block.columns]
+        table = self.run.tables[sources[0][0]]
+        if not isinstance(table, PandasTable):
+            return False
+        dtypes = [table.dtypes[j] for _, j in sources]
+        kinds = {each.kind if isinstance(each, np.dtype) else "" for each in dtypes}
+        return "O" in kinds and kinds <= set("Oiuf")
 
     def made(self, block: Block, function: Callable[[Any], np.ndarray], lends: bool = False) -> Block:
         output = Output(block, lends)
