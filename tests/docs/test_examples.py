@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,24 @@ def test_blocks_run(page, tmp_path, monkeypatch):
         if any(re.search(rf"^\s*(?:import|from) {name}\b", block[1], re.M) for block in blocks):
             pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
-    space: dict = {"__name__": page}
+    printed: dict[int, str] = {}
+
+    def show(*told):
+        printed[sys._getframe(1).f_lineno] = " ".join(map(str, told))
+
+    space: dict = {"__name__": page, "print": show}
     for block in blocks:
         line = text.count("\n", 0, block.start(1))  # so that a traceback shows the page's own lines
         exec(compile("\n" * line + block[1], str(PAGES[page]), "exec"), space)
+    if page == "features.md":  # whose comments say what is printed, "..." for some of it
+        lines = text.split("\n")
+        comments = {line: lines[line - 1].partition("  # ")[2] for line in printed}
+        said = {line: comment for line, comment in comments.items() if re.search(r"[\[0-9]", comment)}
+        assert len(said) >= 10
+        for line, comment in said.items():
+            comment = comment[max(comment.find(": [") + 2, 0) :] if ": [" in comment else comment
+            parts = comment.split("...")
+            assert printed[line] == comment or (len(parts) > 1 and all(part.strip() in printed[line] for part in parts))
 
 
 def test_links_lead_to_files_that_are_there():

@@ -216,7 +216,7 @@ def test_rows_that_do_not_fit_are_refused():
         spread(np.ones(3), np.ones(2))
     with pytest.raises(InputError, match="low: expected numbers"):
         spread(1.0, np.array(["a"]))
-    with pytest.raises(InputError, match="different indexes"):
+    with pytest.raises(InputError, match="low: its index is not that of high"):
         spread(pd.Series([1.0]), pd.Series([1.0], index=[5]))
     for function, reason in (
         (lambda: 1.0, "takes 0 columns; allowed are 1 to 16"),
@@ -438,6 +438,32 @@ def test_an_error_in_a_window_names_its_row():
 
     with pytest.raises(InputError, match="positive raised an error in row 3, called with its window"):
         f.rolling_apply(np.array([1.0, 2.0, 3.0, -1.0, 5.0]), 2, positive, min_periods=1)
+
+
+@pytest.mark.parametrize("place", [1, 10**6, -2, -(10**9)])
+def test_cells_beside_a_window_are_not_read(place):
+    def cell(x):
+        return x[place]
+
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(InputError, match="cell raised an error in row 0"):
+        f.rolling_apply(x, 3, cell, min_periods=1)
+    with pytest.raises(InputError, match="cell raised an error in row 2"):
+        f.group_apply(np.array([np.nan, np.nan, 3.0, 4.0]), [1, 1, 2, 3], cell)
+    made = f.RollingFeatures([f.apply(cell, 3, min_periods=1)]).fit_transform(x[:, None])
+    assert np.isnan(made[0]).all()
+
+
+def test_a_table_of_a_compiled_function_ends_where_it_ends():
+    table = np.arange(4.0)
+
+    @f.compiled
+    def looked_up(x):
+        return table[int(x)]
+
+    assert looked_up(3.0) == 3
+    with pytest.raises(IndexError):
+        looked_up(np.array([0.0, 4.0]))
 
 
 def test_a_function_is_compiled_once_and_with_it_goes_what_was_made():

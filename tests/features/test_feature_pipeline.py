@@ -62,6 +62,21 @@ NAMES = [
 ]
 
 
+def test_races_without_results():
+    table = races(20)
+    made = pipeline(after="place").fit(table)
+    stream = made.start(table[:-6])
+    card = table[-6:].drop(columns="place")
+    expected = stream.peek_group(table[-6:].assign(place=np.nan))
+    assert stream.peek_group(card).equals(expected)
+    assert np.array_equal(stream.peek_group(card.to_dict("records")), expected.to_numpy(), equal_nan=True)
+    before = stream.snapshot()
+    with pytest.raises(InputError, match=r"lacks the columns \['place'\], and rows without them are not taken"):
+        stream.update_group(card)
+    assert stream.snapshot() == before
+    assert made.transform(table.drop(columns="place")).shape == (len(table), len(stream.names))
+
+
 def bits(table):
     return np.ascontiguousarray(np.asarray(table, float)).tobytes()
 

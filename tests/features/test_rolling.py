@@ -31,6 +31,64 @@ def test_numbers_of_any_type_are_summed_in_double_precision(dtype):
         same(f.rolling_mean(X.astype(dtype), 2), MEANS)
 
 
+BY_AND_ON = {
+    "rolling_mean": lambda x, by: f.rolling_mean(x, 3, by=by),
+    "rolling_median": lambda x, by: f.rolling_median(x, 3, by=by),
+    "expanding_sum": lambda x, by: f.expanding_sum(x, by=by),
+    "ewm_mean": lambda x, by: f.ewm_mean(x, span=3, by=by),
+    "lag": lambda x, by: f.lag(x, 1, by=by),
+    "diff": lambda x, by: f.diff(x, 1, by=by),
+    "ta.rsi": lambda x, by: f.ta.rsi(x, 3, by=by),
+    "rolling_apply": lambda x, by: f.rolling_apply(x, 3, _last, by=by),
+    "group_apply": lambda x, by: f.group_apply(x, by, _last),
+}
+
+
+def _last(x: Any) -> Any:
+    return x[-1]
+
+
+@pytest.mark.parametrize("name", BY_AND_ON)
+def test_keys_of_another_index_are_refused(name):
+    call, x = BY_AND_ON[name], pd.Series(X, name="x")
+    by = pd.Series(np.arange(len(X)) % 2)
+    same(call(x, by), call(x, by.to_numpy()))
+    same(call(X, by.iloc[::-1]), call(X, by.to_numpy()[::-1]))  # x has no index
+    call(x, [by, by])
+    shuffled = by.sort_values()
+    for bad, called in ((shuffled, "by"), ([by, shuffled], r"by\[1\]"), ({"a": shuffled}, r"by\['a'\]")):
+        with pytest.raises(perfcore.InputError, match=f"{called}: its index is not that of (x|close), .* align them"):
+            call(x, bad)
+
+
+def test_times_of_another_index_are_refused():
+    x, on = pd.Series(X), pd.Series(pd.date_range("2026-01-01", periods=len(X)))
+    other = on.set_axis(on.index + 1)
+    with pytest.raises(perfcore.InputError, match="on: its index is not that of x"):
+        f.rolling_mean(x, "3D", on=other)
+    with pytest.raises(perfcore.InputError, match="times: its index is not that of x"):
+        f.ewm_mean(x, halflife="2D", times=other)
+    with pytest.raises(perfcore.InputError, match="on: its index is not that of by"):
+        f.rolling_mean(X, "3D", by=pd.Series(X), on=other)
+    same(f.rolling_mean(x, "3D", on=pd.DatetimeIndex(on)), f.rolling_mean(x, "3D", on=on))
+
+
+def test_windows_of_time_need_times():
+    whole = np.arange(len(X))
+    for call in (
+        lambda: f.rolling_mean(X, "3D", on=whole),
+        lambda: f.rolling_max(X, "3D", on=whole.tolist()),
+        lambda: f.rolling_apply(X, "3D", _last, on=pd.Series(whole)),
+    ):
+        with pytest.raises(
+            perfcore.InputError, match=r"on: a window of time \(3D\) needs dates or timestamps, got whole"
+        ):
+            call()
+    with pytest.raises(perfcore.InputError, match="times: a window of time"):
+        f.ewm_mean(X, halflife="3D", times=whole)
+    same(f.rolling_mean(X, 3, on=whole), f.rolling_mean(X, 3))
+
+
 def test_strided_and_read_only_arrays_are_read():
     wide = np.repeat(X, 3)
     wide.setflags(write=False)
@@ -168,7 +226,6 @@ def test_times_of_any_library_are_the_same():
         pl.Series(on),
         pa.array(on),
         pa.chunked_array([on[:3], on[3:]]),
-        on.astype("M8[ns]").astype(np.int64),
     ):
         for window in ("3D", datetime.timedelta(days=3), np.timedelta64(72, "h")):
             same(f.rolling_std(X, window, on=other), answer)
@@ -220,11 +277,11 @@ def test_arguments_out_of_range_are_refused(call: Callable[[], Any]):
         (lambda: f.rolling_cov(pd.Series(X), pd.Series(X, index=range(1, 9)), 2), "index"),
         (lambda: f.rolling_mean(X, 2, by=[1, 2]), "by"),
         (lambda: f.rolling_mean(X, "2s"), "on="),
-        (lambda: f.rolling_mean(X, "2s", on=np.arange(3)), "8 times"),
-        (lambda: f.rolling_mean(X, "2s", on=np.array([1, 2, 3, 2, 5, 6, 7, 8])), "row 3"),
+        (lambda: f.rolling_mean(X, "2s", on=np.arange(3).astype("M8[s]")), "8 times"),
+        (lambda: f.rolling_mean(X, "2s", on=np.array([1, 2, 3, 2, 5, 6, 7, 8], "M8[s]")), "row 3"),
         (lambda: f.rolling_mean(X, "2s", on=np.array([*"1234567", "NaT"], "M8[Y]")), "row 7"),
         (lambda: f.rolling_mean(X, "2s", on=pa.array([1, None, 3, 4, 5, 6, 7, 8], pa.timestamp("s"))), "row 1"),
-        (lambda: f.rolling_mean(X, "2s", by=[0, 1] * 4, on=np.array([1, 9, 2, 8, 3, 7, 4, 6])), "row 3"),
+        (lambda: f.rolling_mean(X, "2s", by=[0, 1] * 4, on=np.array([1, 9, 2, 8, 3, 7, 4, 6], "M8[s]")), "row 3"),
     ],
 )
 def test_series_that_are_none_are_refused_and_named(call: Callable[[], Any], told: str):

@@ -13,6 +13,7 @@ from series_tables import DAY, ONE, tables, told
 
 from perfcore import ConfigurationError, InputError
 from perfcore import features as f
+from perfcore._ext.features import Plan
 from perfcore.features import RollingFeatures
 
 pd = pytest.importorskip("pandas")
@@ -48,6 +49,29 @@ def test_the_columns_of_the_issue():
     one = table[table.code == "y"]
     assert out.loc[one.index, "close_mean_20"].equals(f.rolling_mean(one.close, 20).rename("close_mean_20"))
     assert np.array_equal(out.loc[one.index, "close_rsi_14"], f.ta.rsi(one.close, 14), equal_nan=True)
+
+
+def test_features_of_no_column_are_refused():
+    table = bars()
+    for features in ({}, [], (), {"close": []}, {"close": [], "high": []}):
+        for made in (
+            RollingFeatures(features),
+            RollingFeatures(features, "code", "date"),
+            f.GroupFeatures(features, "code"),
+        ):
+            with pytest.raises(ConfigurationError, match="features=.*: there is no feature in it"):
+                made.fit(table)
+        with pytest.raises(ConfigurationError, match="there is no feature in it"):
+            RollingFeatures(features).start(table)
+    keys = table[["code", "date"]]
+    with pytest.raises(InputError, match=r"neither key nor time, and the table has none: .*\['code', 'date'\]"):
+        RollingFeatures([f.mean(3)], by="code", on="date").fit(keys)
+    with pytest.raises(InputError, match="the table has none"):
+        f.GroupFeatures([f.mean()], by=["code", "date"]).fit(keys)
+    with pytest.raises(ValueError, match="no column"):
+        Plan(0, [])
+    with pytest.raises(ConfigurationError, match="there is no feature in it"):
+        f.FeaturePipeline([RollingFeatures({})]).fit(table)
 
 
 @given(tables(), told(), st.data())

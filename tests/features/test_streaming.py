@@ -29,6 +29,51 @@ LIBRARIES = {
 LAGS = {"x": [ONE["lag"], ONE["diff"]]}
 
 
+def test_what_a_stream_shows():
+    stream = RollingFeatures(LAGS).start(pd.DataFrame({"x": [1.0]}))
+    assert {name for name in dir(stream) if not name.startswith("_")} == {
+        "columns", "copy", "entities", "names", "nbytes", "peek", "peek_group", "ready", "snapshot", "update",
+        "update_group",
+    }  # fmt: skip
+
+
+def test_columns_known_only_afterwards_may_lack_where_nothing_is_taken():
+    made = RollingFeatures(
+        {"x": [ONE["lag"]], "place": [ONE["lag"]], "won": [ONE["diff"]]}, "k", after=["place", "won"]
+    )
+    table = pd.DataFrame({"k": [1, 2, 1, 2], "x": X4, "place": X4[::-1], "won": X4 * 2})
+    whole = made.fit_transform(table)
+    stream = made.start(table)
+    row, rows = {"k": 1, "x": 5.0}, table[["k", "x"]]
+    known = {**row, "place": None, "won": None}
+    expected = stream.peek(known).tobytes()
+    Row = namedtuple("Row", ["k", "x"])
+    for each in (row, {**row, "won": 3.0}, Row(1, 5.0), pd.Series(row)):
+        assert stream.peek(each).tobytes() == expected
+    assert stream.peek_group([row]).tobytes() == expected
+    assert stream.peek_group(pd.DataFrame([row])).to_numpy().tobytes() == expected
+    assert stream.peek_group(pl.DataFrame([row])).shape == (1, 3)
+    told = made.transform(rows)
+    assert told.iloc[:, 0].equals(whole.iloc[:, 0]) and told.iloc[:2].equals(whole.iloc[:2])
+    before = stream.snapshot()
+    for call in (lambda: stream.update(row), lambda: stream.update_group([row]), lambda: stream.update_group(rows)):
+        with pytest.raises(InputError, match=r"lacks the columns \['place', 'won'\]"):
+            call()
+    with pytest.raises(InputError, match=r"lacks the columns \['place', 'won'\]; .*; None is for what is not known"):
+        stream.update(row)
+    with pytest.raises(InputError, match="lacks the columns"):
+        made.start(rows)
+    for bad in ({"k": 1, "x": 5.0, "Place": 1.0}, {"k": 1, "x": 5.0, "Place": 1.0, "won": 1.0}):
+        with pytest.raises(InputError, match="column 'Place' is unknown"):
+            stream.peek(bad)
+    with pytest.raises(InputError, match=r"lacks the columns \['place', 'won', 'x'\]"):
+        stream.peek({"k": 1})
+    assert stream.snapshot() == before
+
+
+X4 = np.array([3.0, 1.0, 4.0, 1.5])
+
+
 def bits(table):
     """All cells of features; null is a missing cell, told from NaN."""
     if isinstance(table, np.ndarray):

@@ -106,6 +106,7 @@ cdef class Store:
     cdef int time
     cdef int time_kind
     cdef set needed
+    cdef set after
     cdef int n_outputs
     cdef int late
     cdef dict numbers
@@ -115,8 +116,9 @@ cdef class Store:
     cdef int _refuse_late(self, key, int64_t entity, int64_t time) except -1
     cdef void _fill(self, double* told) noexcept
     cdef void _plain(self, double* told) noexcept
-    cdef _read(self, row, double* cells, int64_t* time)
-    cdef _cell(self, dict named, tuple cells, int place)
+    cdef _read(self, row, double* cells, int64_t* time, bint is_peek)
+    cdef _check_names(self, dict named)
+    cdef _cell(self, dict named, tuple cells, int place, bint is_peek=*)
     cdef _plainer(self, row)
     cdef _numbers_of(self, list keys)
     cdef _forget(self, int64_t n)

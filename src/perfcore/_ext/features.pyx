@@ -66,6 +66,8 @@ cdef class Plan:
     def __cinit__(self, int n_columns, features, bint nan_is_missing=True):
         cdef Spec spec
         cdef vector[int] places
+        if n_columns < 1:
+            raise ValueError("there is no column that features are of")
         self.n_columns = n_columns
         self.nan_is_missing = nan_is_missing
         for kind, columns, integers, numbers in features:

@@ -21,10 +21,11 @@ cdef class Store:
 
     ``columns`` are those of the rows; ``values``, ``keys`` and ``time`` are places among them: what the plan reads,
     what tells entities apart, and when rows are (-1: no times). ``late`` is 0 (raise), 1 (drop) or 2 (revise the last).
+    ``after``: names of columns that rows may lack, by which missing cells are meant, where nothing is taken.
     """
 
     def __cinit__(self, Plan plan, tuple columns, tuple values, tuple keys, tuple kinds, int time, str time_kind,
-                  int late):
+                  int late, tuple after=()):
         self.plan = plan
         self.columns = columns
         self.places = {name: place for place, name in enumerate(columns)}
@@ -39,6 +40,7 @@ cdef class Store:
             if not 0 <= place < len(columns):
                 raise ValueError(f"there is no column {place} of {len(columns)}")
         self.needed = {columns[place] for place in (*values, *keys, *((time,) if time >= 0 else ()))}
+        self.after = self.needed & set(after)
         self.n_outputs = plan.plan.n_outputs()
         self.late = late
         self.numbers = {}
@@ -66,12 +68,12 @@ cdef class Store:
             raise RuntimeError("this stream ran out of memory in the midst of a row: restore it from a snapshot")
         return 0
 
-    def lock(self):
+    def _hold(self):
         """Wait for who is changing it, and keep others out: before a fork."""
         with nogil:
             self.mutex.lock()
 
-    def unlock(self):
+    def _release(self):
         self.mutex.unlock()
 
     # ---- one row
@@ -81,7 +83,7 @@ cdef class Store:
         cdef vector[double] cells
         cdef int64_t time = 0, entity
         cells.resize(<size_t>self.plan.n_columns)
-        key = self._read(row, cells.data(), &time)
+        key = self._read(row, cells.data(), &time, False)
         out = _floats(self.n_outputs)
         cdef double* told = <double*>cnp.PyArray_DATA(<cnp.ndarray>out)
         if key is ABSENT:
@@ -113,7 +115,7 @@ cdef class Store:
         cdef vector[double] cells
         cdef int64_t time = 0, entity
         cells.resize(<size_t>self.plan.n_columns)
-        key = self._read(row, cells.data(), &time)
+        key = self._read(row, cells.data(), &time, True)
         out = _floats(self.n_outputs)
         cdef double* told = <double*>cnp.PyArray_DATA(<cnp.ndarray>out)
         if key is ABSENT:
@@ -160,7 +162,7 @@ cdef class Store:
                 if told[k] != told[k]:
                     told[k] = NAN
 
-    cdef _read(self, row, double* cells, int64_t* time):
+    cdef _read(self, row, double* cells, int64_t* time, bint is_peek):
         """The row's cells and time into place; returns its key, or `ABSENT`."""
         cdef tuple cells_of = None
         cdef dict named = None
@@ -180,11 +182,9 @@ cdef class Store:
             if len(cells_of) != len(self.columns):
                 raise InputError(f"expected a row of {len(self.columns)} cells, got {len(cells_of)}")
         elif len(named) != len(self.needed):
-            for name in named:
-                if name not in self.places:
-                    raise InputError(f"column {name!r} is unknown: allowed are {list(self.columns)}")
+            self._check_names(named)
         for i, place in enumerate(self.values):
-            cell = self._cell(named, cells_of, place)
+            cell = self._cell(named, cells_of, place, is_peek)
             cells[i] = cell if PyFloat_CheckExact(cell) else _double(cell, self.columns[place])
         if self.time >= 0:
             time[0] = _nanoseconds(self._cell(named, cells_of, self.time), self.time_kind, self.columns[self.time])
@@ -203,19 +203,28 @@ cdef class Store:
             key.append(part)
         return tuple(key)
 
-    cdef _cell(self, dict named, tuple cells, int place):
+    cdef _check_names(self, dict named):
+        for name in named:
+            if name not in self.places:
+                raise InputError(f"column {name!r} is unknown: allowed are {list(self.columns)}")
+
+    cdef _cell(self, dict named, tuple cells, int place, bint is_peek=False):
         if named is None:
             return cells[place]
         cdef PyObject* found = PyDict_GetItemWithError(named, self.columns[place])
         if found == NULL:
+            if is_peek and self.columns[place] in self.after:
+                self._check_names(named)
+                return None
             absent = sorted([str(name) for name in self.needed - set(named)])
-            raise InputError(f"a row lacks the columns {absent}; it has {list(named)}")
+            hint = "; None is for what is not known" if self.after.intersection(absent) else ""
+            raise InputError(f"a row lacks the columns {absent}; it has {list(named)}{hint}")
         return <object>found
 
     cdef _plainer(self, row):
         """A row of another type as a tuple or dict."""
         fields = getattr(row, "_fields", None)
-        if isinstance(row, tuple) and fields is not None and self.needed <= set(fields):
+        if isinstance(row, tuple) and fields is not None and self.needed - self.after <= set(fields):
             return dict(zip(fields, row))
         if isinstance(row, (tuple, list)):
             return tuple(row)
@@ -229,7 +238,7 @@ cdef class Store:
             named = row.to_dict()
             if len(named) != len(row):
                 raise InputError(f"a row that bears a column twice: {list(row.index)}")
-            return named if self.needed <= set(named) else tuple(row)
+            return named if self.needed - self.after <= set(named) else tuple(row)
         raise InputError(
             f"expected one row (a dict, a tuple in the order of {list(self.columns)}, a named tuple, a Series), got a "
             f"{type(row).__qualname__}; many rows go to update_group"
@@ -237,7 +246,7 @@ cdef class Store:
 
     # ---- many rows
 
-    def update_rows(self, list keys, codes, list columns, times, bint is_asked=True, bint is_peek=False):
+    def _update_rows(self, list keys, codes, list columns, times, bint is_asked=True, bint is_peek=False):
         """Take rows of a table: all of them, or, where one is refused, none; what is said of them, column by column.
 
         ``is_peek``: what would be said; nothing changes.
@@ -302,8 +311,8 @@ cdef class Store:
             self.mutex.unlock()
         return out, -1
 
-    def read_rows(self, list rows):
-        """Rows as `update` takes them, as `update_rows` takes them: (keys, codes, columns, times)."""
+    def _read_rows(self, list rows, bint is_peek=False):
+        """Rows as `update` takes them, as `_update_rows` takes them: (keys, codes, columns, times)."""
         cdef vector[double] cells
         cdef int64_t time = 0
         cdef Py_ssize_t i, j, n = len(rows)
@@ -314,7 +323,7 @@ cdef class Store:
         codes = np.empty(n, np.int64)
         cdef dict numbered = {}
         for i in range(n):
-            key = self._read(rows[i], cells.data(), &time)
+            key = self._read(rows[i], cells.data(), &time, is_peek)
             (_room(codes))[i] = -1 if key is ABSENT else numbered.setdefault(key, len(numbered))
             if self.time >= 0:
                 (_room(times))[i] = time
@@ -322,7 +331,7 @@ cdef class Store:
                 into[j * n + i] = cells[j]
         return list(numbered), codes, list(block), times
 
-    def update_series(self, list keys, list columns, times, order, bounds, int n_threads):
+    def _update_series(self, list keys, list columns, times, order, bounds, int n_threads):
         """Take a history: ``keys`` of entities that are all new, their rows in ``order`` between ``bounds``."""
         cdef vector[const double*] cells
         cdef Py_ssize_t n = len(columns[0]) if columns else len(times)
@@ -385,7 +394,7 @@ cdef class Store:
 
     # ---- about entities
 
-    def keys_of(self):
+    def _keys_of(self):
         """The entities' keys, as they appeared."""
         self._lock()
         try:
@@ -393,7 +402,7 @@ cdef class Store:
         finally:
             self.mutex.unlock()
 
-    def key(self, told):
+    def _key_of(self, told):
         """A key as a user tells it, as it is kept here; a tuple for several columns."""
         if not self.keys:
             return told
@@ -403,7 +412,7 @@ cdef class Store:
         made = tuple([_key(part, kind, self.columns[place]) for part, kind, place in zip(parts, self.kinds, self.keys)])
         return made[0] if len(made) == 1 else made
 
-    def is_full(self, key):
+    def _is_full(self, key):
         """Of each output, whether it is full for this entity; None for an entity without rows."""
         self._lock()
         try:
@@ -425,7 +434,7 @@ cdef class Store:
         finally:
             self.mutex.unlock()
 
-    def save(self):
+    def _save(self):
         """(keys, all states as bytes)."""
         self._lock()
         try:
@@ -435,8 +444,8 @@ cdef class Store:
         finally:
             self.mutex.unlock()
 
-    def load(self, list keys, blob not None):
-        """What `save` gave, into a store without rows; ValueError where it is not of such a store."""
+    def _load(self, list keys, blob not None):
+        """What `_save` gave, into a store without rows; ValueError where it is not of such a store."""
         cdef const unsigned char[::1] cells = blob
         cdef const char* begin = <const char*>&cells[0] if len(cells) else NULL
         self._lock()

@@ -83,7 +83,8 @@ def _numba(function: Callable) -> Any:
 
 def _compiled(numba: Any, function: Callable, signature: Any, cache: bool) -> Any:
     try:
-        # error_model: x / 0 is an infinity or NaN, as numpy's.
-        return numba.njit(signature, nogil=True, error_model="numpy", cache=cache)(function)
+        # error_model: x / 0 is an infinity or NaN, as numpy's. boundscheck: beside a window lie rows that it must not
+        # see, and beyond the series no memory of ours.
+        return numba.njit(signature, nogil=True, error_model="numpy", boundscheck=True, cache=cache)(function)
     except Exception as error:  # Numba's own, or whatever looking up a name raised
         raise ConfigurationError(reason(function, error)) from error

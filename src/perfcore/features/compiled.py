@@ -17,7 +17,7 @@ from .._ext.features import Plan
 from ..errors import ConfigurationError, InputError
 from .column import is_null_default, numbers
 from .feature import Feature
-from .series import like
+from .series import like, same_index
 
 RAISED_BITS = np.float64(_jit.RAISED).view(np.uint64)
 MAX_INPUTS = 16  # of _ext/include/perfcore/features/feature.hpp
@@ -87,7 +87,7 @@ class CompiledFunction(Feature):
         nan_is_missing = not series or is_null_default(series[0])
         out = self._rows(flat, nan_is_missing, threads.resolve(n_threads)).reshape(shape)
         if series:
-            _same_rows(series, repr(self))
+            same_index(zip(self.arguments, columns, strict=True))
             return like(series[0], out)
         return out if any(isinstance(x, np.ndarray | list | tuple) for x in columns) else float(out)
 
@@ -191,12 +191,6 @@ def _shape(cells: list[np.ndarray], name: str) -> tuple[int, ...]:
         return np.broadcast_shapes(*(each.shape for each in cells))
     except ValueError as error:
         raise InputError(f"{name}: shapes {[each.shape for each in cells]} do not fit") from error
-
-
-def _same_rows(series: list[Any], name: str) -> None:
-    indexes = [x.index for x in series if hasattr(x, "iloc")]
-    if any(not index.equals(indexes[0]) for index in indexes[1:]):
-        raise InputError(f"{name}: its series have different indexes; align them first: rows are taken as they come")
 
 
 def _is_frame(x: Any) -> bool:

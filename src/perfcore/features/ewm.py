@@ -174,4 +174,4 @@ def _told(feature: Feature, columns: tuple[Any, ...], times: Any, by: Any, n_thr
     is_of_time = feature.window is not None and feature.window.nanoseconds is not None
     if is_of_time != (times is not None):
         raise ConfigurationError("times= and a halflife of time ('2D', a timedelta) are given together, or neither is")
-    return compute([feature], columns, by=by, on=times, n_threads=n_threads)[0]
+    return compute([feature], columns, by=by, on=times, n_threads=n_threads, times_name="times")[0]

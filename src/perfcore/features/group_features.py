@@ -12,7 +12,7 @@ from .._ext.features import Plan
 from ..errors import ConfigurationError, InputError
 from .feature import Feature, Window
 from .keys import Groups
-from .schema import several, uses_of
+from .schema import nothing_of, several, uses_of
 from .table import Table
 from .transformer import Transformer
 
@@ -64,11 +64,13 @@ class GroupFeatures(Transformer):
 
     def fit(self, X: Any, y: Any = None) -> GroupFeatures:
         """Learns nothing but what the table's columns are; `InputError` for columns of which this cannot be made."""
-        table = Table.of(X)
+        table = self._read(X)
         by = tuple(table.name(each) for each in several(self.by))
         if not by:
             raise ConfigurationError(f"by={self.by!r}: allowed are a column and a list of columns")
         uses = tuple(uses_of(self.features, table, {*by}))
+        if not uses:
+            raise nothing_of(self.features, table)
         _check(uses, {table.name(each) for each in several(self.after)})
         table.keys(by)
         for name in _columns(uses):

@@ -73,9 +73,14 @@ def arranged(by: Any, n_rows: int) -> tuple[np.ndarray | None, np.ndarray]:
     return found.order, found.bounds
 
 
-def _columns(by: Any, n_rows: int | None, name: str) -> list[Keys]:
+def named_keys(by: Any, name: str = "by") -> list[tuple[str, Any]]:
+    """The series of keys that a user gives, each with what errors call it."""
     several = _several(by)
-    columns = [keys(each, f"{name}[{i!r}]" if several else name) for i, each in (several or {0: by}).items()]
+    return [(f"{name}[{i!r}]", each) for i, each in several.items()] if several else [(name, by)]
+
+
+def _columns(by: Any, n_rows: int | None, name: str) -> list[Keys]:
+    columns = [keys(each, called) for called, each in named_keys(by, name)]
     lengths = {len(each.cells) for each in columns}
     if n_rows is not None:
         lengths.add(n_rows)

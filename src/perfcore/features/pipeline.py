@@ -48,7 +48,7 @@ class FeaturePipeline(Transformer):
 
     def fit(self, X: Any, y: Any = None) -> FeaturePipeline:
         """Learns nothing but what the table's columns are; `InputError` for columns of which this cannot be made."""
-        table = Table.of(X)
+        table = self._read(X)
         if not table.is_named:
             raise InputError("a FeaturePipeline's stages know columns by their names; this table has none")
         after = {table.name(each) for each in several(self.after)}
@@ -78,14 +78,16 @@ class FeaturePipeline(Transformer):
             pass
         return self._made(table, block)
 
-    def _run(self, table: Table, block: np.ndarray, streams: tuple | None = None) -> Iterator[_Wide]:
+    def _run(
+        self, table: Table, block: np.ndarray, streams: tuple | None = None, may_lack: bool = True
+    ) -> Iterator[_Wide]:
         """Fills the block stage by stage, and yields the table that each saw; streams, where given, are asked."""
         wide, first = _Wide.of(table), 0
         for number, (prefix, stage) in enumerate(self.stages_):
             names = _names(prefix, stage)
             made = block[first : first + len(names)]
             if streams is not None and streams[number] is not None:
-                made[:] = streams[number]._take(wide, None, is_peek=True)
+                made[:] = streams[number]._take(wide, None, is_peek=True, may_lack=may_lack)
             else:
                 stage._fill(wide, made)
             yield wide
@@ -153,7 +155,7 @@ class PipelineStream:
         table = self._table(rows)
         block = np.empty((len(self.names), table.n_rows))
         # All stages are asked before any takes the rows: what one refuses, none has taken.
-        tables = list(self._pipeline._run(table, block, self.streams))
+        tables = list(self._pipeline._run(table, block, self.streams, may_lack=not takes))
         for stream, wide in zip(self.streams, tables, strict=True):
             if takes and stream is not None:
                 stream._take(wide, None)

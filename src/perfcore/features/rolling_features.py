@@ -70,7 +70,7 @@ class RollingFeatures(Transformer):
 
     def fit(self, X: Any, y: Any = None) -> RollingFeatures:
         """Learns nothing but what the table's columns are; `InputError` for columns of which this cannot be made."""
-        table = Table.of(X)
+        table = self._read(X)
         schema = Schema.of(self, table)
         schema.plan()  # whose features are refused now, and not when they are asked for
         if not table.n_rows:
@@ -92,7 +92,7 @@ class RollingFeatures(Transformer):
         """The features, a row of the block each."""
         schema = self._over(table)
         n_threads = threads.resolve(self.n_threads)
-        columns, times = read(schema, table), schema.times(table)
+        columns, times = read(schema, table, may_lack=True), schema.times(table)
         groups = Groups.of(schema.keys(table)) if schema.by else None
         order, bounds = (None, np.array([0, table.n_rows])) if groups is None else (groups.order, groups.bounds)
         at = None if times is None else times.cells
@@ -103,7 +103,7 @@ class RollingFeatures(Transformer):
             if n_late:
                 order, bounds = _compiled.without_late(at, order, bounds)
             elif n_same and schema.late == "revise_last":  # then there is more than one past
-                block[:] = Stream(schema)._take(table, groups)
+                block[:] = Stream(schema)._take(table, groups, may_lack=True)
                 return
         schema.plan().run(columns, at, order, bounds, n_threads, out=block)
 
@@ -131,7 +131,7 @@ class RollingFeatures(Transformer):
             table = self._like_seen(history)
             schema = self._over(table)
         else:
-            table = Table.of(history)
+            table = self._read(history)
             schema = Schema.of(self, table)
         stream = Stream(schema)
         stream._begin(table, threads.resolve(self.n_threads))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._ext.features import Plan
+from .._ext.features import MISSING, Plan
 from ..errors import ConfigurationError, InputError
 from .column import Keys, Times
 from .feature import Feature
@@ -75,6 +75,8 @@ class Schema:
         if told.late != "raise" and on is None:
             raise ConfigurationError(f"late={told.late!r} needs on=, the column of times")
         uses = tuple(uses_of(told.features, blank, {*by, on}))
+        if not uses:
+            raise nothing_of(told.features, blank)
         after = tuple(blank.name(each) for each in several(told.after))
         idle = [name for name in after if not any(name in columns for columns, _ in uses)]
         if idle:
@@ -200,6 +202,22 @@ def uses_of(features: Any, table: Table, others: set[str | None]) -> Iterable[tu
             yield columns, feature
 
 
-def read(schema: Schema, table: Table) -> list[np.ndarray]:
-    """The columns that the plan reads."""
-    return [table.numbers(name) for name in schema.columns]
+def nothing_of(features: Any, table: Table) -> ConfigurationError | InputError:
+    """The error where no feature is of any column."""
+    if isinstance(features, Mapping) or not features:
+        return ConfigurationError(f"features={features!r}: there is no feature in it")
+    return InputError(
+        f"features={features!r} are made of each column that is neither key nor time, and the table has none: its "
+        f"columns are {list(table.names)}"
+    )
+
+
+def read(schema: Schema, table: Table, may_lack: bool = False) -> list[np.ndarray]:
+    """The columns that the plan reads; where those known only after their row may lack, they are missing cells."""
+    lacking = [name for name in schema.after if name not in table.names]
+    if lacking and not may_lack:
+        raise InputError(
+            f"the table lacks the columns {lacking}, and rows without them are not taken: what is not known of a row "
+            "is missing (null, NaN)"
+        )
+    return [np.full(table.n_rows, MISSING) if name in lacking else table.numbers(name) for name in schema.columns]

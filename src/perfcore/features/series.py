@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from .._ext import features as _compiled
 from .._ext.features import MISSING, Plan
 from ..errors import InputError
 from .column import is_null_default, numbers, times
-from .feature import Feature
-from .keys import arranged
+from .feature import Feature, Window
+from .keys import arranged, named_keys
 
 PLANS: dict[tuple[Any, ...], Plan] = {}  # of plain arrays, by what was asked: no step of Python lies between
 _N_PLANS = 1000
@@ -56,9 +56,10 @@ def compute(
     on: Any = None,
     n_threads: int | None = None,
     names: Sequence[str] = ("x", "y", "z"),
+    times_name: str = "on",
 ) -> list[Any]:
     """What features of the same columns say of series: of the library of the first; see `compute_cells`."""
-    told = compute_cells(features, columns, by=by, on=on, n_threads=n_threads, names=names)
+    told = compute_cells(features, columns, by=by, on=on, n_threads=n_threads, names=names, times_name=times_name)
     return [like(columns[0], each) for each in told]
 
 
@@ -70,11 +71,12 @@ def compute_cells(
     on: Any = None,
     n_threads: int | None = None,
     names: Sequence[str] = ("x", "y", "z"),
+    times_name: str = "on",
 ) -> list[np.ndarray]:
     """What features of the same columns say of series, missing cells as `MISSING`.
 
     ``by``: keys, each with a series of its own, in the order of the rows. ``on``: when rows are, for windows of time;
-    it may not fall within a series. ``names``: what errors call the columns.
+    it may not fall within a series. ``names``, ``times_name``: what errors call the columns and ``on``.
     """
     n_workers = threads.resolve(n_threads)
     cells = [numbers(x, names[j]) for j, x in enumerate(columns)]
@@ -82,18 +84,17 @@ def compute_cells(
     for j in range(1, len(cells)):
         if len(cells[j]) != len(cells[0]):
             raise InputError(f"{names[j]}: expected {len(cells[0])} rows as in {names[0]}, got {len(cells[j])}")
-        _same_index(columns[0], columns[j], names[0], names[j])
         if is_null_default(columns[j]) and not nan_is_missing:
             cells[j] = np.where(np.isnan(cells[j]), MISSING, cells[j])
+    same_index([*zip(names, columns, strict=False), *named_keys(by), (times_name, on)])
     plan = Plan(len(cells), [each.compiled(tuple(range(len(cells)))) for each in features], nan_is_missing)
     order, bounds = None, None
     if by is not None:
         order, bounds = arranged(by, len(cells[0]))
-    when = None if on is None else _times_in_order(on, len(cells[0]), order, bounds)
-    if when is None:
-        for each in features:
-            if each.window is not None and each.window.nanoseconds is not None:
-                raise InputError(f"a window of time ({each.window}) needs the times of rows: on=")
+    timed = next((each.window for each in features if each.window and each.window.nanoseconds), None)
+    if on is None and timed:
+        raise InputError(f"a window of time ({timed}) needs the times of rows: {times_name}=")
+    when = None if on is None else _times_in_order(on, len(cells[0]), order, bounds, timed, times_name)
     return plan.run(cells, when, order, bounds, n_workers)
 
 
@@ -104,17 +105,28 @@ def remember(key: tuple[Any, ...], feature: Feature) -> None:
     PLANS[key] = Plan(feature.n_inputs, [feature.compiled(tuple(range(feature.n_inputs)))])
 
 
-def _same_index(x: Any, y: Any, first: str, name: str) -> None:
-    if hasattr(x, "index") and hasattr(y, "index") and hasattr(x, "iloc") and not x.index.equals(y.index):
-        raise InputError(f"{name}: its index is not that of {first}, and rows are taken as they come; align them first")
+def same_index(named: Iterable[tuple[str, Any]]) -> None:
+    """`InputError` for pandas' series with different indexes."""
+    first, others = None, [(name, x.index) for name, x in named if hasattr(x, "iloc") and hasattr(x, "index")]
+    for name, index in others:
+        first = first or (name, index)
+        if not index.equals(first[1]):
+            raise InputError(
+                f"{name}: its index is not that of {first[0]}, and rows are taken as they come; align them first"
+            )
 
 
-def _times_in_order(on: Any, n: int, order: np.ndarray | None, bounds: np.ndarray | None) -> np.ndarray:
-    when = times(on, "on").cells
+def _times_in_order(
+    on: Any, n: int, order: np.ndarray | None, bounds: np.ndarray | None, timed: Window | None, name: str
+) -> np.ndarray:
+    told = times(on, name)
+    if timed and told.kind == "number":
+        raise InputError(f"{name}: a window of time ({timed}) needs dates or timestamps, got whole numbers")
+    when = told.cells
     if len(when) != n:
-        raise InputError(f"on: expected {n} times, got {len(when)}")
+        raise InputError(f"{name}: expected {n} times, got {len(when)}")
     late, _, _ = _compiled.look_at(when, order, np.array([0, n], np.int64) if bounds is None else bounds)
     if late >= 0:
         group = "" if bounds is None else " of its group"
-        raise InputError(f"on: row {late} is before the row{group} that comes before it; sort them by time")
+        raise InputError(f"{name}: row {late} is before the row{group} that comes before it; sort them by time")
     return when

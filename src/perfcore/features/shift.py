@@ -14,8 +14,8 @@ import numpy as np
 from ..errors import ConfigurationError, InputError
 from .column import raw
 from .feature import Feature
-from .keys import groups
-from .series import compute
+from .keys import groups, named_keys
+from .series import compute, same_index
 
 
 def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
@@ -27,6 +27,7 @@ def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
     if _is_described(x, by):
         return _describe("lag", x, n)
     rows = _rows(1 if n is None else n)
+    same_index([("x", x), *named_keys(by)])
     return _taken(x, rows, by)
 
 

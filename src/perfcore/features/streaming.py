@@ -48,6 +48,7 @@ class Stream(_compiled.Store):
             -1 if schema.on is None else place[schema.on],
             schema.on_kind,
             LATE[schema.late],
+            schema.after,
         )
 
     def __init__(self, schema: Schema):
@@ -69,20 +70,21 @@ class Stream(_compiled.Store):
 
     def _group(self, rows: Any, is_peek: bool) -> Any:
         if isinstance(rows, list):
-            keys, codes, columns, times = self.read_rows(rows)
-            told, late = self.update_rows(keys, codes, columns, times, is_peek=is_peek)
+            keys, codes, columns, times = self._read_rows(rows, is_peek)
+            told, late = self._update_rows(keys, codes, columns, times, is_peek=is_peek)
             if told is None:
                 raise self._late(times, late)
             return (_compiled.plain(told.reshape(-1)).reshape(told.shape) if self._schema.nan_is_missing else told).T
         table = Table.of(rows)
-        return table.made(self._take(table, None, is_peek), self.names)
+        return table.made(self._take(table, None, is_peek, is_peek), self.names)
 
-    def _take(self, table: Table, groups: Groups | None, is_peek: bool = False) -> np.ndarray:
+    def _take(self, table: Table, groups: Groups | None, is_peek: bool = False, may_lack: bool = False) -> np.ndarray:
+        """``may_lack``: the columns that are known only after their row."""
         schema = self._schema
         table = table.under(schema.names, schema.is_named, "the stream")
-        columns, times = read(schema, table), schema.times(table)
+        columns, times = read(schema, table, may_lack), schema.times(table)
         keys, codes = _keys(schema, table, groups)
-        told, late = self.update_rows(keys, codes, columns, None if times is None else times.cells, is_peek=is_peek)
+        told, late = self._update_rows(keys, codes, columns, None if times is None else times.cells, is_peek=is_peek)
         if told is None:
             raise self._late(times.cells if times is not None else None, late)
         return told
@@ -110,7 +112,7 @@ class Stream(_compiled.Store):
             late, n_late, _ = _compiled.look_at(times.cells, order, bounds)
             if n_late and schema.late != "drop":
                 raise late_row(schema, table, times.cells, late)
-        self.update_series(keys, columns, None if times is None else times.cells, order, bounds, n_threads)
+        self._update_series(keys, columns, None if times is None else times.cells, order, bounds, n_threads)
 
     @property
     def entities(self) -> list[Any]:
@@ -119,16 +121,16 @@ class Stream(_compiled.Store):
             return []
         said = [_said if kind in ("time", "zoned time") else None for kind in self._schema.kinds]
         if not any(said):
-            return self.keys_of()
+            return self._keys_of()
         if len(said) == 1:
-            return [_said(key) for key in self.keys_of()]
-        return [tuple(s(part) if s else part for s, part in zip(said, key, strict=True)) for key in self.keys_of()]
+            return [_said(key) for key in self._keys_of()]
+        return [tuple(s(part) if s else part for s, part in zip(said, key, strict=True)) for key in self._keys_of()]
 
     def ready(self, entity: Any = None, name: str | None = None) -> bool:
         """Whether an entity's windows are full, of all features or of the one named: nothing before would matter."""
         if name is not None and name not in self.names:
             raise InputError(f"name={name!r}: the features are {list(self.names)}")
-        told = self.is_full(self.key(entity))
+        told = self._is_full(self._key_of(entity))
         if told is None:
             return False
         return bool(told.all() if name is None else told[self.names.index(name)])
@@ -136,30 +138,30 @@ class Stream(_compiled.Store):
     def copy(self) -> Stream:
         """Another stream with the same states, which goes its own way."""
         made = Stream(self._schema)
-        made.load(*self.save())
+        made._load(*self._save())
         return made
 
     def snapshot(self) -> bytes:
         """All of it as bytes: magic, protocol, a digest, a hash of the features, and the states. No pickle."""
-        return snapshots.write(self._schema, *self.save())
+        return snapshots.write(self._schema, *self._save())
 
     @classmethod
     def _restored(cls, blob: bytes, told: Any) -> Stream:
         schema, keys, states = snapshots.read(blob, told)
         made = cls(schema)
         try:
-            made.load(keys, states)
+            made._load(keys, states)
         except ValueError as error:
             raise InputError(f"a snapshot whose states are not of such features: {error}") from error
         return made
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self._schema, *self.save())
+        return _unpickled, (self._schema, *self._save())
 
 
 def _unpickled(schema: Schema, keys: list[Any], states: bytes) -> Stream:
     made = Stream(schema)
-    made.load(keys, states)
+    made._load(keys, states)
     return made
 
 
@@ -193,12 +195,12 @@ def _before_fork() -> None:
     _forking.acquire()
     _held.extend(_live)
     for stream in _held:
-        stream.lock()
+        stream._hold()
 
 
 def _after_fork() -> None:
     for stream in _held:
-        stream.unlock()
+        stream._release()
     _held.clear()
     _forking.release()
 

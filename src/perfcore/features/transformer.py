@@ -18,8 +18,8 @@ _OUTPUTS = ("default", "pandas", "polars")
 class Transformer:
     """What a transformer of tables shares: its arguments are attributes of the same names, untouched until `fit`.
 
-    A subclass has `fit`, `transform` and `get_feature_names_out`; `fit` calls ``_seen``, `transform` ``_like_seen`` and
-    ``_made``.
+    A subclass has `fit`, `transform` and `get_feature_names_out`; `fit` calls ``_read`` and ``_seen``, `transform`
+    ``_like_seen`` and ``_made``.
     """
 
     # ---- parameters
@@ -52,18 +52,22 @@ class Transformer:
         """`fit`, then `transform`, of one table."""
         return self.fit(X, y).transform(X)  # type: ignore[attr-defined]
 
-    def _seen(self, X: Any) -> Table:
-        """The table that it is fitted to; what later tables must be like is remembered."""
+    @staticmethod
+    def _read(X: Any) -> Table:
+        """A table to fit to."""
         table = Table.of(X)
         if not table.names:
             raise InputError(
                 f"0 feature(s) (shape=({table.n_rows}, 0)) while a minimum of 1 is required: the table has no columns"
             )
+        return table
+
+    def _seen(self, table: Table) -> None:
+        """What later tables must be like is remembered."""
         self.n_features_in_ = len(table.names)
         self.__dict__.pop("feature_names_in_", None)
         if table.is_named:
             self.feature_names_in_ = np.array(table.names, dtype=object)
-        return table
 
     def _like_seen(self, X: Any) -> Table:
         """A table like the one it was fitted to: see `Table.under`."""
