@@ -16,8 +16,8 @@ def assert_causal(
     table: Any,
     *,
     on: Any = None,
-    after: Iterable[Any] = (),
-    keep: Iterable[Any] = (),
+    after: Any = (),
+    keep: Any = (),
     refit: bool = True,
     n_cuts: int = 8,
     rtol: float = 0.0,
@@ -37,9 +37,9 @@ def assert_causal(
     on : column, optional
         When a row is; rows of the same time (the boats of a race, the stocks of a day) stay together. Unless given, the
         transformer's own ``on``, and where there is none, each row is later than the one before it.
-    after : columns known only afterwards, as the result of a race is
+    after : column or columns known only afterwards, as the result of a race is
         The features of a row must not depend on its own cell of them, nor on those of rows of the same time.
-    keep : columns
+    keep : column or columns
         Are not tampered with: what the transformer refuses to see in disorder. ``on`` is kept in any case, and so are
         the ``on`` and ``by`` of the transformer and of its stages: other rows' keys would put later rows among earlier.
     refit : bool, default True
@@ -60,7 +60,12 @@ def assert_causal(
     """
     whole = _Table(table)
     on = getattr(transformer, "on", None) if on is None else on
-    after = tuple(after)
+    after, keep = _names(after), _names(keep)
+    if not callable(getattr(transformer, "transform", None)) or isinstance(transformer, type):
+        raise ConfigurationError(
+            f"assert_causal: expected an object with transform(table), got {transformer!r}; of a function: "
+            "FunctionTransformer(function)"
+        )
     kept = {*keep, *_names(on), *_keys(transformer)}
     for name in (*after, *keep, *_names(on)):
         if name not in whole.names:
@@ -92,10 +97,11 @@ def _keys(transformer: Any) -> set:
     return keys
 
 
-def _names(by: Any) -> tuple:
-    if by is None:
+def _names(told: Any) -> tuple:
+    """Of one column or several."""
+    if told is None:
         return ()
-    return tuple(by) if isinstance(by, list | tuple) else (by,)
+    return (told,) if isinstance(told, str | bytes) or not isinstance(told, Iterable) else tuple(told)
 
 
 def _cuts(times: np.ndarray, n_cuts: int) -> Iterator[Any]:

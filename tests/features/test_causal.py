@@ -177,6 +177,21 @@ def test_what_cannot_be_tested_is_refused():
         assert_causal(Made(CAUSAL["of the row"]), races(), n_cuts=0)
 
 
+def test_one_column_may_stand_alone():
+    made = f.RollingFeatures({"place": [f.mean(3)]}, by="racer", after="place")
+    assert_causal(made, races(), on="race", after="place", keep="name")
+    with pytest.raises(MismatchError):
+        assert_causal(f.RollingFeatures({"place": [f.mean(3)]}, by="racer"), races(), on="race", after="place")
+    with pytest.raises(InputError, match="no column 'result'"):
+        assert_causal(made, races(), after="result")
+
+
+def test_what_is_no_transformer_is_refused():
+    for wrong in (lambda table: table, f.RollingFeatures, f.mean(3), None):
+        with pytest.raises(ConfigurationError, match=r"expected an object with transform\(table\), got"):
+            assert_causal(wrong, races())
+
+
 @pytest.mark.parametrize("library", ["pyarrow", "polars"])
 def test_nulls_before_the_cut_stay_nulls(library):
     library = pytest.importorskip(library)

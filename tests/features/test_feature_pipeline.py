@@ -77,6 +77,29 @@ def test_races_without_results():
     assert made.transform(table.drop(columns="place")).shape == (len(table), len(stream.names))
 
 
+def test_a_group_of_no_rows():
+    stream = pipeline(after="place").fit(races(2)).start()
+    for answer in (stream.peek_group([]), stream.update_group([])):
+        assert answer.shape == (0, len(NAMES))
+    assert repr(stream).startswith("<PipelineStream of 5 stages: racer_place_mean_5, ")
+
+
+def test_lists_of_dicts_are_told_how_to_be_tables():
+    rows = races(2).to_dict("records")
+    made = pipeline(after="place")
+    for call in (
+        made.fit_transform,
+        made.start,
+        made.stages[3].fit,
+        made.stages[2][1].start,
+        made.fit(races(2)).transform,
+    ):
+        with pytest.raises(InputError, match=r"got a list of dicts; make one of it: pd.DataFrame\(rows\)"):
+            call(rows)
+    with pytest.raises(InputError, match=r"got a dict; make one of it: pd.DataFrame\(columns\)"):
+        made.transform({"x": [1.0]})
+
+
 def bits(table):
     return np.ascontiguousarray(np.asarray(table, float)).tobytes()
 
@@ -164,7 +187,7 @@ def test_peeking_changes_nothing_and_neither_does_what_is_refused():
         with pytest.raises(InputError):
             stream.update_group(rows.to_dict("records"))
         assert stream.snapshot() == before
-    for rows in ([], [1], [{"race": 1}, {"racer": 2}], {"race": 1}, None):
+    for rows in ([1], [{"race": 1}, {"racer": 2}], {"race": 1}, None):
         with pytest.raises(InputError):
             stream.update_group(rows)
 

@@ -251,7 +251,7 @@ def test_other_features_are_refused(features, message):
 
 def test_features_of_groups_are_refused_elsewhere():
     for feature in (f.rank(method="dense"), f.share(), f.minus_mean()):
-        with pytest.raises(ConfigurationError, match="in_group"):
+        with pytest.raises(ConfigurationError, match="it goes to GroupFeatures"):
             f.RollingFeatures({"x": [feature]}, by="race").fit(table())
     with pytest.raises(ConfigurationError, match="method='dense': allowed are"):
         f.rank(5, method="dense")

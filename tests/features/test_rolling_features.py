@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from series_tables import DAY, ONE, tables, told
 
-from perfcore import ConfigurationError, InputError
+import perfcore
+from perfcore import ConfigurationError, InputError, UnsupportedModelError
 from perfcore import features as f
 from perfcore._ext.features import Plan
 from perfcore.features import RollingFeatures
@@ -72,6 +73,69 @@ def test_features_of_no_column_are_refused():
         Plan(0, [])
     with pytest.raises(ConfigurationError, match="there is no feature in it"):
         f.FeaturePipeline([RollingFeatures({})]).fit(table)
+
+
+def test_features_of_groups_go_to_groups():
+    for feature in (f.share(), f.minus_mean(), f.rank(method="dense")):
+        with pytest.raises(ConfigurationError, match=f"{feature.label} of 'close' .* it goes to GroupFeatures"):
+            RollingFeatures({"close": [feature]}).fit(bars())
+
+
+def test_a_transformer_is_no_model():
+    for made in (RollingFeatures([f.mean(3)]), f.FeaturePipeline([]), f.GroupFeatures([f.mean()], "code")):
+        with pytest.raises(UnsupportedModelError, match=f"{type(made).__name__} is a transformer, and no model"):
+            perfcore.compile(made)
+
+
+def extent(x):
+    return x[-1] - x[0]
+
+
+WRITTEN = [
+    "f.mean(20)",
+    "f.std('30D', closed='left', ddof=0)",
+    "f.mean(None)",
+    "f.count(5)",
+    "f.quantile(0.9, 20, interpolation='lower')",
+    "f.rank(method='dense', ascending=False)",
+    "f.ewm_mean(span=26)",
+    "f.ewm_std(halflife='2D', bias=True)",
+    "f.lag(1)",
+    "f.diff()",
+    "f.rsi(14)",
+    "f.macd(12, 26, 9, convention='pandas')",
+    "f.bollinger(20, 2.5)",
+    "f.share()",
+    "f.apply(extent, 20)",
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_features_are_shown_as_they_are_written(text):
+    feature = eval(text)
+    assert repr(feature) == text
+    assert repr(pickle.loads(pickle.dumps(feature))) == text
+    assert feature == eval(text) or feature.kind == "apply"
+    assert repr(copy.deepcopy(feature)) == text
+
+
+def test_transformers_and_streams_are_shown_shortly():
+    made = RollingFeatures({"close": [f.mean(20), f.rsi(14)]}, by="code", on="date")
+    assert repr(made) == "RollingFeatures(features={'close': [f.mean(20), f.rsi(14)]}, by='code', on='date')"
+    assert repr(f.FeaturePipeline([("a", made)])) == f"FeaturePipeline(stages=[('a', {made!r})])"
+    assert repr(made.start(bars())) == "<Stream of 3 series by code: close_mean_20, close_rsi_14>"
+    assert repr(RollingFeatures([f.lag(1)]).start(np.ones((2, 1)))) == "<Stream of 1 series: x0_lag_1>"
+
+
+@pytest.mark.parametrize("name", ["mean", "max", "apply", "rsi", "share"])
+def test_a_series_where_none_goes_is_told_where_it_goes(name):
+    instead = {"rsi": "f.ta.rsi", "share": "takes no series"}.get(name, f"f.rolling_{name}")
+    for series in (bars()["close"], bars()["close"].to_numpy(), pl.Series([1.0])):
+        with pytest.raises(ConfigurationError, match=f"f.{name} describes a feature .*{instead}") as caught:
+            getattr(f, name)(series)
+        assert len(str(caught.value)) < 150
+    with pytest.raises(ConfigurationError, match="window=a Series: allowed are"):
+        f.rolling_mean(bars()["close"], bars()["close"])
 
 
 @given(tables(), told(), st.data())

@@ -357,7 +357,7 @@ def test_what_is_no_table_is_refused():
     with pytest.raises(perfcore.InputError, match="column 'a' is there 2 times"):
         f.shrink(twice)
     _, report = f.shrink(pd.DataFrame({"a": [1]}))
-    with pytest.raises(perfcore.InputError, match="the report is of a pandas table; one of polars came"):
+    with pytest.raises(perfcore.InputError, match="the report is of tables of pandas; one of polars came"):
         report.apply(pl.DataFrame({"a": [1]}))
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from .. import _jit
 from ..errors import InputError
 from .compiled import CompiledFunction, first_raised, python_function
-from .feature import Feature, Window
+from .feature import Feature, Window, describes
 from .series import compute_cells, like
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WindowFunction(Feature):
     """A function of the cells of a window or a group, as `apply` describes it."""
 
@@ -52,6 +52,7 @@ def warmup(*functions: Any) -> None:
             _c_function(python_function(function, "warmup"))
 
 
+@describes
 def apply(
     function: Callable,
     window: Any = None,

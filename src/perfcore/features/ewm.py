@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError, InputError
-from .feature import Feature, Window
+from .feature import Feature, Window, describes
 from .series import compute
 
 _ALPHAS = {
@@ -28,6 +28,7 @@ _ALPHAS = {
 }
 
 
+@describes
 def ewm_mean(
     x: Any = None,
     *,
@@ -48,6 +49,7 @@ def ewm_mean(
     return _told(feature, (x,), times, by, n_threads)
 
 
+@describes
 def ewm_var(
     x: Any = None,
     *,
@@ -69,6 +71,7 @@ def ewm_var(
     return _told(feature, (x,), times, by, n_threads)
 
 
+@describes
 def ewm_std(
     x: Any = None,
     *,
@@ -90,6 +93,7 @@ def ewm_std(
     return _told(feature, (x,), times, by, n_threads)
 
 
+@describes
 def ewm_cov(
     x: Any = None,
     y: Any = None,
@@ -112,6 +116,7 @@ def ewm_cov(
     return _told(feature, (x, y), times, by, n_threads)
 
 
+@describes
 def ewm_corr(
     x: Any = None,
     y: Any = None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -93,8 +95,9 @@ def _nanoseconds(window: Any) -> int:
 
 
 def _no_window(window: Any) -> ConfigurationError:
+    told = f"a {type(window).__qualname__}" if is_series(window) else repr(window)
     return ConfigurationError(
-        f"window={window!r}: allowed are a number of rows from 1, a time (a timedelta, or a number and one of "
+        f"window={told}: allowed are a number of rows from 1, a time (a timedelta, or a number and one of "
         f"{', '.join(_UNITS)}: '30D'), and None for all rows so far"
     )
 
@@ -112,7 +115,7 @@ def _min_periods(min_periods: Any, rows: int | None) -> int:
     return count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Feature:
     """One feature of one or more columns, as compiled code knows it by its kind.
 
@@ -132,6 +135,8 @@ class Feature:
         How many columns it takes.
     outputs : tuple of str
         What is added to the label for each column that it makes; one empty text for one column.
+    written : str
+        The call that made it, as its `repr` is.
     """
 
     kind: str
@@ -141,6 +146,10 @@ class Feature:
     numbers: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     n_inputs: int = 1
     outputs: tuple[str, ...] = ("",)
+    written: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return self.written or f"{type(self).__name__}({self.label!r})"
 
     def compiled(self, columns: tuple[int, ...]) -> tuple[str, tuple[int, ...], dict[str, int], dict[str, float]]:
         """As `perfcore._ext.features.Plan` takes it, of these columns of a table."""
@@ -156,3 +165,51 @@ class Feature:
 
     def __deepcopy__(self, memo: Any) -> Feature:
         return self
+
+
+Describing = TypeVar("Describing", bound=Callable[..., Any])
+
+
+def describes(function: Describing) -> Describing:
+    """Decorator of what makes features: a feature is shown as the call that made it, ``f.mean(20)``."""
+    signature = inspect.signature(function)
+    name = function.__name__
+    takes_series = "by" in signature.parameters  # and answers with one where it gets one
+    room = function.__module__.rpartition(".")[2]
+    instead = {"indicators": f"; of a series, f.ta.{name}", "group_features": ""}.get(
+        room, f"; of a series, f.rolling_{name}"
+    )
+
+    @functools.wraps(function)
+    def made(*args: Any, **options: Any) -> Any:
+        if args and is_series(args[0]) and not takes_series:
+            raise ConfigurationError(
+                f"f.{name} describes a feature for RollingFeatures or GroupFeatures, and takes no series, got a "
+                f"{type(args[0]).__qualname__}{instead}"
+            )
+        feature = function(*args, **options)
+        if isinstance(feature, Feature):
+            object.__setattr__(feature, "written", _written(name, signature.bind(*args, **options)))
+        return feature
+
+    return made  # type: ignore[return-value]
+
+
+def _written(name: str, call: inspect.BoundArguments) -> str:
+    parameters = call.signature.parameters
+    parts: list[str] = []
+    for each, given in call.arguments.items():
+        parameter = parameters[each]
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            parts.append(_shown(given) if len(parts) == list(parameters).index(each) else f"{each}={_shown(given)}")
+        elif type(given) is not type(parameter.default) or given != parameter.default:
+            parts.append(f"{each}={_shown(given)}")
+    return f"f.{name}({', '.join(parts)})"
+
+
+def _shown(given: Any) -> str:
+    return given.__qualname__ if inspect.isfunction(given) else repr(given)
+
+
+def is_series(told: Any) -> bool:
+    return hasattr(told, "__len__") and not isinstance(told, str | bytes)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import threads
 from .._ext.features import Plan
 from ..errors import ConfigurationError, InputError
-from .feature import Feature, Window
+from .feature import Feature, Window, describes
 from .keys import Groups
 from .schema import nothing_of, several, uses_of
 from .table import Table
@@ -20,11 +20,13 @@ from .transformer import Transformer
 KINDS = ("count", "sum", "mean", "var", "std", "min", "max", "median", "rank", "zscore", "minus_mean", "share")
 
 
+@describes
 def minus_mean() -> Feature:
     """A cell less its group's mean; for `GroupFeatures`."""
     return Feature("minus_mean_in_group", "minus_mean", Window())
 
 
+@describes
 def share() -> Feature:
     """A cell as a part of its group's sum; for `GroupFeatures`."""
     return Feature("share_in_group", "share", Window())

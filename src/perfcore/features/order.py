@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError
-from .feature import Feature
+from .feature import Feature, describes
 from .rolling import compute_window, describe
 from .series import compute
 
@@ -21,21 +21,25 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")  # as comp
 METHODS = ("average", "min", "max", "dense", "first")  # the last two within groups alone
 
 
+@describes
 def min(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The least cell; see `rolling_min`."""
     return describe("min", window, min_periods, closed)
 
 
+@describes
 def max(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The greatest cell; see `rolling_max`."""
     return describe("max", window, min_periods, closed)
 
 
+@describes
 def median(window: Any = None, *, min_periods: int | None = None, closed: str | None = None) -> Feature:
     """The median; see `rolling_median`."""
     return describe("median", window, min_periods, closed)
 
 
+@describes
 def quantile(
     q: float,
     window: Any = None,
@@ -56,6 +60,7 @@ def quantile(
     )
 
 
+@describes
 def rank(
     window: Any = None,
     *,

@@ -143,6 +143,9 @@ class PipelineStream:
         self.names = tuple(pipeline.get_feature_names_out())
         self.streams = tuple(streams)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.streams)} stages: {', '.join(self.names)}>"
+
     def update_group(self, rows: Any) -> Any:
         """Take a group's rows, or those of several: all of them, or, where one is refused, none."""
         return self._told(rows, True)
@@ -152,6 +155,8 @@ class PipelineStream:
         return self._told(rows, False)
 
     def _told(self, rows: Any, takes: bool) -> Any:
+        if isinstance(rows, list) and not rows:
+            return np.empty((0, len(self.names)))
         table = self._table(rows)
         block = np.empty((len(self.names), table.n_rows))
         # All stages are asked before any takes the rows: what one refuses, none has taken.
@@ -169,7 +174,7 @@ class PipelineStream:
     def _table(self, rows: Any) -> Table:
         if not isinstance(rows, list):
             return self._pipeline._like_seen(rows)
-        if not rows or not all(isinstance(row, Mapping) for row in rows):
+        if not all(isinstance(row, Mapping) for row in rows):
             raise InputError("expected a table, or a list of dicts, the rows of a group")
         odd = next((row for row in rows if row.keys() != rows[0].keys()), None)
         if odd is not None:

@@ -77,6 +77,11 @@ class Schema:
         uses = tuple(uses_of(told.features, blank, {*by, on}))
         if not uses:
             raise nothing_of(told.features, blank)
+        for columns, feature in uses:
+            if feature.kind.endswith("_in_group"):
+                raise ConfigurationError(
+                    f"{feature.label} of {columns[0]!r} is of a row among those of its group: it goes to GroupFeatures"
+                )
         after = tuple(blank.name(each) for each in several(told.after))
         idle = [name for name in after if not any(name in columns for columns, _ in uses)]
         if idle:

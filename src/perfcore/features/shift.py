@@ -13,11 +13,12 @@ import numpy as np
 
 from ..errors import ConfigurationError, InputError
 from .column import raw
-from .feature import Feature
+from .feature import Feature, describes
 from .keys import groups, named_keys
 from .series import compute, same_index
 
 
+@describes
 def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
     """The cell of n rows ago (1), in each key's own rows with ``by``; of cells of any type.
 
@@ -31,6 +32,7 @@ def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
     return _taken(x, rows, by)
 
 
+@describes
 def diff(x: Any = None, n: Any = None, *, by: Any = None, n_threads: int | None = None) -> Any:
     """The cell less that of n rows ago (1). ``diff(2)`` is a `Feature`."""
     if _is_described(x, by):
@@ -38,6 +40,7 @@ def diff(x: Any = None, n: Any = None, *, by: Any = None, n_threads: int | None 
     return compute([_describe("diff", 1 if n is None else n, None)], (x,), by=by, n_threads=n_threads)[0]
 
 
+@describes
 def pct_change(x: Any = None, n: Any = None, *, by: Any = None, n_threads: int | None = None) -> Any:
     """The cell by that of n rows ago (1), less 1. ``pct_change(2)`` is a `Feature`."""
     if _is_described(x, by):

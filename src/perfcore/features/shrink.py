@@ -141,7 +141,7 @@ class ShrinkReport(Sequence[ShrunkColumn]):
             raise ConfigurationError(f"unknown must be 'raise' or 'append', not {unknown!r}")
         tables = tables_of(table)
         if tables.name != self.kind:
-            raise InputError(f"the report is of a {self.kind} table; one of {tables.name} came")
+            raise InputError(f"the report is of tables of {self.kind}; one of {tables.name} came")
         columns = _unique(tables.columns(table))
         expected = {column.name for column in self.columns}
         for these, others, what in ((expected, columns, "is missing"), (columns, expected, "was not there before")):

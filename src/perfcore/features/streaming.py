@@ -56,6 +56,10 @@ class Stream(_compiled.Store):
         self.names = schema.outputs
         _live.add(self)
 
+    def __repr__(self) -> str:
+        by = f" by {', '.join(self._schema.by)}" if self._schema.by else ""
+        return f"<{type(self).__name__} of {len(self)} series{by}: {', '.join(self.names)}>"
+
     def update_group(self, rows: Any) -> Any:
         """Take many rows at once, a race's or a date's: all of them, or, where one is refused, none.
 

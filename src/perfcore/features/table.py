@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,10 +52,15 @@ class Table(NamedTuple):
             return cls(X, "polars", tuple(X.columns), True, X.height)
         if isinstance(X, np.ndarray) and X.dtype.names is not None and X.ndim == 1:
             return cls(X, "structured", X.dtype.names, True, len(X))
-        if isinstance(X, np.ndarray | list | tuple):
-            return cls._nameless(_rows(X), "numpy")
         if hasattr(X, "tocsr") or hasattr(X, "todense"):
             raise InputError(f"expected a dense table, got a sparse {type(X).__qualname__}; pass X.toarray()")
+        if isinstance(X, Mapping) or (isinstance(X, list | tuple) and X and isinstance(X[0], Mapping)):
+            came, made = ("dict", "columns") if isinstance(X, Mapping) else ("list of dicts", "rows")
+            raise InputError(
+                f"expected a table (pandas, polars or Arrow), got a {came}; make one of it: pd.DataFrame({made})"
+            )
+        if isinstance(X, np.ndarray | list | tuple):
+            return cls._nameless(_rows(X), "numpy")
         if hasattr(type(X), "__array__") and not any(hasattr(type(X), each) for each in _PROTOCOLS):
             return cls._nameless(_rows(X), "numpy")
         return cls._arrow(X)

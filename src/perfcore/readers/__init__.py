@@ -47,6 +47,10 @@ def read(source: Any, iteration_range: tuple[int, int] | None = None) -> Model:
         else:
             continue
         return read_object(source, iteration_range)
+    if type(source).__module__.startswith("perfcore.features."):
+        raise UnsupportedModelError(
+            f"{type(source).__name__} is a transformer, and no model: it makes the table that a model is fitted to"
+        )
     if type(source).__module__.startswith("perfcore."):
         raise UnsupportedModelError("this is a perfcore predictor already")
     raise UnsupportedModelError(
