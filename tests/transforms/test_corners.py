@@ -10,7 +10,7 @@ pd = pytest.importorskip("pandas")
 from scipy.sparse import csr_matrix  # noqa: E402
 from sklearn.compose import ColumnTransformer  # noqa: E402
 from sklearn.decomposition import PCA  # noqa: E402
-from sklearn.feature_selection import SelectKBest  # noqa: E402
+from sklearn.feature_selection import SelectKBest, VarianceThreshold  # noqa: E402
 from sklearn.impute import KNNImputer, SimpleImputer  # noqa: E402
 from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
 from sklearn.pipeline import FeatureUnion, make_pipeline  # noqa: E402
@@ -244,6 +244,19 @@ def test_weights_of_columns_of_data_frames(columns):
     )
     assert_agree([weighted], X, X[:1], X[5:9])
     assert_agree([weighted.set_output(transform="pandas")], X, X[:1], X[5:9])
+
+
+def test_selected_columns_of_data_frames_keep_their_dtypes():
+    X = TABLE.assign(f=TABLE.a.astype(np.float32))
+    selected = ColumnTransformer(
+        [("p", VarianceThreshold(), ["f", "i"]), ("s", StandardScaler(), ["b"])], transformer_weights={"p": 0.3}
+    )
+    infinite = X.assign(f=[np.float32("inf"), *X.f[1:]])
+    assert_agree([selected.set_output(transform="pandas")], X, X[:1], X[5:9], infinite)
+    kept = ColumnTransformer([("p", SelectKBest(k=1), ["f", "b"]), ("s", StandardScaler(), ["b"])])
+    pipe = make_pipeline(kept.set_output(transform="pandas"), LogisticRegression()).fit(X, X.b > 0)
+    fast = perfcore.compile(pipe)
+    assert all(asked(fast, table) == asked(pipe, table) for table in (X, X[:1], infinite))
 
 
 @pytest.mark.parametrize("strategy", ["most_frequent", "constant"])

@@ -12,6 +12,7 @@ from . import Transform
 from .block import Block, Opaque, Unfused
 from .fields import require, require_places
 from .live import Live
+from .selection import Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,9 @@ class Framed:
     infers_texts: bool  # whether pandas tells texts from objects, as it does from version 3 on
 
     def fuse(self, block: Block) -> Block:
+        if isinstance(self.step, Selection) and block.dtype is None and block.trace.tells_dtypes(block):
+            block.require_width(self.step.n_features, self.step.name)
+            return block.take(self.step.kept)  # of the data frame itself, unchecked: sklearn/feature_selection/_base.py
         return self.step.fuse(block).framed(self.infers_texts)
 
 
