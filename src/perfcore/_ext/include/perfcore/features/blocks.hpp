@@ -46,10 +46,13 @@ public:
         if (n >= w) {
             Room room(w);
             bool was_plain = true;  // the block before
+            int64_t come = -1;      // the row that the steps have come to
             for (int64_t begin = 0; begin < n; begin += N_LANES * w) {
                 const int64_t rows = std::min(n - begin, N_LANES * w);
-                const bool is_plain = side_by_side(series, begin, rows, answers + begin, room);
-                if (!is_plain || !was_plain) step_by_step(series, begin, rows, out[0], scratch);
+                const bool is_plain = (was_plain || are_cells_finite(series, begin, rows)) &&
+                                      side_by_side(series, begin, rows, answers + begin, room);
+                if (!is_plain) step_by_step(series, begin, rows, out[0], scratch, come);
+                else if (!was_plain) step_by_step(series, begin, std::min(rows, w), out[0], scratch, come);
                 was_plain = is_plain;
             }
         }
@@ -187,15 +190,28 @@ private:
         return are;
     }
 
-    void step_by_step(const Series& series, int64_t begin, int64_t rows, double* out, State& scratch) const {
-        const int64_t delay = !this->with_present_;
-        double cells[M::CELLS];
-        Head& head = this->first(scratch, this->size_);
-        for (int64_t i = std::max<int64_t>(begin - this->size_, 0); i < begin + delay; i++, head.n_seen++) {
-            for (int c = 0; c < M::CELLS; c++) cells[c] = series.columns[c][i];
-            this->push(head, cells);
+    static bool are_cells_finite(const Series& series, int64_t begin, int64_t rows) {
+        int64_t n_others = 0;
+        for (int c = 0; c < M::CELLS; c++) {
+            const double* const cells = series.columns[c] + begin;
+            for (int64_t i = 0; i < rows; i++) n_others += !(cells[i] - cells[i] == 0);
         }
-        this->loop(head, series, begin + delay, begin + delay + rows, out);
+        return n_others == 0;
+    }
+
+    void step_by_step(const Series& series, int64_t begin, int64_t rows, double* out, State& scratch,
+                      int64_t& come) const {
+        const int64_t delay = !this->with_present_;
+        if (come != begin) {
+            double cells[M::CELLS];
+            Head& head = this->first(scratch, this->size_);
+            for (int64_t i = std::max<int64_t>(begin - this->size_, 0); i < begin + delay; i++, head.n_seen++) {
+                for (int c = 0; c < M::CELLS; c++) cells[c] = series.columns[c][i];
+                this->push(head, cells);
+            }
+        }
+        this->loop(*static_cast<Head*>(scratch.data()), series, begin + delay, begin + delay + rows, out);
+        come = begin + rows;
     }
 #endif
 };

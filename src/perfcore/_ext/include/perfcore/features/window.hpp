@@ -214,10 +214,42 @@ protected:
 
     void loop(Head& head, const Series& series, int64_t begin, int64_t end, double* out) const {
         double cells[M::CELLS];
+        for (int64_t i = begin; i < end;) {
+            if (head.at < size_) {
+                const int64_t stop = std::min(end, i + size_ - head.at);
+                with_present_ ? until<true>(head, series, i, stop, out) : until<false>(head, series, i, stop, out);
+                i = stop;
+            } else {
+                for (int j = 0; j < M::CELLS; j++) cells[j] = series.columns[j][i];
+                one(head, cells, out + i++);
+            }
+        }
+    }
+    // Rows before the stacks turn over: `one` of each, with the back in registers.
+    template <bool WITH_PRESENT>
+    void until(Head& head, const Series& series, int64_t begin, int64_t end, double* out) const {
+        Slot* const slots = slots_of(head);
+        const bool has_front = head.n_seen >= size_;
+        const typename M::Anchor front_anchor = head.front_anchor;
+        Chained back = head.back;
+        int64_t at = head.at;
+        double cells[M::CELLS];
+        const auto say = [&] {
+            const Held<M> of_back{back.kept(), back.anchor()};
+            return say_(has_front && at < size_ ? held<M>(slots[at].kept, front_anchor, of_back.kept, of_back.anchor)
+                                                : of_back, cells);
+        };
         for (int64_t i = begin; i < end; i++) {
             for (int j = 0; j < M::CELLS; j++) cells[j] = series.columns[j][i];
-            one(head, cells, out + i);
+            if (!WITH_PRESENT) out[i] = say();
+            for (int j = 0; j < M::CELLS; j++) slots[at].cells[j] = cells[j];
+            if (!is_left_out<M>(cells, nan_is_missing_)) back.push(cells);
+            at++;
+            if (WITH_PRESENT) out[i] = say();
         }
+        head.back = back;
+        head.at = at;
+        head.n_seen += end - begin;
     }
     void one(Head& head, const double* cells, double* out) const {
         if (!with_present_) *out = say_(now(head), cells);
