@@ -232,6 +232,8 @@ class Block:
         """np.hstack; or of data frames, pandas.concat."""
         if of_frames and all(each.is_framed or each.dtype is None for each in blocks):
             return Block._concat(blocks)
+        if of_frames and blocks[0].trace.is_of_arrow:
+            raise Unfused("polars or Arrow tables beside the data frames of pandas that a step makes")
         blocks = [each.stacked() for each in blocks]
         dtypes = [each.dtype for each in blocks]
         return Block(

@@ -396,6 +396,10 @@ class Trace:
         dtype = self.run.tables[sources[0][0]].dtype([j for _, j in sources], checked) if sources else None
         return np.dtype(np.float64) if dtype is None else dtype
 
+    @property
+    def is_of_arrow(self) -> bool:
+        return isinstance(self.run.tables[0], ArrowTable)
+
     def tells_dtypes(self, block: Block) -> bool:
         """Whether a frame's dtypes are told to check_array(): pandas' are."""
         return not isinstance(self.run.tables[block.columns[0].source[0]], ArrowTable)
