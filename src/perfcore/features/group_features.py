@@ -11,7 +11,6 @@ from .. import threads
 from .._ext.features import Plan
 from ..errors import ConfigurationError, InputError
 from .feature import Feature, Window, describes
-from .keys import Groups
 from .schema import nothing_of, several, uses_of
 from .table import Table
 from .transformer import Transformer
@@ -98,7 +97,7 @@ class GroupFeatures(Transformer):
         place = {name: j for j, name in enumerate(names)}
         features = [_compiled(feature, place[name]) for (name,), feature in self.uses_]
         plan = Plan(len(names), features, table.nan_is_missing)
-        groups = Groups.of(table.keys(self.by_))
+        _, groups = table.groups(self.by_)
         columns = [table.numbers(name) for name in names]
         plan.run(columns, None, groups.order, groups.bounds, threads.resolve(self.n_threads), out=block)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .._ext import features as _compiled
 from ..errors import ConfigurationError, InputError
+from .column import Keys, Times
 from .group_features import GroupFeatures
+from .keys import Groups
 from .rolling_features import RollingFeatures
 from .schema import several
 from .streaming import Stream
@@ -65,7 +67,7 @@ class FeaturePipeline(Transformer):
                     f"a name that its columns begin with: ('motor', {kind}(...))"
                 )
             wide = wide.with_columns(names, np.full((len(names), table.n_rows), np.nan))
-            fitted.append((prefix, stage))
+            fitted.append((names, stage))
         self._seen(table)
         self.stages_, self.nan_is_missing_ = fitted, table.nan_is_missing
         return self
@@ -83,11 +85,10 @@ class FeaturePipeline(Transformer):
     ) -> Iterator[_Wide]:
         """Fills the block stage by stage, and yields the table that each saw; streams, where given, are asked."""
         wide, first = _Wide.of(table), 0
-        for number, (prefix, stage) in enumerate(self.stages_):
-            names = _names(prefix, stage)
+        for number, (names, stage) in enumerate(self.stages_):
             made = block[first : first + len(names)]
             if streams is not None and streams[number] is not None:
-                made[:] = streams[number]._take(wide, None, is_peek=True, may_lack=may_lack)
+                made[:] = streams[number]._take(wide, is_peek=True, may_lack=may_lack)
             else:
                 stage._fill(wide, made)
             yield wide
@@ -98,7 +99,7 @@ class FeaturePipeline(Transformer):
         """The names of the columns made, stage by stage."""
         self._require_fitted()
         self._renamed(input_features)
-        return np.array([name for prefix, stage in self.stages_ for name in _names(prefix, stage)], dtype=object)
+        return np.array([name for names, _ in self.stages_ for name in names], dtype=object)
 
     def start(self, history: Any = None) -> PipelineStream:
         """A stream of what comes after a table, or after nothing; without a table it must have been fitted."""
@@ -163,7 +164,7 @@ class PipelineStream:
         tables = list(self._pipeline._run(table, block, self.streams, may_lack=not takes))
         for stream, wide in zip(self.streams, tables, strict=True):
             if takes and stream is not None:
-                stream._take(wide, None)
+                stream._take(wide)
         if not isinstance(rows, list):
             return table.made(block, self.names)
         if self._nan_is_missing:
@@ -181,7 +182,7 @@ class PipelineStream:
             raise InputError(f"expected rows of the same columns, got {list(rows[0])} and {list(odd)}")
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         kind = "pandas" if self._nan_is_missing else "pyarrow"
-        return self._pipeline._like_seen(_Wide(columns, kind, tuple(columns), True, len(rows)))
+        return self._pipeline._like_seen(_Wide(_Columns(None, columns), kind, tuple(columns), True, len(rows)))
 
     def copy(self) -> PipelineStream:
         """Another stream with the same states, which goes its own way."""
@@ -195,23 +196,47 @@ class PipelineStream:
         return _FRONT.pack(MAGIC, PROTOCOL, len(parts), _digest(body)) + body
 
 
+class _Columns:
+    """A table and the columns that come to it; all are read once, however many stages ask for them."""
+
+    def __init__(self, table: Table | None, made: dict[str, Any]):
+        self.table = table
+        self.made = made
+        self.read: dict[tuple[Any, ...], Any] = {}
+
+
 class _Wide(Table):
-    """A table whose columns are in a dict, so that others come to them."""
+    """A table to which columns come."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, X: Any) -> _Wide:
-        if isinstance(X, cls):
-            return X
-        return cls({name: X.column(name) for name in X.names}, X.kind, X.names, True, X.n_rows)
+        return X if isinstance(X, cls) else cls(_Columns(X, {}), X.kind, X.names, True, X.n_rows)
 
     def column(self, name: str) -> Any:
-        return self.table[self.name(name)]
+        told, name = self.table, self.name(name)
+        return told.table.column(name) if told.table is not None and name not in told.made else told.made[name]
+
+    def numbers(self, name: str) -> np.ndarray:
+        return self._once(super().numbers, name)
+
+    def times(self, name: str) -> Times:
+        return self._once(super().times, name)
+
+    def groups(self, names: tuple[str, ...]) -> tuple[list[Keys], Groups]:
+        return self._once(super().groups, names)
+
+    def _once(self, read: Callable[[Any], Any], what: Any) -> Any:
+        there = self.table.read
+        key = (read.__name__, what)
+        if key not in there:
+            there[key] = read(what)
+        return there[key]
 
     def with_columns(self, names: list[str], cells: np.ndarray) -> _Wide:
-        columns = {**self.table, **dict(zip(names, cells, strict=True))}
-        return self._replace(table=columns, names=(*self.names, *names))
+        self.table.made.update(zip(names, cells, strict=True))
+        return self._replace(names=(*self.names, *names))
 
 
 def _stages(told: Any) -> Iterator[tuple[str, Stage]]:

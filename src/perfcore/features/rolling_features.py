@@ -9,7 +9,6 @@ import numpy as np
 from .. import threads
 from .._ext import features as _compiled
 from ..errors import InputError
-from .keys import Groups
 from .schema import Schema, read
 from .streaming import Stream
 from .table import Table
@@ -93,8 +92,10 @@ class RollingFeatures(Transformer):
         schema = self._over(table)
         n_threads = threads.resolve(self.n_threads)
         columns, times = read(schema, table, may_lack=True), schema.times(table)
-        groups = Groups.of(schema.keys(table)) if schema.by else None
-        order, bounds = (None, np.array([0, table.n_rows])) if groups is None else (groups.order, groups.bounds)
+        order, bounds = None, np.array([0, table.n_rows])
+        if schema.by:
+            _, groups = schema.groups(table)
+            order, bounds = groups.order, groups.bounds
         at = None if times is None else times.cells
         if at is not None:
             late, n_late, n_same = _compiled.look_at(at, order, bounds)
@@ -103,7 +104,7 @@ class RollingFeatures(Transformer):
             if n_late:
                 order, bounds = _compiled.without_late(at, order, bounds)
             elif n_same and schema.late == "revise_last":  # then there is more than one past
-                block[:] = Stream(schema)._take(table, groups, may_lack=True)
+                block[:] = Stream(schema)._take(table, may_lack=True)
                 return
         schema.plan().run(columns, at, order, bounds, n_threads, out=block)
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .._ext.features import MISSING, Plan
 from ..errors import ConfigurationError, InputError
 from .column import Keys, Times
 from .feature import Feature
+from .keys import Groups
 from .table import Table
 
 LATE = {"raise": 0, "drop": 1, "revise_last": 2}
@@ -110,12 +112,12 @@ class Schema:
         uses = tuple((tuple(told[name] for name in columns), feature) for columns, feature in self.uses)
         return replace(self, names=names, uses=uses)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """Those that features are of."""
         return tuple(dict.fromkeys(name for columns, _ in self.uses for name in columns))
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """The names of the columns made: ``close_mean_20``."""
         return tuple(
@@ -135,13 +137,13 @@ class Schema:
         except ValueError as error:
             raise ConfigurationError(str(error)) from error
 
-    def keys(self, table: Table) -> list[Keys]:
+    def groups(self, table: Table) -> tuple[list[Keys], Groups]:
         """Of a table like the one it is of; `InputError` where keys are of another kind."""
-        columns = table.keys(self.by)
+        columns, groups = table.groups(self.by)
         for name, kind, each in zip(self.by, self.kinds, columns, strict=True):
             if each.kind != kind and not (each.absent is not None and each.absent.all()):
                 raise InputError(f"column {name!r}: expected keys of {kind}, got {each.kind}")
-        return columns
+        return columns, groups
 
     def times(self, table: Table) -> Times | None:
         if self.on is None:

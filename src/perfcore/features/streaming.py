@@ -80,14 +80,14 @@ class Stream(_compiled.Store):
                 raise self._late(times, late)
             return (_compiled.plain(told.reshape(-1)).reshape(told.shape) if self._schema.nan_is_missing else told).T
         table = Table.of(rows)
-        return table.made(self._take(table, None, is_peek, is_peek), self.names)
+        return table.made(self._take(table, is_peek, is_peek), self.names)
 
-    def _take(self, table: Table, groups: Groups | None, is_peek: bool = False, may_lack: bool = False) -> np.ndarray:
+    def _take(self, table: Table, is_peek: bool = False, may_lack: bool = False) -> np.ndarray:
         """``may_lack``: the columns that are known only after their row."""
         schema = self._schema
         table = table.under(schema.names, schema.is_named, "the stream")
         columns, times = read(schema, table, may_lack), schema.times(table)
-        keys, codes = _keys(schema, table, groups)
+        keys, codes = _keys(schema, table)
         told, late = self._update_rows(keys, codes, columns, None if times is None else times.cells, is_peek=is_peek)
         if told is None:
             raise self._late(times.cells if times is not None else None, late)
@@ -106,11 +106,10 @@ class Stream(_compiled.Store):
 
         schema = self._schema
         columns, times = read(schema, table), schema.times(table)
-        groups, keys = None, [None]
+        keys: list[Any] = [None]
         order, bounds = None, np.array([0, table.n_rows])
         if schema.by:
-            cells = schema.keys(table)
-            groups = Groups.of(cells)
+            cells, groups = schema.groups(table)
             order, bounds, keys = groups.order, groups.bounds, _values(cells, groups)
         if times is not None:
             late, n_late, _ = _compiled.look_at(times.cells, order, bounds)
@@ -169,11 +168,10 @@ def _unpickled(schema: Schema, keys: list[Any], states: bytes) -> Stream:
     return made
 
 
-def _keys(schema: Schema, table: Table, groups: Groups | None) -> tuple[list[Any], np.ndarray]:
+def _keys(schema: Schema, table: Table) -> tuple[list[Any], np.ndarray]:
     if not schema.by:
         return [None], np.zeros(table.n_rows, np.int64)
-    cells = schema.keys(table)
-    groups = Groups.of(cells) if groups is None else groups
+    cells, groups = schema.groups(table)
     return _values(cells, groups), groups.codes
 
 

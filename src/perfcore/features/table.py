@@ -12,6 +12,7 @@ import numpy as np
 from .._ext import features as _compiled
 from ..errors import InputError
 from .column import Keys, Times, keys, numbers, times
+from .keys import Groups
 
 _MISSING_BITS = np.float64(_compiled.MISSING).view(np.uint64)
 
@@ -107,8 +108,8 @@ class Table(NamedTuple):
         Columns that nothing asks for may be absent where there are names; those that are unknown are an `InputError`.
         """
         if self.is_named and is_named:
-            unknown = [name for name in self.names if name not in set(names)]
-            if unknown:
+            if not set(self.names) <= set(names):
+                unknown = [name for name in self.names if name not in names]
                 raise InputError(f"columns that are unknown: {unknown}; {whose} knows {list(names)}")
             return self
         if len(self.names) != len(names):
@@ -118,13 +119,13 @@ class Table(NamedTuple):
         if self.is_named or is_named:
             there, then = ("has", "without") if self.is_named else ("does not have valid", "with")
             warnings.warn(f"X {there} feature names, but {whose} was fitted {then} feature names", stacklevel=4)
-        return self._replace(names=names)
+        return self._replace(names=names, is_named=False)
 
     def column(self, name: str) -> Any:
         """The column as its library has it."""
         place = self.names.index(self.name(name))
         if self.kind == "pandas":
-            return self.table.iloc[:, place]
+            return self.table[name] if self.is_named else self.table.iloc[:, place]  # iloc takes twice as long
         if self.kind == "polars":
             return self.table.to_series(place)
         if self.kind == "pyarrow":
@@ -140,6 +141,11 @@ class Table(NamedTuple):
 
     def keys(self, names: Iterable[str]) -> list[Keys]:
         return [keys(self.column(name), f"column {name!r}") for name in names]
+
+    def groups(self, names: tuple[str, ...]) -> tuple[list[Keys], Groups]:
+        """The keys in these columns, and which rows belong together by them."""
+        columns = self.keys(names)
+        return columns, Groups.of(columns)
 
     def made(self, columns: Sequence[np.ndarray] | np.ndarray, names: Sequence[str], kind: str | None = None) -> Any:
         """A table of the same kind, or of another, from columns of float64; missing cells as the kind has them.
