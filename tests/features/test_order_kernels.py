@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perfcore._ext.features import MISSING, Plan
+from perfcore._ext.forest import instruction_sets
 
 CLOSED = {"left": 1, "right": 2, "both": 3, "neither": 0}
 KINDS = {
@@ -107,6 +108,31 @@ def test_short_and_long_windows_agree_with_pandas(kind, rows):
         window = pandas.Series(x).rolling(rows, min_periods=rows // 2)
         right = window.quantile(0.35) if kind == "quantile" else getattr(window, kind)()
         assert np.array_equal(run(kind, x, rows=rows, min_periods=rows // 2), right, equal_nan=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    kind=st.sampled_from(["min", "max"]),
+    rows=st.integers(1, 40) | st.integers(41, 900),
+    least=st.floats(0, 1),
+    n=st.integers(1, 1500),
+    spots=st.lists(st.tuples(st.floats(0, 1), st.sampled_from([np.nan, MISSING]), st.integers(1, 300)), max_size=4),
+    closed=st.sampled_from(sorted(CLOSED)),
+    nan_is_missing=st.booleans(),
+    seed=st.integers(0, 100),
+)
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_extrema_of_many_rows_at_once_are_those_of_the_steps(
+    isa, kind, rows, least, n, spots, closed, nan_is_missing, seed
+):
+    if isa not in instruction_sets():
+        pytest.skip(f"no {isa} here")
+    x = np.random.default_rng(seed).choice([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf], n, p=[0.3, 0.3, 0.1, 0.1, 0.1, 0.1])
+    for place, nothing, length in spots:
+        x[int(place * n) :][:length] = nothing
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERFCORE_ISA", isa)
+        run(kind, x, None, nan_is_missing, rows=rows, min_periods=max(1, int(least * rows)), closed=CLOSED[closed])
 
 
 @pytest.mark.parametrize("kind", KINDS)

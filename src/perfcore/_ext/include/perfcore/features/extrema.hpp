@@ -3,23 +3,9 @@
 
 #include "of_cells.hpp"
 #include "scan.hpp"
+#include "window_extrema.hpp"
 
 namespace perfcore::features {
-
-template <bool is_max>
-inline bool is_better(double x, double other) {
-    return is_max ? x > other : x < other;
-}
-
-template <bool is_max>
-inline double better(double x, double other) {  // one instruction: maxsd, minsd
-    return is_better<is_max>(x, other) ? x : other;
-}
-
-template <bool is_max>
-constexpr double worst() {
-    return is_max ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
-}
 
 // The cells that may yet be the best: each better than all that came after it. The first is the best.
 template <bool is_max>
@@ -98,109 +84,76 @@ public:
     double tell(const Content& content, double) const { return content.best(); }
 };
 
-// A window of rows over a whole series, by blocks as long as the window (van Herk; Gil and Werman):
-//
-//     cells    │ . . a b c │ d e . . . │    best of a..e = best of (a b c), from the right, and (d e), from the left
-//
-// Blocks are taken a few at a time, since what is done to one waits for its own last step only.
-template <bool is_max>
-class WindowExtrema {
-public:
-    explicit WindowExtrema(int64_t length)
-        : length_(length), rights_(size_t((AT_ONCE + 1) * length), worst<is_max>()) {}
-
-    int64_t stride() const { return AT_ONCE * length_; }
-
-    // The next n rows; a multiple of `stride()` but the last time.
-    void run(const double* cells, int64_t n, double* out) {
-        // Of what is right of each cell: in the block before those at hand, and in those.
-        double* rights = rights_.data();
-        int64_t i = 0;
-        for (; i + stride() <= n; i += stride()) {
-            rights_of<AT_ONCE>(cells + i, rights + length_);
-            lefts_of<AT_ONCE>(cells + i, rights, out + i, length_);
-            std::copy(rights + stride(), rights + stride() + length_, rights);
-        }
-        for (; i < n; i += length_) {
-            const int64_t here = std::min(length_, n - i);
-            if (here == length_) rights_of<1>(cells + i, rights + length_);
-            lefts_of<1>(cells + i, rights, out + i, here);
-            std::copy(rights + length_, rights + 2 * length_, rights);
-        }
-    }
-
-private:
-    static constexpr int64_t AT_ONCE = 4;
-
-    template <int64_t n_blocks>
-    void rights_of(const double* cells, double* rights) const {
-        double best[n_blocks];
-        for (int64_t b = 0; b < n_blocks; b++) best[b] = worst<is_max>();
-        for (int64_t j = length_ - 1; j >= 0; j--)
-            for (int64_t b = 0; b < n_blocks; b++) {
-                rights[b * length_ + j] = best[b];
-                best[b] = better<is_max>(cells[b * length_ + j], best[b]);
-            }
-    }
-
-    template <int64_t n_blocks>
-    void lefts_of(const double* cells, const double* rights, double* out, int64_t n) const {
-        double best[n_blocks];
-        for (int64_t b = 0; b < n_blocks; b++) best[b] = worst<is_max>();
-        for (int64_t j = 0; j < n; j++)
-            for (int64_t b = 0; b < n_blocks; b++) {
-                best[b] = better<is_max>(best[b], cells[b * length_ + j]);
-                out[b * length_ + j] = better<is_max>(rights[b * length_ + j], best[b]);
-            }
-    }
-
-    const int64_t length_;
-    std::vector<double> rights_;
-};
-
 template <bool is_max>
 class Extremum final : public OfCells<Extremum<is_max>, Candidates<is_max>> {
 public:
     using Base = OfCells<Extremum, Candidates<is_max>>;
-    using Base::Base;
+    explicit Extremum(const Spec& spec) : Base(spec), has_avx2_(may_use_avx2()) {}
     double tell(const Candidates<is_max>& content, double) const { return content.best(); }
 
     void run(const Series& series, double* const* out, State& scratch) const override {
-        int64_t n_held, n_after;
-        this->rows_held(&n_held, &n_after);
-        if (this->span_.rows == 0 || n_held == 0 || n_held > series.n) return Base::run(series, out, scratch);
-        run_rows(series.columns[0], series.n - n_after, n_held, out[0] + n_after);
+        int64_t w, n_after;
+        this->rows_held(&w, &n_after);
+        if (this->span_.rows == 0 || w < this->span_.min_periods || w > series.n)
+            return Base::run(series, out, scratch);
+        const double* cells = series.columns[0];
+        const int64_t n = series.n - n_after;
+        double* const told = out[0] + n_after;
         if (n_after != 0) out[0][0] = this->none_;
+#if PERFCORE_HAS_LANES
+        if (has_avx2_ && w >= 4) return run_with_avx2(cells, n, w, told, scratch);
+        if (w >= 2) return run_rows<2>(cells, n, w, told, scratch);
+#endif
+        run_rows<1>(cells, n, w, told, scratch);
     }
 
 private:
-    void run_rows(const double* cells, int64_t n, int64_t n_held, double* out) const {
-        WindowExtrema<is_max> extrema(n_held);
-        const int64_t piece = (4096 / extrema.stride() + 1) * extrema.stride();
-        std::vector<double> numbers;
+    PERFCORE_AVX2 void run_with_avx2(const double* cells, int64_t n, int64_t w, double* out, State& scratch) const {
+        run_rows<4>(cells, n, w, out, scratch);
+    }
+
+    // Piece by piece. One with a NaN, the first and the last are copied: what is not there is as bad as can be.
+    template <int N>
+    PERFCORE_INLINE void run_rows(const double* cells, int64_t n, int64_t w, double* out, State& scratch) const {
+        using Extrema = WindowExtrema<is_max, N>;
+        const int64_t stride = Extrema::stride_of(w, n), own = Extrema::room(w, stride), copied = N + stride;
+        double* const room = static_cast<double*>(scratch.at_least(size_t(own + copied + stride) * sizeof(double)));
+        double *const copy = room + own, *const told = copy + copied;
+        Extrema extrema(w, stride, room);
         Tally tally{};
-        int64_t n_sound = 0;  // rows since the last NaN
-        for (int64_t i = 0; i < n; i += piece) {
-            const int64_t here = std::min(piece, n - i);
-            const bool is_sound = !has_nan(cells + i, here);
-            if (!is_sound) {
-                numbers.assign(cells + i, cells + i + here);
-                for (double& x : numbers) x = x == x ? x : worst<is_max>();
+        int64_t sure = w;  // from here on, and in the row before, all w cells are numbers
+        for (int64_t i = 0; i < n; i += stride) {
+            const int64_t end = std::min(i + stride, n), begin = std::max<int64_t>(i - N, 0);
+            const bool is_sound = !has_nan(cells + begin, end - begin);
+            if (is_sound && i >= N && end - i == stride) {
+                extrema.run(cells + i, out + i);
+            } else {
+                std::fill(copy, copy + copied, worst<is_max>());
+                for (int64_t j = begin; j < end; j++) copy[N + j - i] = better<is_max>(cells[j], worst<is_max>());
+                extrema.run(copy + N, told);
+                std::copy(told, told + (end - i), out + i);
             }
-            extrema.run(is_sound ? cells + i : numbers.data(), here, out + i);
-            for (int64_t j = i; j < i + here; j++) {
-                if (is_sound && n_sound >= n_held && n_held >= this->span_.min_periods) {
-                    n_sound += i + here - j;
-                    break;
-                }
-                n_sound = cells[j] == cells[j] ? n_sound + 1 : 0;
-                tally.count(cells[j], this->nan_is_missing_, 1);
-                if (j >= n_held) tally.count(cells[j - n_held], this->nan_is_missing_, -1);
-                if (tally.n_cells < this->span_.min_periods) out[j] = this->none_;
-                else if (tally.n_nan != 0) out[j] = not_a_number();
-            }
+            int64_t after = is_sound ? i : end;  // the last NaN of the piece
+            while (after > i && cells[after - 1] == cells[after - 1]) after--;
+            if (after > i) sure = after + w;
+            if (this->nan_is_missing_) count(tally, cells, i, std::min(end, sure), w, out, true);
+            else count(tally, cells, i, std::min(end, sure), w, out, false);
         }
     }
+
+    // Rows in whose windows cells may lack: none of their answers is of too few cells, nor of NaN.
+    PERFCORE_INLINE void count(Tally& tally, const double* cells, int64_t begin, int64_t end, int64_t w, double* out,
+                               bool nan_is_missing) const {
+        const int64_t least = this->span_.min_periods;
+        const double none = this->none_;
+        for (int64_t j = begin; j < end; j++) {
+            tally.count(cells[j], nan_is_missing, 1);
+            if (j >= w) tally.count(cells[j - w], nan_is_missing, -1);
+            out[j] = tally.n_cells < least ? none : tally.n_nan != 0 ? not_a_number() : out[j];
+        }
+    }
+
+    const bool has_avx2_;
 };
 
 inline std::unique_ptr<Feature> make_extremum(const Spec& spec) {

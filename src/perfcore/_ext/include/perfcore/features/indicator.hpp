@@ -7,38 +7,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
 
 #include "feature.hpp"
-
-#if defined(__GNUC__)
-#define PERFCORE_INLINE __attribute__((always_inline)) inline
-#define PERFCORE_APART __attribute__((noinline))
-#define PERFCORE_UNREACHABLE __builtin_unreachable()
-#else
-#define PERFCORE_INLINE inline
-#define PERFCORE_APART
-#define PERFCORE_UNREACHABLE (void)0
-#endif
-
-#if defined(__GNUC__) && defined(__x86_64__)
-#define PERFCORE_FMA __attribute__((target("fma")))
-#else
-#define PERFCORE_FMA
-#endif
+#include "isa.hpp"
 
 namespace perfcore::features {
-
-inline bool may_use_fma() {
-#if defined(__GNUC__) && defined(__x86_64__)
-    const char* forced = std::getenv("PERFCORE_ISA");
-    return (forced == nullptr || std::strcmp(forced, "portable") != 0) && __builtin_cpu_supports("fma");
-#else
-    return false;
-#endif
-}
 
 PERFCORE_INLINE bool counts(const double* cells, int n) {
     bool all = true;

@@ -38,12 +38,10 @@ struct Tally {
 
     // Whether the cell is a number, and so one of the content.
     bool count(double x, bool nan_is_missing, int64_t by) {
-        if (x != x) {
-            if (is_missing(x, nan_is_missing)) return false;
-            n_nan += by;
-        }
-        n_cells += by;
-        return x == x;
+        const bool is_number = x == x, is_nan = !is_number & !is_missing(x, nan_is_missing);
+        n_cells += (is_number | is_nan) * by;
+        n_nan += is_nan * by;
+        return is_number;
     }
 };
 

@@ -11,6 +11,18 @@
 
 namespace perfcore::features {
 
+// N doubles with the operators of one.
+template <int N>
+struct LanesOf {
+#if defined(__GNUC__)
+    typedef double Type __attribute__((vector_size(N * sizeof(double))));
+#endif
+};
+template <>
+struct LanesOf<1> {
+    using Type = double;
+};
+
 inline double root(double x) { return std::sqrt(x); }
 inline bool is_equal(double a, double b) { return a == b; }
 inline double choose(bool which, double a, double b) { return which ? a : b; }
