@@ -131,8 +131,6 @@ class Block:
     def numbers(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype="numeric") of the block: whole numbers stay such."""
         block = self._of_numbers(name, n_features)
-        if block.dtype == np.float16:
-            raise Unfused(f"{name}: dtype float16 is not supported; convert the table to float64")
         return block._checked(allows) if block.dtype.kind == "f" else block
 
     def _of_numbers(self, name: str, n_features: int) -> Block:
@@ -145,6 +143,8 @@ class Block:
         block = replace(block, columns=tuple(_number(each) for each in block.columns), is_framed=False)
         if block.dtype.kind not in "biuf" or block.dtype.itemsize > 8:
             raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
+        if block.dtype == np.float16:  # most steps compute in it
+            raise Unfused(f"{name}: dtype float16 is not supported; convert the table to float64")
         return block
 
     def floats(self, allows: str, name: str, n_features: int) -> Block:
@@ -200,7 +200,7 @@ class Block:
         return replace(self, columns=columns)
 
     def _stepped(self, column: Column, steps: tuple[Step, ...]) -> Column:
-        if self.dtype == np.float32:
+        if self.dtype is not None and self.dtype.newbyteorder("=") == np.float32:
             steps = tuple(each for step in steps for each in ((step, ROUND) if step[0] in ARITHMETIC else (step,)))
         if isinstance(column, Number):
             return column._replace(steps=column.steps + steps)
@@ -302,7 +302,7 @@ def _floats(cells: np.ndarray) -> np.ndarray:
     """check_array(dtype="numeric") of objects."""
     try:
         return cells.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"cannot read the table's cells as numbers: {error}") from error
 
 

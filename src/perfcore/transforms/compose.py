@@ -75,7 +75,7 @@ class Member:
     transform: Transform
     columns: tuple[int, ...]  # as in training
     chosen: str  # how the user chose them: "names", "slice" or "positions"; which decides how arrays are cut
-    weight: float | None
+    weight: float | None  # a scalar of numpy is kept as such: its dtype has a part in the product
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,5 +158,6 @@ def weighted(block: Block, weight: float | None) -> Block:
 def _times(block: Block, weight: float) -> Block:
     read = block.numbers if block.dtype is not None and block.dtype.kind == "f" else block.floats
     block = read("anything", "transformer_weights", block.width)
+    block = replace(block, dtype=np.result_type(np.empty(0, block.dtype), weight))
     number = float(np.array(weight).astype(block.dtype))
     return block.each([(("multiply", number, 0.0),)] * block.width)

@@ -106,7 +106,7 @@ class PipelineInputs:
             if known is not None and X.columns.equals(known[0]):
                 try:
                     return known[1].value_of(X.iloc[0].tolist(), is_mapping=False)
-                except (Refusal, TypeError, ValueError):  # said by the general way, in its words
+                except (Refusal, TypeError, ValueError, OverflowError):  # said by the general way, in its words
                     pass
         table = table_of(readable_again(X))
         if self.checks_names:
@@ -163,7 +163,7 @@ class PipelineInputs:
         if plan is not None:
             try:
                 return plan.value_of(row, is_mapping)
-            except (KeyError, Refusal, TypeError, ValueError):  # said by the general way, in its words
+            except (KeyError, Refusal, TypeError, ValueError, OverflowError):  # said by the general way, in its words
                 pass
         cells = self._cells(row) if is_mapping else list(row)
         return self._run(RowTable(cells, self.feature_names))

@@ -126,10 +126,9 @@ class Output:
         whole = None if self._whole is None else self._unchanged(run)
         if whole is not None:
             return whole if self.lends else np.array(whole, order=order)
-        is_half = self.dtype == np.float16
-        out = np.empty((n, self.width), np.float32 if is_half else self.dtype, order=order)
+        out = np.empty((n, self.width), np.float32 if self.dtype.itemsize <= 4 else np.float64, order=order)
         self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
-        return out.astype(self.dtype) if is_half else out
+        return out.astype(self.dtype, copy=False)  # float16 and the other byte order
 
     def _unchanged(self, run: Run) -> np.ndarray | None:
         """A table's own array, where it is the block's and holds nothing that is refused."""

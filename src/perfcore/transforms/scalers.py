@@ -137,15 +137,15 @@ class RobustScaler:
 @dataclass(frozen=True, eq=False)
 class Binarizer:
     n_features: int
-    threshold: float
+    threshold: float  # whose dtype has a part in numpy's comparison
 
     @classmethod
     def of(cls, source: Any) -> Binarizer:
-        return cls(source.n_features_in_, float(source.threshold))
+        return cls(source.n_features_in_, source.threshold)
 
     def fuse(self, block: Block) -> Block:
         block = block.numbers("finite", "Binarizer", self.n_features)
         if block.is_sparse:
             raise Unfused("Binarizer of a sparse table is not supported")
-        threshold = np.float32(self.threshold) if block.dtype == np.float32 else self.threshold
+        threshold = np.result_type(np.empty(0, block.dtype), self.threshold).type(self.threshold)
         return block.each([[("above", float(threshold), 0.0)]] * block.width)

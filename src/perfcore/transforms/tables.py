@@ -99,7 +99,7 @@ def as_numbers(cells: np.ndarray, place: Any) -> np.ndarray:
         raise InputError(f"column {place!r}: dtype {cells.dtype} is not supported; convert it to float64")
     try:
         return np.asarray(cells, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"column {place!r}: {error}") from error
 
 
@@ -112,7 +112,7 @@ class ArrayTable:
             raise no_table(array, array.shape)
         if array.dtype.kind not in "biufOU" or array.dtype.itemsize > 8 and array.dtype.kind != "U":
             raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
-        self.array, self.n_rows = array, len(array)
+        self.array, self.n_rows = np.asarray(array), len(array)  # no masks: scikit-learn looks at none
 
     @property
     def width(self) -> int:
@@ -357,7 +357,7 @@ class RowTable:
         cell = self.cells[place]
         try:
             return np.array([np.nan if cell is None else float(cell)])
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             where = place if self.names is None else self.names[place]
             raise InputError(f"column {where!r}: {error}") from error
 
