@@ -89,6 +89,21 @@ def test_rows_without_a_key_have_no_past():
     assert f.lag(pl.Series([1, 2, 3, 4]), 1, by=by).to_list() == [None, None, 1, None]
 
 
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("lie", ["together", "anywhere", "in pairs"])
+def test_lags_within_groups_that_lack_keys_are_those_of_pandas(lie, n):
+    random = np.random.default_rng(n)
+    codes = {
+        "together": np.sort(random.integers(0, 40, 400)),
+        "anywhere": random.integers(0, 40, 400),
+        "in pairs": random.permutation(400) // 2,
+    }[lie].astype(float)
+    codes[::9] = np.nan
+    x = pd.Series(random.normal(size=400))
+    for series in (x, x.astype(str)):
+        assert_same(f.lag(series, n, by=codes), series.groupby(codes).shift(n))
+
+
 @pytest.mark.parametrize("n", [1, 3])
 @pytest.mark.parametrize("kind", ["diff", "pct_change"])
 def test_changes_are_those_of_pandas(kind, n):

@@ -50,6 +50,10 @@ cdef extern from "perfcore/features/groups.hpp" namespace "perfcore::features" n
     void count(const int64_t*, int64_t, int64_t, int64_t*)
     void c_arrange "perfcore::features::arrange" (const int64_t*, int64_t, int64_t, const int64_t*, int64_t*) except +
     Times c_look_at "perfcore::features::look_at" (const int64_t*, const int64_t*, const int64_t*, int64_t)
+    void c_rows_before "perfcore::features::rows_before" (
+        const int64_t*, int64_t, int64_t, int64_t, int64_t*
+    ) except + nogil
+    void c_rows_before "perfcore::features::rows_before" (const int64_t*, int64_t, int64_t, int64_t*) nogil
     int64_t leave_out_late(const int64_t*, const int64_t*, const int64_t*, int64_t, int64_t*, int64_t*)
 
 

@@ -222,6 +222,13 @@ cdef _check_order(const int64_t* order, int64_t n_taken, int64_t n):
             raise ValueError(f"order: there is no row {order[i]} of {n}")
 
 
+cdef _check_codes(const int64_t* codes, int64_t n, int64_t n_codes):
+    cdef int64_t i
+    for i in range(n):
+        if not -1 <= codes[i] < n_codes:
+            raise ValueError(f"there is no code {codes[i]} of {n_codes}")
+
+
 def encode(keys, absent=None):
     """(codes, each code's first row) of whole numbers, numbered as they appear; -1 where ``absent`` (bool) says so."""
     cdef Py_ssize_t n = len(keys)
@@ -273,10 +280,7 @@ def arrange(codes, int64_t n_codes):
     """(order, bounds) of the series that ``codes`` number; order is None where they lie in order already."""
     cdef Py_ssize_t n = len(codes)
     cdef const int64_t* whole = _whole(codes, n)
-    cdef int64_t i
-    for i in range(n):
-        if not -1 <= whole[i] < n_codes:
-            raise ValueError(f"there is no code {whole[i]} of {n_codes}")
+    _check_codes(whole, n, n_codes)
     bounds = np.empty(n_codes + 1, np.int64)
     count(whole, n, n_codes, _room(bounds))
     if lie_in_order(whole, n):
@@ -287,6 +291,30 @@ def arrange(codes, int64_t n_codes):
     with nogil:
         c_arrange(whole, n, n_codes, begins, rows)
     return order, bounds
+
+
+def rows_before(int64_t ago, codes, int64_t n_codes):
+    """Of each row, the one so many rows (from 1) before it in its series; -1 where there is none."""
+    cdef Py_ssize_t n = len(codes)
+    cdef const int64_t* whole = _whole(codes, n)
+    _check_codes(whole, n, n_codes)
+    places = np.empty(n, np.int64)
+    cdef int64_t* room = _room(places)
+    with nogil:
+        c_rows_before(whole, n, n_codes, ago, room)
+    return places
+
+
+def rows_before_in_order(int64_t ago, bounds):
+    """The same of series whose rows lie together."""
+    cdef int64_t n_series = len(bounds) - 1
+    cdef const int64_t* begins = _whole(bounds, -1)
+    _check_bounds(begins, n_series, begins[n_series])
+    places = np.empty(begins[n_series], np.int64)
+    cdef int64_t* room = _room(places)
+    with nogil:
+        c_rows_before(begins, n_series, ago, room)
+    return places
 
 
 cdef _check_series(times, order, bounds):

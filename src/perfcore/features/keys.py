@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from ..errors import InputError
 from .column import Keys, keys
 
 
-@dataclass(frozen=True)
 class Groups:
     """Rows that belong together.
 
@@ -21,28 +19,47 @@ class Groups:
 
     Attributes
     ----------
-    order : numpy.ndarray of int64, or None
-        The rows group by group, as they come within each; None where they lie so.
-    bounds : numpy.ndarray of int64
-        Where each group begins in the order, and at last where all end.
     firsts : numpy.ndarray of int64
         The first row of each group.
-    codes : numpy.ndarray of int64
-        The group of each row, numbered as they appear.
     """
 
-    order: np.ndarray | None
-    bounds: np.ndarray
-    firsts: np.ndarray
-    _codes: np.ndarray | None = None
+    def __init__(self, firsts: np.ndarray, *, codes: np.ndarray | None = None, bounds: np.ndarray | None = None):
+        """By the codes of rows, or by the bounds of groups that lie together."""
+        self.firsts = firsts
+        self._codes = codes
+        self._arranged: tuple[np.ndarray | None, np.ndarray] | None = None if bounds is None else (None, bounds)
 
     def __len__(self) -> int:
         """Groups."""
         return len(self.firsts)
 
     @property
+    def order(self) -> np.ndarray | None:
+        """The rows (int64) group by group, as they come within each; None where they lie so."""
+        return self._in_order()[0]
+
+    @property
+    def bounds(self) -> np.ndarray:
+        """Where each group begins in the order (int64), and at last where all end."""
+        return self._in_order()[1]
+
+    @property
     def codes(self) -> np.ndarray:
-        return np.repeat(np.arange(len(self)), np.diff(self.bounds)) if self._codes is None else self._codes
+        """The group of each row (int64), numbered as they appear."""
+        if self._codes is None:
+            self._codes = np.repeat(np.arange(len(self)), np.diff(self.bounds))
+        return self._codes
+
+    def rows_before(self, n: int) -> np.ndarray:
+        """Of each row, the one n rows (from 1) before it in its group (int64); -1 where there is none."""
+        if self._codes is None:
+            return _compiled.rows_before_in_order(n, self.bounds)
+        return _compiled.rows_before(n, self._codes, len(self))
+
+    def _in_order(self) -> tuple[np.ndarray | None, np.ndarray]:
+        if self._arranged is None:
+            self._arranged = _compiled.arrange(self.codes, len(self))
+        return self._arranged
 
     @classmethod
     def of(cls, columns: Sequence[Keys]) -> Groups:
@@ -51,12 +68,12 @@ class Groups:
         if len(columns) == 1 and absent[0] is None:
             bounds = _compiled.ascending(columns[0].cells)
             if bounds is not None:
-                return cls(None, bounds, bounds[:-1])
+                return cls(bounds[:-1], bounds=bounds)
         codes, firsts = _compiled.encode(columns[0].cells, absent[0])
         for each, lacks in zip(columns[1:], absent[1:], strict=True):
             inner, inner_firsts = _compiled.encode(each.cells, lacks)
             codes, firsts = _compiled.encode(codes * max(len(inner_firsts), 1) + inner, (codes < 0) | (inner < 0))
-        return cls(*_compiled.arrange(codes, len(firsts)), firsts, codes)
+        return cls(firsts, codes=codes)
 
 
 def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:

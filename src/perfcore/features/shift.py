@@ -6,6 +6,7 @@ None looks ahead: what pandas has as ``shift(-1)`` is not known yet when a row c
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
@@ -28,6 +29,8 @@ def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
     if _is_described(x, by):
         return _describe("lag", x, n)
     rows = _rows(1 if n is None else n)
+    if by is None:
+        return _shifted(x, rows)
     same_index([("x", x), *named_keys(by)])
     return _taken(x, rows, by)
 
@@ -74,9 +77,27 @@ def _rows(n: Any) -> int:
     return rows
 
 
+def _shifted(x: Any, n: int) -> Any:
+    """One series: pandas' and polars' own shift is a copy of memory."""
+    library = type(x).__module__.partition(".")[0]
+    if (library == "pandas" and _is_pandas(x)) or (library == "polars" and hasattr(x, "gather")):
+        return x.shift(n)
+    array = x if library == "pyarrow" else raw(x, "x")
+    n = min(n, len(array))
+    if not isinstance(array, np.ndarray):
+        return _of_arrow(array, lambda cells: _arrow_shifted(cells, n))
+    cells = _numpy_cells(array)
+    if n == 0:
+        return cells.copy()
+    shifted = np.empty(len(cells), _with_missing(cells))
+    shifted[:n] = _missing(shifted.dtype)
+    shifted[n:] = cells[: len(cells) - n]
+    return shifted
+
+
 def _taken(x: Any, n: int, by: Any) -> Any:
     library = type(x).__module__.partition(".")[0]
-    if library == "pandas" and hasattr(x, "array") and hasattr(x, "index"):
+    if library == "pandas" and _is_pandas(x):
         from pandas.api.extensions import take
 
         places = _places(len(x), n, by)
@@ -89,51 +110,77 @@ def _taken(x: Any, n: int, by: Any) -> Any:
         rows = polars.Series(_places(len(x), n, by))
         return x.gather(rows.set(rows < 0, None))
     array = x if library == "pyarrow" else raw(x, "x")
+    places = _places(len(array), n, by)
     if isinstance(array, np.ndarray):
-        return _of_numpy(array, _places(len(array), n, by))
-    return _of_arrow(array, _places(len(array), n, by))
+        return _of_numpy(array, places)
+    return _of_arrow(array, lambda cells: _arrow_taken(cells, places))
 
 
-def _of_arrow(array: Any, places: np.ndarray) -> Any:
+def _is_pandas(x: Any) -> bool:
+    return hasattr(x, "array") and hasattr(x, "index")
+
+
+def _of_arrow(array: Any, make: Callable[[Any], Any]) -> Any:
+    """An Arrow array from those of another, in chunks as they were."""
     import pyarrow
 
     try:
-        taken = array.take(pyarrow.array(places, mask=places < 0))
+        made = make(array)
     except (pyarrow.ArrowException, AttributeError, TypeError) as error:
         raise InputError(f"x: cannot take cells of {getattr(array, 'type', type(array).__name__)}: {error}") from error
     if not isinstance(array, pyarrow.ChunkedArray):
-        return taken
+        return made
     ends = np.cumsum([len(chunk) for chunk in array.chunks]).tolist()
-    taken = taken.combine_chunks() if taken.num_chunks != 1 else taken.chunk(0)
-    return pyarrow.chunked_array([taken[start:end] for start, end in zip([0, *ends], ends, strict=False)], array.type)
+    made = made.combine_chunks() if made.num_chunks != 1 else made.chunk(0)
+    return pyarrow.chunked_array([made[start:end] for start, end in zip([0, *ends], ends, strict=False)], array.type)
+
+
+def _arrow_shifted(array: Any, n: int) -> Any:
+    import pyarrow
+
+    missing, kept = pyarrow.nulls(n, array.type), array[: len(array) - n]
+    if isinstance(array, pyarrow.ChunkedArray):
+        return pyarrow.chunked_array([missing, *kept.chunks], array.type)
+    return pyarrow.concat_arrays([missing, kept])
+
+
+def _arrow_taken(array: Any, places: np.ndarray) -> Any:
+    import pyarrow
+
+    return array.take(pyarrow.array(places, mask=places < 0))
 
 
 def _of_numpy(array: np.ndarray, places: np.ndarray) -> np.ndarray:
     is_absent = places < 0
-    kind = array.dtype.kind
-    if kind == "V":
-        raise InputError(f"x: cannot take cells of {array.dtype}: allowed are numbers, bool, text, times and objects")
-    cells = np.ma.filled(array.astype(float), np.nan) if isinstance(array, np.ma.MaskedArray) else array
+    cells = _numpy_cells(array)
     if not is_absent.any():
         return cells[places]
-    if kind in "iu":
-        cells = cells.astype(np.float64)
-    elif kind in "bUST":
-        cells = cells.astype(object)
-    taken = cells[np.where(is_absent, 0, places)]
-    taken[is_absent] = np.array("NaT", cells.dtype) if kind in "mM" else None if cells.dtype == object else np.nan
+    taken = cells.astype(_with_missing(cells), copy=False)[np.where(is_absent, 0, places)]
+    taken[is_absent] = _missing(taken.dtype)
     return taken
+
+
+def _numpy_cells(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind == "V":
+        raise InputError(f"x: cannot take cells of {array.dtype}: allowed are numbers, bool, text, times and objects")
+    return np.ma.filled(array.astype(float), np.nan) if isinstance(array, np.ma.MaskedArray) else array
+
+
+def _with_missing(array: np.ndarray) -> np.dtype:
+    """A type that has a missing cell."""
+    kind = array.dtype.kind
+    if kind in "iu":
+        return np.dtype(np.float64)
+    return np.dtype(object) if kind in "bUST" else array.dtype
+
+
+def _missing(dtype: np.dtype) -> Any:
+    if dtype.kind in "mM":
+        return np.array("NaT", dtype)
+    return None if dtype.kind == "O" else np.nan
 
 
 def _places(n_rows: int, n: int, by: Any) -> np.ndarray:
     """Of each row, which is the one n rows before it among its own; -1 where there is none."""
-    places = np.full(n_rows, -1, np.int64)
-    if by is None:
-        places[n:] = np.arange(max(n_rows - n, 0))
-        return places
     found = groups(by, n_rows)
-    order = np.arange(n_rows) if found.order is None else found.order
-    starts = np.repeat(found.bounds[:-1], np.diff(found.bounds))
-    rows = np.flatnonzero(np.arange(len(order)) - starts >= n)
-    places[order[rows]] = order[rows - n]
-    return places
+    return found.rows_before(n) if n else np.where(found.codes < 0, -1, np.arange(n_rows))

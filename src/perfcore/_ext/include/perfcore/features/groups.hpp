@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "feature.hpp"
+#include "scan.hpp"
 
 namespace perfcore::features {
 
@@ -117,9 +118,49 @@ inline void arrange(const int64_t* codes, int64_t n, int64_t n_codes, const int6
         if (codes[i] >= 0) order[next[size_t(codes[i])]++] = i;
 }
 
+// Of each row, the one `ago` (from 1) rows before it in its series; -1 where there is none. Throws std::bad_alloc.
+inline void rows_before(const int64_t* codes, int64_t n, int64_t n_codes, int64_t ago, int64_t* places) {
+    // A ring for each series: its last `ago` rows, or as many as it has. `at[c]`: what a row of it takes the place of.
+    std::vector<int64_t> bounds(size_t(n_codes) + 1);
+    count(codes, n, n_codes, bounds.data());
+    int64_t begin = 0;
+    for (size_t c = 0; c < size_t(n_codes); c++) {
+        const int64_t rows = std::min(bounds[c + 1] - bounds[c], ago);
+        bounds[c] = begin;
+        begin += rows;
+    }
+    bounds[size_t(n_codes)] = begin;
+    std::vector<int64_t> at(bounds), rings(size_t(begin), -1);
+    for (int64_t i = 0; i < n; i++) {
+        if (codes[i] < 0) {
+            places[i] = -1;
+            continue;
+        }
+        const size_t c = size_t(codes[i]);
+        int64_t& row = rings[size_t(at[c])];
+        places[i] = row;
+        row = i;
+        if (++at[c] == bounds[c + 1]) at[c] = bounds[c];
+    }
+}
+
+// The same of series whose rows lie together.
+inline void rows_before(const int64_t* bounds, int64_t n_series, int64_t ago, int64_t* places) {
+    for (int64_t s = 0; s < n_series; s++) {
+        const int64_t first = std::min(bounds[s] + ago, bounds[s + 1]);
+        std::fill(places + bounds[s], places + first, int64_t(-1));
+        for (int64_t i = first; i < bounds[s + 1]; i++) places[i] = i - ago;
+    }
+}
+
 inline void make_plain(double* cells, int64_t n) {
-    for (int64_t i = 0; i < n; i++)
-        if (cells[i] != cells[i]) cells[i] = not_a_number();
+    constexpr int64_t BLOCK = 256;
+    for (int64_t i = 0, end; i < n; i = end) {
+        end = std::min(i + BLOCK, n);
+        if (!has_nan(cells + i, end - i)) continue;
+        for (int64_t j = i; j < end; j++)
+            if (cells[j] != cells[j]) cells[j] = not_a_number();
+    }
 }
 
 // How the times of each series run: a late row has an earlier time than a row of its series before it.

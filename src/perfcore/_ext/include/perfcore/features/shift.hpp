@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "feature.hpp"
+#include "scan.hpp"
 
 namespace perfcore::features {
 
@@ -46,14 +47,19 @@ public:
         const double* cells = series.columns[0];
         const int64_t n_first = std::min(n_, series.n);
         for (int64_t i = 0; i < n_first; i++) out[0][i] = of(cells[i], missing());
-        for (int64_t i = n_first; i < series.n; i++) out[0][i] = of(cells[i], cells[i - n_]);
+        for (int64_t i = n_first, end; i < series.n; i = end) {
+            end = std::min(i + BLOCK, series.n);
+            for (int64_t j = i; j < end; j++) out[0][j] = change(cells[j], cells[j - n_]);
+            if (what == Shift::LAG || !has_nan(out[0] + i, end - i)) continue;
+            for (int64_t j = i; j < end; j++) out[0][j] = of(cells[j], cells[j - n_]);
+        }
     }
 
 private:
     struct Head {
         int64_t room, n_seen;
     };
-    static constexpr int64_t FIRST = 64;
+    static constexpr int64_t FIRST = 64, BLOCK = 256;
 
     int64_t most() const {  // a power of two
         int64_t room = 1;
@@ -63,10 +69,12 @@ private:
     static double* cells_of(void* state) { return reinterpret_cast<double*>(static_cast<Head*>(state) + 1); }
     static const double* cells_of(const void* state) { return cells_of(const_cast<void*>(state)); }
 
+    static double change(double x, double past) {
+        return what == Shift::LAG ? past : what == Shift::DIFF ? x - past : x / past - 1.0;
+    }
     static double of(double x, double past) {
-        if (what == Shift::LAG) return past;
-        const double told = what == Shift::DIFF ? x - past : x / past - 1.0;
-        if (told == told) return told;
+        const double told = change(x, past);
+        if (what == Shift::LAG || told == told) return told;
         return bits_of(x) == MISSING_BITS || bits_of(past) == MISSING_BITS ? missing() : not_a_number();
     }
 
