@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from perfcore import InputError
+from perfcore import features as f
 from perfcore._ext.features import MISSING
 from perfcore.features.column import keys, numbers, times
 from perfcore.features.keys import groups
@@ -175,6 +176,35 @@ def test_a_null_is_the_missing_cell_and_a_nan_is_itself(x, bits):
     told = numbers(x, "v").view(np.uint64)
     meant = {"1": 1.0, "m": MISSING, "n": np.nan}
     assert told.tolist() == np.array([meant[each] for each in bits]).view(np.uint64).tolist()
+
+
+def masked(cells, dtype=None):
+    return np.ma.array(np.array(cells, dtype), mask=[False, True, False, False])
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        masked([3, 3, 3, 1]),
+        masked([3.0, 3, 3, np.nan]),
+        masked(["b", "b", "b", "a"]),
+        masked(["b", "b", "b", None], object),
+        masked(["2020", "2020", "2020", "NaT"], "M8[D]"),
+    ],
+)
+def test_a_masked_cell_is_no_key_and_no_time(x):
+    told = keys(x, "v")
+    assert told.absent[:3].tolist() == [False, True, False] and told.cells[0] == told.cells[2]
+    assert f.rolling_count(np.ones(4), 4, min_periods=0, by=x)[:3].tolist()[::2] == [1.0, 2.0]
+    if x.dtype.kind in "iM":
+        with pytest.raises(InputError, match="'v': row 1 has no time"):
+            times(x, "'v'")
+
+
+def test_a_masked_cell_of_an_array_is_missing():
+    x = np.ma.array([[1.0, 5.0], [2.0, 6.0]], mask=[[False, True], [False, False]])
+    told = f.RollingFeatures([f.sum(2, min_periods=1)]).fit_transform(x)
+    np.testing.assert_array_equal(told, [[1.0, np.nan], [3.0, 6.0]])
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,18 @@ def test_times_of_any_library_are_the_same():
             same(f.rolling_std(X, window, on=other), answer)
 
 
-@pytest.mark.parametrize("window", [0, -1, 2.0, True, "5", "5 parsecs", "-1s", datetime.timedelta(0), [3], "", b"3"])
+def test_a_window_of_pandas_has_nanoseconds():
+    assert f.mean(pd.Timedelta(1500, "ns")).window.nanoseconds == 1500
+    assert f.mean(pd.Timedelta(2, "D")).label == "mean_2D"
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        *(0, -1, 2.0, True, "5", "5 parsecs", "-1s", datetime.timedelta(0), [3], "", b"3", np.timedelta64("NaT")),
+        *(np.timedelta64(300_000, "D"), np.timedelta64(213_504, "D"), np.timedelta64(1500, "ps")),
+    ],
+)
 def test_what_is_no_window_is_refused(window):
     f.rolling_mean(X, 1)
     f.rolling_mean(X, 2)

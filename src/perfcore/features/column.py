@@ -178,6 +178,8 @@ def _no_numbers(name: Any, kind: Any) -> InputError:
 def times(x: Any, name: Any) -> Times:
     """When rows are; `InputError` names the first row that has no time, or one beyond the years 1678 to 2261."""
     array = raw(x, name)
+    if np.ma.is_masked(array):
+        raise InputError(f"{name}: row {int(np.ma.getmaskarray(array).argmax())} has no time (masked)")
     if isinstance(array, np.ndarray) and array.dtype.kind == "O":
         array = _objects_to_arrow(array, name)
     if isinstance(array, np.ndarray):
@@ -261,12 +263,18 @@ def _objects_to_arrow(array: np.ndarray, name: Any) -> Any:
 def keys(x: Any, name: Any) -> Keys:
     """What tells series apart: whole numbers, floats, bool, text, categories, dates, timestamps.
 
-    A cell that is null, NaN or NaT is no key.
+    A cell that is null, NaN, NaT or masked is no key.
     """
     array = raw(x, name)
     if isinstance(array, np.ndarray) and array.dtype.kind in "OUT":
         array = _objects_to_arrow(array, name)
-    return _numpy_keys(array, name) if isinstance(array, np.ndarray) else _arrow_keys(array, name)
+    if not isinstance(array, np.ndarray):
+        return _arrow_keys(array, name)
+    found = _numpy_keys(np.asarray(array), name)
+    if not np.ma.is_masked(array):
+        return found
+    masked = np.ma.getmaskarray(array)
+    return found._replace(absent=masked if found.absent is None else masked | found.absent)
 
 
 def _numpy_keys(array: np.ndarray, name: Any) -> Keys:

@@ -179,7 +179,7 @@ def _cells(x: Any, name: str) -> np.ndarray:
     if type(x) is np.ndarray and x.dtype == np.float64 and x.flags.carray:
         return x
     if isinstance(x, np.ndarray | list | tuple) or not hasattr(x, "__len__"):
-        array = np.asarray(x)
+        array = x if isinstance(x, np.ndarray) else np.asarray(x)
         return numbers(array.reshape(-1), name).reshape(array.shape)
     return numbers(x, name)
 

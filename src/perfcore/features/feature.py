@@ -82,8 +82,11 @@ def _nanoseconds(window: Any) -> int:
     nanoseconds = 0
     if isinstance(window, timedelta):
         nanoseconds = ((window.days * 86_400 + window.seconds) * 10**6 + window.microseconds) * 1_000
-    elif isinstance(window, np.timedelta64) and not np.isnat(window):
-        nanoseconds = int(window.astype("timedelta64[ns]").astype(np.int64))
+        nanoseconds += getattr(window, "nanoseconds", 0)  # pandas' Timedelta has them
+    elif isinstance(window, np.timedelta64):
+        exact = window.astype("m8[ns]")
+        if exact.astype(window.dtype) == window:  # neither beyond its range, where NumPy wraps around, nor cut off
+            nanoseconds = int(exact.astype(np.int64))
     elif isinstance(window, str):
         number = window.rstrip("".join(_UNITS)).strip()
         unit = window[len(number) :].strip()

@@ -205,7 +205,7 @@ def _unique(labels: list[Any]) -> tuple[str, ...]:
 
 def _rows(X: Any) -> np.ndarray:
     try:
-        array = np.asarray(X)
+        array = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot make a table of a {type(X).__qualname__}: {error}") from error
     if array.ndim != 2:
