@@ -400,3 +400,15 @@ def test_the_report_prints_counts_and_pickles():
     again = pickle.loads(pickle.dumps(report))
     assert str(again) == str(report)
     assert same(again.apply(table), small)
+
+
+def test_views_of_texts_and_empty_texts_are_texts():
+    views = pa.table({"k": pa.array(["one", "two", None, "one"] * 9, pa.string_view())})
+    small, report = f.shrink(views)
+    assert (
+        str(small.schema.field("k").type).startswith("dictionary<") and small["k"].to_pylist() == views["k"].to_pylist()
+    )
+    assert report.apply(views).equals(small)
+    objects = pd.DataFrame({"k": pd.Series(["", ""] * 9, dtype=object)})
+    small, report = f.shrink(objects)
+    assert small["k"].dtype == "category" and small["k"].tolist() == objects["k"].tolist()

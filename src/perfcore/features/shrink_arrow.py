@@ -64,8 +64,11 @@ class ArrowTables:
         return column.cast(dtype, safe=False)  # that it keeps the numbers is known
 
     def encodings(self, column: Any) -> list[tuple[Any, Any]]:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
+        if pa.types.is_string_view(column.type):  # for which pyarrow has no drop_null
+            column = column.cast(pa.large_string())
         categories = column.drop_null().unique()
         if not len(categories):
             return []

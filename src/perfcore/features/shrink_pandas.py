@@ -142,9 +142,10 @@ class PandasTables:
 
 def _is_utf8(texts: np.ndarray) -> bool:
     try:
-        return bool("".join(texts).encode())
+        "".join(texts).encode()
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def _arrow(column: Any) -> Any:
