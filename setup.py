@@ -1,5 +1,6 @@
 """The extension list; everything else is in pyproject.toml."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -54,5 +55,6 @@ setup(
             "wraparound": False,
             "embedsignature": True,
         },
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )
