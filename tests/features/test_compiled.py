@@ -1,6 +1,7 @@
 """Users' own functions, compiled: element by element, of windows, of groups; what cannot be compiled says why."""
 
 import copy
+import math
 import pickle
 import subprocess
 import sys
@@ -82,13 +83,29 @@ def test_long_arrays_have_the_same_bits_as_each_row_alone_for_any_number_of_thre
     assert one[few].tolist() == [spread(a, b) for a, b in zip(high[few], low[few], strict=True)]
 
 
-def test_a_batch_is_its_rows_where_the_function_is_of_a_mathematical_library():
-    @f.compiled
-    def curve(x):
-        return np.exp(x) * np.sin(x) + np.log1p(abs(x)) ** 1.5
+MATHEMATICS = "exp expm1 log log2 log10 log1p sqrt sin cos tan asin acos atan sinh cosh tanh asinh atanh erf gamma"
 
-    x = np.random.default_rng(0).normal(size=1001)
-    assert curve(x).tobytes() == np.array([curve(each) for each in x]).tobytes()
+
+@pytest.mark.parametrize("written", [*(f"math.{each}(x)" for each in MATHEMATICS.split()), "x**1.7", "1.3**x", "curve"])
+def test_a_batch_is_its_rows_where_the_function_is_of_a_mathematical_library(written):
+    """Where Intel's SVML is installed, Numba would call it of four or eight rows at once, and libm of the last few."""
+    curve = "np.exp(x) * np.sin(x) + np.log1p(abs(x)) ** 1.5"
+    function = f.compiled(eval(f"lambda x: {curve if written == 'curve' else written}", {"np": np, "math": math}))
+    x = np.random.default_rng(0).random(2_001)
+    batch = function(x)
+    assert batch.tobytes() == np.array([function(each) for each in x]).tobytes()
+    plan = Plan(1, [function.compiled((0,))])
+    assert plan.run_steps([x])[0].tobytes() == plan.run([x])[0].tobytes() == batch.tobytes()
+
+
+@pytest.mark.parametrize("has_svml", [True, False])
+def test_rows_are_simd_but_where_svml_is_there(monkeypatch, has_svml):
+    import numba
+
+    monkeypatch.setattr(numba.config, "USING_SVML", has_svml)
+    function = f.compiled(lambda x: 2 * x + 1).warmup()
+    assert ("x double>" in function._made["c"].owner.inspect_llvm()) is not has_svml
+    assert numba.config.LOOP_VECTORIZE == 1
 
 
 def test_series_come_back_as_they_came():
