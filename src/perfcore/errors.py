@@ -30,7 +30,7 @@ class ModelFormatError(PerfcoreError, ValueError):
 
 
 class NotPortableError(PerfcoreError, TypeError):
-    """A predictor with steps that are run as they are, which no file can hold; the message names them."""
+    """A predictor with steps that run as they are, or of compiled functions, which no file holds; they are named."""
 
 
 class CacheFormatError(PerfcoreError, ValueError):

@@ -7,11 +7,15 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_CheckExact
 from cpython.dict cimport PyDict_GetItem
 from cpython.ref cimport PyObject
 from libc.math cimport NAN
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 from libcpp cimport bool as cbool
 from libcpp.vector cimport vector
 
 cnp.import_array()
+
+cdef extern from "perfcore/features/map.hpp" namespace "perfcore::features" nogil:
+    const int MAX_INPUTS
+    ctypedef void (*RowsFunction)(const double* const* columns, int64_t n, double* out)
 
 cdef extern from "perfcore/transforms/pass.hpp" namespace "perfcore::transforms" nogil:
     cdef enum class Kind(int32_t):
@@ -28,6 +32,11 @@ cdef extern from "perfcore/transforms/pass.hpp" namespace "perfcore::transforms"
     cdef cppclass Step:
         Act act
         double a, b
+        int32_t target
+
+    cdef cppclass Call:
+        RowsFunction function
+        vector[int32_t] others
 
     cdef cppclass Chain:
         int32_t source, begin, end
@@ -51,6 +60,7 @@ cdef extern from "perfcore/transforms/pass.hpp" namespace "perfcore::transforms"
 
     cdef cppclass Plan:
         vector[Step] steps
+        vector[Call] calls
         vector[Chain] chains
         vector[double] keys
         vector[int32_t] key_codes
@@ -103,7 +113,7 @@ cdef extern from "perfcore/transforms/quantile.hpp" namespace "perfcore::transfo
 
 ACTS = (
     "subtract", "divide", "multiply", "add", "clip", "fill_nan", "fill_equal", "is_nan", "is_equal", "above", "round",
-    "refuse_infinite", "refuse_nan", "refuse_not_positive",
+    "refuse_infinite", "refuse_nan", "refuse_not_positive", "call",
 )
 KINDS = ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "b1")
 
@@ -193,7 +203,8 @@ cdef class Pass:
 
     Parameters
     ----------
-    steps : (act, a, b) each; an act is one of `ACTS`
+    steps : (act, a, b) each; an act is one of `ACTS`; a call's: what has the ``address`` of a C function, and places
+        of the chains that are its other columns, before the chain that it is a step of
     chains : (source, first step, last step + 1) each
     codes : for each (chain or -1, keys, key codes, code of NaN, code of what is unknown, whether the keys are edges)
     columns : (write, of, first, width, table, on, off, keeps) each, see pass.hpp; write 0 number, 1 value, 2 place
@@ -204,14 +215,20 @@ cdef class Pass:
     cdef Plan _plan
     cdef readonly Py_ssize_t n_numbers
     cdef tuple _lookups
+    cdef list _functions  # whose machine code is there as long as they are
 
     def __init__(self, steps, chains, codes, columns, values, places, lookups):
         cdef Step step
         cdef Chain chain
         cdef Codes code
         cdef Column column
+        self._functions = []
         for act, a, b in steps:
-            step.act, step.a, step.b = <Act><int32_t>ACTS.index(act), a, b
+            step.act, step.target = <Act><int32_t>ACTS.index(act), -1
+            if act == "call":
+                step.a, step.b, step.target = 0, 0, self._call(a, b)
+            else:
+                step.a, step.b = a, b
             self._plan.steps.push_back(step)
         self.n_numbers = 0
         for source, begin, end in chains:
@@ -236,6 +253,16 @@ cdef class Pass:
         for place in places:
             self._plan.places.push_back(place)
         self._lookups = tuple(lookups)
+
+    cdef int32_t _call(self, function, others) except -1:
+        cdef Call call
+        if len(others) >= MAX_INPUTS:
+            raise ValueError(f"a function of {len(others) + 1} columns, allowed: {MAX_INPUTS}")
+        call.function = <RowsFunction><uintptr_t>function.address
+        call.others = others
+        self._plan.calls.push_back(call)
+        self._functions.append(function)
+        return <int32_t>self._plan.calls.size() - 1
 
     cdef int _take(self, vector[Numbers]& to, vector[const int32_t*]& code_at, numbers, codes, int64_t n) except -1:
         cdef Numbers each

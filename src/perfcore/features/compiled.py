@@ -73,13 +73,18 @@ class CompiledFunction(Feature):
 
         Cells are float64, and so is the answer, in the kind of the first that is no plain array or number. The null of
         Arrow and polars makes the answer null; NaN goes in as it is.
+
+        A function of several columns takes one table of just these as well, an array or a data frame of pandas, as
+        scikit-learn's FunctionTransformer hands it over: the answer is a table of one column.
         """
+        if len(columns) == 1 < self.n_inputs and np.ndim(columns[0]) == 2:
+            return self._of_table(columns[0], n_threads)
         if len(columns) != self.n_inputs:
             raise InputError(f"{self!r} takes {self.n_inputs} columns, got {len(columns)}")
         series = [x for x in columns if not isinstance(x, np.ndarray | list | tuple) and hasattr(x, "__len__")]
         if series and _is_frame(series[0]):
             cells = self(*(_matrix(x) for x in columns), n_threads=n_threads)
-            return type(series[0])(cells, index=series[0].index, columns=series[0].columns)
+            return _framed(series[0], cells, series[0].columns)
         cells = [_cells(x, name) for x, name in zip(columns, self.arguments, strict=True)]
         shape = _shape(cells, repr(self))
         flat = [each if each.shape == shape else np.ascontiguousarray(np.broadcast_to(each, shape)) for each in cells]
@@ -91,6 +96,13 @@ class CompiledFunction(Feature):
             return like(series[0], out)
         return out if any(isinstance(x, np.ndarray | list | tuple) for x in columns) else float(out)
 
+    def _of_table(self, table: Any, n_threads: int | None) -> Any:
+        cells = _matrix(table) if _is_frame(table) else np.asarray(table)
+        if cells.shape[1] != self.n_inputs:
+            raise InputError(f"{self!r} takes {self.n_inputs} columns, got a table of {cells.shape[1]}")
+        out = self(*cells.T, n_threads=n_threads)[:, None]
+        return _framed(table, out, [self.label]) if _is_frame(table) else out
+
     def _rows(self, columns: list[np.ndarray], nan_is_missing: bool, n_threads: int) -> np.ndarray:
         if nan_is_missing not in self._made:
             self._made[nan_is_missing] = Plan(self.n_inputs, [self.compiled((*range(self.n_inputs),))], nan_is_missing)
@@ -100,15 +112,24 @@ class CompiledFunction(Feature):
         (out,) = self._made[nan_is_missing].run(columns, bounds=bounds, n_threads=n_threads)
         row = first_raised(out)
         if row is not None:
-            cells = [float(column[row]) for column in columns]
-            place = f"in row {row}, of {', '.join(map(str, cells))}"
-            try:
-                self.function(*cells)
-            except Exception as error:
-                error.add_note(f"raised by {self!r} {place}")
-                raise
-            raise InputError(f"{self!r} raised an error {place}; as Python, it raises none")
+            raise self.error_of(row, [float(column[row]) for column in columns])
         return out
+
+    def error_of(self, row: int, cells: list[float]) -> Exception:
+        """What the function raised in a row: what it raises of the same cells as Python, with the place as its note."""
+        place = f"in row {row}, of {', '.join(map(str, cells))}"
+        try:
+            self.function(*cells)
+        except Exception as error:
+            error.add_note(f"raised by {self!r} {place}")
+            return error
+        return InputError(f"{self!r} raised an error {place}; as Python, it raises none")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CompiledFunction) and other.function is self.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
 
     def __repr__(self) -> str:
         return f"compiled {self.function.__qualname__}({', '.join(self.arguments)})"
@@ -195,6 +216,10 @@ def _shape(cells: list[np.ndarray], name: str) -> tuple[int, ...]:
 
 def _is_frame(x: Any) -> bool:
     return hasattr(x, "iloc") and hasattr(x, "columns")
+
+
+def _framed(x: Any, cells: np.ndarray, columns: Any) -> Any:
+    return type(x)(cells, index=x.index, columns=columns, copy=False)  # as the cells lie: pandas 3 would turn them
 
 
 def _matrix(x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, ModelFormatError
+from ..errors import ConfigurationError, InputError, ModelFormatError
 from .ensemble import Ensemble, Trial
 from .forest import Forest, LinearLeaves, Tree
 from .gaussians import DiagonalGaussians, Gaussians
@@ -82,9 +82,9 @@ class Model:
         return getattr(self.answers, "n_targets", None) or self.body.n_outputs
 
     def _try_inputs(self) -> None:
-        """Ask for the cells of a row of zeros; that the source refuses such a row is an answer, too."""
+        """Ask for the cells of a row of zeros; that it is refused, or Numba is not there, is an answer, too."""
         if self.inputs.n_features <= MOST_TRIED:
-            with contextlib.suppress(InputError):
+            with contextlib.suppress(InputError, ConfigurationError):
                 self.inputs.row(np.zeros(self.inputs.n_features))
 
     def _try_answers(self) -> None:

@@ -100,6 +100,7 @@ CLASSES: dict[str, tuple[str, str]] = {
     "pipeline.live": ("perfcore.transforms.live", "Live"),
     "pipeline.identity": ("perfcore.transforms.compose", "Identity"),
     "transforms.function": ("perfcore.transforms.functions", "Function"),
+    "transforms.compiled": ("perfcore.transforms.compiled", "Compiled"),
     "transforms.standard_scaler": ("perfcore.transforms.scalers", "StandardScaler"),
     "transforms.min_max_scaler": ("perfcore.transforms.scalers", "MinMaxScaler"),
     "transforms.max_abs_scaler": ("perfcore.transforms.scalers", "MaxAbsScaler"),

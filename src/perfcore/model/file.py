@@ -43,7 +43,8 @@ def write_model(model: Model, path: str | os.PathLike) -> None:
     pieces = _pieces(model, encoder)
     if encoder.held:
         names = "; ".join(name for name, _ in encoder.held if name)
-        raise NotPortableError(f"{model.origin}: a file holds no steps that are run as they are: {names}; pickle it")
+        what = "a file holds no steps that are run as they are, and no compiled functions"
+        raise NotPortableError(f"{model.origin}: {what}: {names}; pickle it")
     replace_file(_path(path), pieces)
 
 

@@ -18,6 +18,7 @@ from ..inputs.ensemble import PassedOn
 from ..model import Ensemble, Model
 from ..transforms import TRANSFORMERS, Unread
 from ..transforms.block import Block, Unfused
+from ..transforms.compiled import Compiled
 from ..transforms.compose import Chain, Columns, Either, Framed, Identity, Member, Union
 from ..transforms.inputs import AS_IT_IS, FUSED, PipelineInputs
 from ..transforms.live import Live
@@ -79,7 +80,7 @@ def _read_steps(
 
 def _traced(transforms: Sequence[Any], n_features: int, names: tuple[str, ...] | None) -> Block | None:
     """What the fused steps make of a row; None where they do not take one another's tables."""
-    trace = Trace(RowTable([None] * n_features, names))
+    trace = Trace(RowTable([None] * n_features, names), runs_steps=False)
     try:
         return Chain(tuple(transforms)).fuse(trace.start(trace.run.tables[0]))
     except Unfused:
@@ -147,17 +148,19 @@ class _Reader:
         except Unread as why:
             del self.steps[n_steps:]  # those inside it
             self.steps.append((name, type(source).__name__, f"{AS_IT_IS}: {why}"))
-            return Live(f"{name!r} ({type(source).__name__})", str(why), _digest(source), _copied(source))
+            return _live(name, source, str(why))
         inner = read.step if isinstance(read, Framed) else read
-        if not isinstance(inner, Chain | Columns | Union):
-            how = f"{FUSED}, or as it is where a table is none that it takes" if self.keeps_live else FUSED
-            self.steps.append((name, type(source).__name__, how))
-            if self.keeps_live:
-                reason = "" if self.is_beside else "its fused form does not take the table"
-                return Either(
-                    read, Live(f"{name!r} ({type(source).__name__})", reason, _digest(source), _copied(source))
-                )
-        return read
+        if isinstance(inner, Chain | Columns | Union):
+            return read
+        reason = "" if self.is_beside else "its fused form does not take the table"
+        # Machine code goes into no file, so that the object may as well travel with it.
+        calls = repr(inner.function.warmup()) if isinstance(inner, Compiled) else ""
+        has_both = self.keeps_live or bool(calls)
+        how = ", ".join(filter(None, (FUSED, calls, "or as it is where a table is none that it takes" * has_both)))
+        self.steps.append((name, type(source).__name__, how))
+        if not has_both:
+            return read
+        return Either(read, _live(name, source, calls or reason))
 
     def _read(self, name: str, source: Any) -> Any:
         from sklearn.utils._set_output import _auto_wrap_is_configured
@@ -207,6 +210,10 @@ class _Reader:
             members.append(self.transform(f"{name}__{step}", transformer))
             weights.append((source.transformer_weights or {}).get(step))
         return Union(tuple(members), tuple(weights), of_frames)
+
+
+def _live(name: str, source: Any, why: str) -> Live:
+    return Live(f"{name!r} ({type(source).__name__})", why, _digest(source), _copied(source))
 
 
 def _infers_texts() -> bool:

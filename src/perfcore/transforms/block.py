@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .plan import Trace
 
 Source = tuple[int, int]  # a table of the trace, and a column of it
-Step = tuple[str, float, float]  # act, a, b: pass.hpp
+Step = tuple[str, Any, Any]  # act, a, b: numbers, pass.hpp; of a call, the function and its other columns
 ROUND: Step = ("round", 0.0, 0.0)
 ARITHMETIC = {"subtract", "divide", "multiply", "add"}
 CHECKS = {

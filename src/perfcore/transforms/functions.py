@@ -1,4 +1,4 @@
-"""FunctionTransformer of numpy's own functions, cell by cell."""
+"""FunctionTransformer: of numpy's own functions, cell by cell; which others are fused."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 from ..errors import ModelFormatError
 from . import Transform, Unread
 from .block import Block, Unfused
+from .compiled import Compiled
 from .compose import Identity
 
 FUNCTIONS = (
     "absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh exp exp2 expm1 fabs floor log log10 "
     "log1p log2 negative reciprocal rint sign sin sinh sqrt square tan tanh trunc"
 ).split()
+COMPILED = "perfcore.features.compiled"  # the module of f.compiled's functions, which is not imported for others' sake
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class Function:
         n_features = source.n_features_in_ if source.validate else None
         if source.func is None:
             return Identity(n_features)
+        if type(source.func).__module__ == COMPILED:
+            return Compiled.of(source)
         name = getattr(source.func, "__name__", type(source.func).__name__)
         if name not in FUNCTIONS or getattr(np, name) is not source.func or source.kw_args:
             raise Unread(f"a function of the user's own, {name}")

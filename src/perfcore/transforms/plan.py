@@ -10,7 +10,7 @@ import numpy as np
 from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
 from ..inputs.table import is_kernel_ready, scan
-from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text
+from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text, Unfused
 from .tables import ArrayTable, ArrowTable, PandasTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
@@ -111,7 +111,10 @@ class Output:
             builder = _Builder(self, block)
             self._checks = block.trace is not None and bool(block.trace.checked)
             self._pass = builder.built()
-            self._steps, self._chain_sources = builder.steps, [each[1] for each in builder.chains.values()]
+            # Each of the chains, and where its steps begin among all.
+            self._chains = [
+                (Number(self.numbers[at], steps), begin) for (at, steps), (_, _, begin, _) in builder.chains.items()
+            ]
 
     def array(self, run: Run) -> np.ndarray:
         """The dense array."""
@@ -192,8 +195,10 @@ class Output:
                 f"Found unknown categories [{cell!r}] in column {codes.place} during transform "
                 f"(column {_named(run, (slot, j))}, row {row})"
             )
-        source = self.numbers[self._chain_sources[chain]]
-        act = self._steps[step][0]
+        number, begin = self._chains[chain]
+        act, source = number.steps[step - begin][0], number.source
+        if act == "call":
+            return self._raised(run, row, number, step - begin)
         if act == "refuse_not_positive":
             return InputError(
                 "The Box-Cox transformation can only be applied to strictly positive data "
@@ -201,6 +206,14 @@ class Output:
             )
         what = "NaN" if act == "refuse_nan" else f"infinity or a value too large for {self.dtype!r}"
         return InputError(f"Input X contains {what}. (column {_named(run, source)}, row {row})")
+
+    def _raised(self, run: Run, row: int, number: Number, at: int) -> InputError:
+        """What a user's function has raised."""
+        _, function, others = number.steps[at]
+        columns = number._replace(steps=number.steps[:at]), *others
+        error = function.error_of(row, [float(self._of(each).array(run)[row, 0]) for each in columns])
+        place = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+        return InputError(f"{type(error).__name__}: {error}{place}")
 
     def _whole_numbers(self, run: Run, out: np.ndarray) -> np.ndarray:
         """Integers and bools, each as it is: float64 would not hold all of them."""
@@ -323,10 +336,16 @@ class _Builder:
             self.output.numbers.append(number.source)
         key = self.output.numbers.index(number.source), number.steps
         if key not in self.chains:
+            steps = [self._placed(step) for step in number.steps]
             begin = len(self.steps)
-            self.steps += number.steps
+            self.steps += steps
             self.chains[key] = len(self.chains), key[0], begin, len(self.steps)
         return self.chains[key][0]
+
+    def _placed(self, step: Step) -> Step:
+        """A call with the places of its other columns, which so come before it."""
+        act, a, b = step
+        return (act, a, [self._chain(each) for each in b]) if act == "call" else step
 
     def _codes(self, of: Number | Text, codes: Codes) -> int:
         key = of if isinstance(of, Number) else (of.source, repr(of.fills)), id(codes)
@@ -371,10 +390,13 @@ def lookup_of(codes: Codes, text: Text, among_texts: bool = False) -> Lookup:
 
 
 class Trace:
-    """Steps over a table, described one after another; steps that are no arithmetic stand between passes."""
+    """Steps over a table, described one after another; steps that are no arithmetic stand between passes.
 
-    def __init__(self, table: Table):
-        self.run = Run(table)
+    ``runs_steps``: whether those that are not fused may be run, or the table is none to run them of.
+    """
+
+    def __init__(self, table: Table, runs_steps: bool = True):
+        self.run, self.runs_steps = Run(table), runs_steps
         self.stages: list[tuple[Output, Callable]] = []
         self.checked: list[Number | Coded | Hot] = []  # columns that no answer needs, and that refuse a table
         self.is_live = False  # whether a step has run: the plan is of this one table
@@ -402,6 +424,16 @@ class Trace:
     def tells_dtypes(self, block: Block) -> bool:
         """Whether a frame's dtypes are told to check_array(): pandas' are."""
         return not isinstance(self.run.tables[block.columns[0].source[0]], ArrowTable)
+
+    def is_of_numbers(self, block: Block) -> bool:
+        """Whether a data frame is of numpy's numbers, or cells of a row whose types nobody tells."""
+        for slot, j in (column.source for column in block.columns):
+            table = self.run.tables[slot]
+            if isinstance(table, PandasTable) and not isinstance(table.dtypes[j], np.dtype):
+                return False
+            if isinstance(table, ArrowTable):
+                return False
+        return True
 
     def is_of_objects(self, block: Block) -> bool:
         """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
@@ -433,6 +465,8 @@ class Trace:
 
     def live(self, block: Block, function: Callable[[Any], Any]) -> Block:
         """What a step makes of the table, run at once."""
+        if not self.runs_steps:
+            raise Unfused("a step that is run as it is")
         if not self.is_live:
             self._catch_up()
         value = self.value(block)

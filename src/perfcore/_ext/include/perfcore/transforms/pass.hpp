@@ -5,6 +5,8 @@
 //                         └── keys ──▶ codes ──┬───────┴──▶ value: what a table says of the code
 //   texts ── a dictionary (lookup.hpp) ────────┘       └──▶ place: which one of several columns is on
 //
+// Among the acts is a call: of a user's function, compiled by Numba, of the chain so far and of chains before it.
+//
 // Steps compute in double. A step in float32 rounds after each operation, which gives the very float: a double holds
 // more than twice a float's bits, so that the first rounding of +, -, * or / never decides the second.
 #pragma once
@@ -14,6 +16,8 @@
 #include <cstdint>
 #include <limits>
 #include <vector>
+
+#include "../features/map.hpp"
 
 namespace perfcore::transforms {
 
@@ -38,11 +42,19 @@ enum class Act : int32_t {
     refuse_infinite,  // the table is refused
     refuse_nan,
     refuse_not_positive,
+    call,             // Plan::calls[target]
 };
 
 struct Step {
     Act act;
     double a, b;
+    int32_t target;
+};
+
+// Refuses the table where the function raised an error.
+struct Call {
+    features::RowsFunction function;
+    std::vector<int32_t> others;  // the function's other columns, chains before its own
 };
 
 struct Chain {
@@ -77,6 +89,7 @@ struct Refused {
 
 struct Plan {
     std::vector<Step> steps;
+    std::vector<Call> calls;
     std::vector<Chain> chains;
     std::vector<double> keys;       // of codes
     std::vector<int32_t> key_codes;
@@ -145,6 +158,7 @@ inline int64_t apply(const Step& step, double* x, int64_t n) {
         case Act::refuse_infinite: return first_bad(x, n, [](double each) { return std::isinf(each); });
         case Act::refuse_not_positive: return first_bad(x, n, [](double each) { return each <= 0; });
         case Act::refuse_nan: return first_bad(x, n, [](double each) { return each != each; });
+        case Act::call: break;  // Tile::call
     }
     return -1;
 }
@@ -162,9 +176,10 @@ public:
             const Chain& chain = plan_.chains[j];
             double* x = chains_.data() + j * TILE;
             load_any(from.numbers[chain.source], row, n, x);
-            for (int32_t step = chain.begin; step < chain.end; ++step) {
-                const int64_t bad = apply(plan_.steps[step], x, n);
-                if (bad >= 0) return {row + bad, step, static_cast<int32_t>(j), -1};
+            for (int32_t at = chain.begin; at < chain.end; ++at) {
+                const Step& step = plan_.steps[at];
+                const int64_t bad = step.act == Act::call ? call(plan_.calls[step.target], x, n) : apply(step, x, n);
+                if (bad >= 0) return {row + bad, at, static_cast<int32_t>(j), -1};
             }
         }
         for (size_t j = 0; j < plan_.codes.size(); ++j) {
@@ -184,6 +199,18 @@ public:
     int32_t code(const Column& column, int64_t i) const { return codes_[column.of * TILE + i]; }
 
 private:
+    // As apply(). The function may not write where it reads: its loop would not be SIMD then.
+    int64_t call(const Call& to, double* x, int64_t n) {
+        const double* columns[features::MAX_INPUTS] = {x};
+        for (size_t j = 0; j < to.others.size(); ++j) columns[j + 1] = chains_.data() + to.others[j] * TILE;
+        double told[TILE];
+        to.function(columns, n, told);
+        const int64_t bad =
+            first_bad(told, n, [](double each) { return features::bits_of(each) == features::RAISED_BITS; });
+        for (int64_t i = 0; i < n; ++i) x[i] = features::plain(told[i]);
+        return bad;
+    }
+
     void look_up(const Codes& codes, const double* x, int64_t n, int32_t* code) const {
         const double* begin = plan_.keys.data() + codes.begin;
         const double* end = plan_.keys.data() + codes.end;
