@@ -113,6 +113,14 @@ def test_series_come_back_as_they_came():
     pd.testing.assert_series_equal(spread(series, 2), (series - 2) / 2)
     frame = pd.DataFrame({"a": [1, 2], "b": [3.0, np.nan]}, index=["x", "y"])
     pd.testing.assert_frame_equal(spread(frame, 2), (frame - 2) / 2)
+    pd.testing.assert_frame_equal(spread(frame, frame + 1), -1 / (frame + 1))
+    for other, message in (
+        (frame[["b", "a"]], "expected data frames of the same columns"),
+        (frame["a"], "expected data frames of the same columns"),
+        (frame[::-1], "low: its index is not that of high"),
+    ):
+        with pytest.raises(perfcore.InputError, match=message):
+            spread(frame, other)
     assert spread(pl.Series("a", [3, 4]), pl.Series([2, 2])).equals(pl.Series("a", [0.5, 1.0]))
     assert spread(pa.chunked_array([[3], [4]]), 2).equals(pa.chunked_array([[0.5], [1.0]]))
 

@@ -55,8 +55,8 @@ class CompiledFunction(Feature):
 
     @property
     def address(self) -> int:
-        if "c" not in self._made:
-            self._made["c"] = _jit.rows_function(self.function, self.n_inputs, self.cache)
+        if "c" not in self._made:  # of threads that ask at once the first's stays: an address may be out already
+            self._made.setdefault("c", _jit.rows_function(self.function, self.n_inputs, self.cache))
         return self._made["c"].address
 
     def warmup(self) -> CompiledFunction:
@@ -82,9 +82,8 @@ class CompiledFunction(Feature):
         if len(columns) != self.n_inputs:
             raise InputError(f"{self!r} takes {self.n_inputs} columns, got {len(columns)}")
         series = [x for x in columns if not isinstance(x, np.ndarray | list | tuple) and hasattr(x, "__len__")]
-        if series and _is_frame(series[0]):
-            cells = self(*(_matrix(x) for x in columns), n_threads=n_threads)
-            return _framed(series[0], cells, series[0].columns)
+        if any(map(_is_frame, series)):
+            return self._of_frames(columns, series, n_threads)
         cells = [_cells(x, name) for x, name in zip(columns, self.arguments, strict=True)]
         shape = _shape(cells, repr(self))
         flat = [each if each.shape == shape else np.ascontiguousarray(np.broadcast_to(each, shape)) for each in cells]
@@ -102,6 +101,14 @@ class CompiledFunction(Feature):
             raise InputError(f"{self!r} takes {self.n_inputs} columns, got a table of {cells.shape[1]}")
         out = self(*cells.T, n_threads=n_threads)[:, None]
         return _framed(table, out, [self.label]) if _is_frame(table) else out
+
+    def _of_frames(self, columns: tuple[Any, ...], series: list[Any], n_threads: int | None) -> Any:
+        first = series[0]
+        if not all(_is_frame(x) and x.columns.equals(first.columns) for x in series):
+            raise InputError(f"{self!r}: expected data frames of the same columns, arrays and numbers")
+        same_index(zip(self.arguments, columns, strict=True))
+        cells = self(*(_matrix(x) if _is_frame(x) else x for x in columns), n_threads=n_threads)
+        return _framed(first, cells, first.columns)
 
     def _rows(self, columns: list[np.ndarray], nan_is_missing: bool, n_threads: int) -> np.ndarray:
         if nan_is_missing not in self._made:
@@ -222,7 +229,8 @@ def _framed(x: Any, cells: np.ndarray, columns: Any) -> Any:
     return type(x)(cells, index=x.index, columns=columns, copy=False)  # as the cells lie: pandas 3 would turn them
 
 
-def _matrix(x: Any) -> Any:
-    if not _is_frame(x):
-        return x
-    return np.stack([numbers(x.iloc[:, j], name) for j, name in enumerate(x.columns)] or [np.empty(len(x))], axis=1)
+def _matrix(frame: Any) -> np.ndarray:
+    cells = np.empty(frame.shape)
+    for j, name in enumerate(frame.columns):
+        cells[:, j] = numbers(frame.iloc[:, j], name)
+    return cells
