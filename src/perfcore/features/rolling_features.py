@@ -34,8 +34,9 @@ class RollingFeatures(Transformer):
         What becomes of a row with an earlier time than its series' last: an error; or it is left out, its features
         missing. "revise_last": a row with the time of its series' last one takes its place; an earlier one is an error.
     after : str, int or list of these, optional
-        Columns whose cells are known only after their row (a race's result): their features are what they were before
-        the row; with ``on``, before all rows of its time.
+        Columns whose cells are known only after their row (a race's result): their features know earlier rows alone,
+        with ``on`` those of earlier times. Windows of time go back from the present row; windows of n rows are of the
+        last n known ones; all else is what it was in the last known row, so that ``lag(0)`` is the last result.
     n_threads : int, optional
         None: all that are available. The bits are the same for any number.
 

@@ -20,7 +20,7 @@ from .keys import Groups
 from .table import Table
 
 LATE = {"raise": 0, "drop": 1, "revise_last": 2}
-STATES = 1  # of the states' layout in compiled code; a snapshot of another one is refused
+STATES = 2  # of the states' layout in compiled code; a snapshot of another one is refused
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
-// A feature of cells that are known only after their row: what it said of the rows before.
+// A feature of cells that are known only after their row: what it says of the rows before.
 #pragma once
 
 #include <algorithm>
 
-#include "feature.hpp"
+#include "make.hpp"
 
 namespace perfcore::features {
 
-// By rows: of the row before. By time: of the last row with another time; rows of one time are known together.
+// By rows: of the row before. By time: of the last row with another time; rows of one time are known together. `nothing`:
+// of no row.
 class After final : public Feature {
 public:
-    After(std::unique_ptr<Feature> inner, bool by_time) : inner_(std::move(inner)), by_time_(by_time) {}
+    After(std::unique_ptr<Feature> inner, bool by_time, std::vector<double> nothing)
+        : inner_(std::move(inner)), by_time_(by_time), nothing_(std::move(nothing)) {}
 
     int n_inputs() const override { return inner_->n_inputs(); }
     int n_outputs() const override { return inner_->n_outputs(); }
@@ -18,7 +20,7 @@ public:
     size_t state_bytes(int64_t room) const override { return own_bytes() + inner_->state_bytes(room); }
     void reset(void* state, int64_t room) const override {
         *static_cast<int64_t*>(state) = 0;
-        std::fill_n(before(state), 2 * n_outputs(), missing());
+        for (int i = 0; i < 2; i++) std::copy(nothing_.begin(), nothing_.end(), before(state) + i * n_outputs());
         inner_->reset(inner(state), room);
     }
     void move_to(const void* state, void* larger, int64_t room) const override {
@@ -34,7 +36,7 @@ public:
         if (!inner_->step(inner(state), cells, time, out)) return false;
         const int n = n_outputs();
         double *told = before(state), *latest = told + n;
-        int64_t& last = *static_cast<int64_t*>(state);  // before the first row all is missing, so that its time is no matter
+        int64_t& last = *static_cast<int64_t*>(state);  // before the first row both are of nothing: its time is no matter
         if (!by_time_ || time != last) std::copy_n(latest, n, told);
         last = time;
         std::copy_n(out, n, latest);
@@ -45,7 +47,7 @@ public:
     void run(const Series& series, double* const* out, State& scratch) const override {
         inner_->run(series, out, scratch);
         for (int k = 0; k < n_outputs(); k++) {
-            double told = missing(), latest = missing();
+            double told = nothing_[size_t(k)], latest = told;
             for (int64_t i = 0; i < series.n; i++) {
                 if (!by_time_ || (i > 0 && series.times[i] != series.times[i - 1])) told = latest;
                 latest = out[k][i];
@@ -61,6 +63,33 @@ private:
 
     const std::unique_ptr<Feature> inner_;
     const bool by_time_;
+    const std::vector<double> nothing_;
 };
+
+// A window of rows, closed as it may be, is of the last rows that are known. One of time goes back from the present row,
+// and ends before it.
+inline std::unique_ptr<Feature> make_after(Spec spec, bool by_time) {
+    const auto closed = spec.integers.find("closed");
+    if (closed == spec.integers.end()) {
+        auto inner = make(spec);
+        if (inner == nullptr) return nullptr;
+        const size_t n_outputs = size_t(inner->n_outputs());
+        return std::make_unique<After>(std::move(inner), by_time, std::vector<double>(n_outputs, missing()));
+    }
+    if (spec.integer("time", 0) != 0) {
+        closed->second &= 1;
+        spec.integers["of_newest"] = 1;
+        return make(spec);
+    }
+    closed->second = 1;
+    const auto of_none = make(spec);
+    if (of_none == nullptr) return nullptr;
+    std::vector<double> cells(size_t(of_none->n_inputs()), missing()), nothing(size_t(of_none->n_outputs()));
+    State state;
+    state.reset(*of_none);
+    state.step(*of_none, cells.data(), 0, nothing.data());
+    closed->second = 2;
+    return std::make_unique<After>(make(spec), by_time, std::move(nothing));
+}
 
 }  // namespace perfcore::features

@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "after.hpp"
-#include "make.hpp"
 
 namespace perfcore::features {
 
@@ -32,9 +31,9 @@ class Plan {
 public:
     // False: there is no such kind.
     bool add(const Spec& spec, const std::vector<int>& columns) {
-        auto feature = make(spec);
+        const int64_t after = spec.integer("after", 0);
+        auto feature = after == 0 ? make(spec) : make_after(spec, after == 2);
         if (feature == nullptr) return false;
-        if (const int64_t after = spec.integer("after", 0)) feature = std::make_unique<After>(std::move(feature), after == 2);
         const int first = n_outputs_;
         n_outputs_ += feature->n_outputs();
         uses_.push_back({std::move(feature), columns, first});

@@ -317,7 +317,8 @@ private:
     const bool with_present_, nan_is_missing_;
 };
 
-// Windows of time. Where the present is not in the window, rows of its time wait until a later one comes.
+// Windows of time. Where the present is not in the window, rows of its time wait until a later one comes. `of_newest`: what
+// is said of a cell in its window is of the newest one in it, not of the present one.
 template <typename M, typename Say>
 class OfTime final : public Feature {
 public:
@@ -325,7 +326,7 @@ public:
 
     OfTime(const Spec& spec, const Window& window)
         : say_(spec), time_(uint64_t(window.time)), with_left_(window.with_left), with_present_(window.with_present),
-          nan_is_missing_(spec.nan_is_missing) {}
+          of_newest_(spec.integer("of_newest", 0) != 0), nan_is_missing_(spec.nan_is_missing) {}
 
     int n_inputs() const override { return M::CELLS; }
     int64_t first_room() const override { return 16; }
@@ -370,7 +371,7 @@ public:
         else head.n_waiting++;
         head.last = time;
         head.n_seen++;
-        *out = say_(now(head), cells);
+        *out = say_(now(head), of_newest_ ? head.newest : cells);
         return true;
     }
 
@@ -386,6 +387,7 @@ private:
         int64_t room, at;                     // where the oldest row is
         int64_t n_front, n_back, n_waiting;   // in this order from there on
         int64_t n_seen, first, last;          // rows, and times of the first and the last
+        double newest[M::CELLS];              // of those that waited
         typename M::Anchor front_anchor;
         Chained back;
     };
@@ -406,6 +408,7 @@ private:
         head.n_back++;
     }
     void take_waiting(Head& head) const {
+        std::memcpy(head.newest, slot(head, rows_of(head) - 1)->cells, sizeof head.newest);
         for (; head.n_waiting > 0; head.n_waiting--) take(head, *slot(head, head.n_front + head.n_back));
     }
     void drop(Head& head, int64_t now) const {
@@ -438,7 +441,7 @@ private:
 
     const Say say_;
     const uint64_t time_;
-    const bool with_left_, with_present_, nan_is_missing_;
+    const bool with_left_, with_present_, of_newest_, nan_is_missing_;
 };
 
 constexpr int64_t SHORT = 64;  // rows whose roundings need no ladder
