@@ -43,6 +43,15 @@ def test_a_stream_has_the_batch_s_bits(kind, arguments, convention):
         assert [each.tobytes() for each in batch] == [each.tobytes() for each in stream]
 
 
+@pytest.mark.parametrize("convention", ["talib", "tradingview"])
+@pytest.mark.parametrize("periods", [(1, 1, 1), (3, 1, 2), (5, 3, 3), (70, 3, 1)], ids=str)
+def test_places_among_zeros_of_both_signs_are_those_of_the_stream(periods, convention):
+    random = np.random.default_rng(sum(periods))
+    columns = list(random.choice([-1.0, -0.0, 0.0, 1.0], (3, 500)))
+    plan = Plan(3, [indicators.stoch(*periods, convention=convention).compiled((0, 1, 2))])
+    assert [each.tobytes() for each in plan.run(columns)] == [each.tobytes() for each in plan.run_steps(columns)]
+
+
 @each_indicator
 def test_null_and_nan_stay_apart_where_they_differ(kind, arguments, convention):
     rows = bars.made(60)

@@ -41,4 +41,18 @@ inline bool has_nan(const double* cells, int64_t n) {
     return is_there;
 }
 
+inline bool are_all_finite(const double* cells, int64_t n) {
+    int64_t n_others = 0, j = 0;
+#ifdef PERFCORE_SSE2
+    __m128d zero = _mm_setzero_pd();  // x - x is +0.0, without a bit, but for NaN and infinities
+    for (; j + 4 <= n; j += 4) {
+        const __m128d one = _mm_loadu_pd(cells + j), other = _mm_loadu_pd(cells + j + 2);
+        zero = _mm_or_pd(zero, _mm_or_pd(_mm_sub_pd(one, one), _mm_sub_pd(other, other)));
+    }
+    n_others = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_castpd_si128(zero), _mm_setzero_si128())) != 0xFFFF;
+#endif
+    for (; j < n; j++) n_others += !(cells[j] - cells[j] == 0.0);
+    return n_others == 0;
+}
+
 }  // namespace perfcore::features

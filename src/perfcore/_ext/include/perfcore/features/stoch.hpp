@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "extrema.hpp"
 #include "moments.hpp"
 #include "scan.hpp"
 #include "smoothing.hpp"
@@ -38,20 +39,31 @@ struct SayPlace {
     explicit SayPlace(const Spec& spec)
         : least(double(spec.integer("min_periods", 1))), none(spec.none()) {}
     double operator()(const Held<Extent>& held, const double* cells) const {
-        const double high = held.kept.high, low = held.kept.low, extent = high - low, close = cells[2];
-        if (held.kept.n < least) return none;
-        if (convention != Convention::TALIB) return extent == 0.0 ? none : 100.0 * (close - low) / extent;
-        return std::fabs(extent) <= 1e-14 * (std::fabs(high) + std::fabs(low)) ? 0.0 : (close - low) / (extent / 100.0);
+        const double high = held.kept.high, low = held.kept.low, close = cells[2];
+        return held.kept.n < least ? none : has_range(high, low) ? place(high, low, close) : of_one_price();
     }
+    static bool has_range(double high, double low) {
+        const double extent = high - low;
+        if (convention != Convention::TALIB) return extent != 0.0;
+        return !(std::fabs(extent) <= 1e-14 * (std::fabs(high) + std::fabs(low)));
+    }
+    static double place(double high, double low, double close) {
+        const double extent = high - low, from = (close - low) + 0.0;  // 0.0 also where the low is -0.0
+        return convention == Convention::TALIB ? from / (extent / 100.0) : 100.0 * from / extent;
+    }
+    double of_one_price() const { return convention == Convention::TALIB ? 0.0 : none; }
 
     const double least, none;
 };
 
 template <Convention convention>
 class Stoch final : public Feature {
+    using Say = SayPlace<convention>;
+
 public:
     explicit Stoch(const Spec& spec)
-        : place_(over_window<Extent, SayPlace<convention>>(of_rows(spec, "n"))),
+        : say_(of_rows(spec, "n")), place_(over_window<Extent, Say>(of_rows(spec, "n"))),
+          highest_(of_rows(spec, "n")), lowest_(of_rows(spec, "n")),
           k_(moment(of_rows(spec, "smooth"), "mean")), d_(moment(of_rows(spec, "signal"), "mean")),
           rows_(spec.integer("n", 1)), smooth_(spec.integer("smooth", 1)), signal_(spec.integer("signal", 1)) {}
     int n_inputs() const override { return 3; }
@@ -87,22 +99,45 @@ public:
         double *k = out[0], *d = out[1];
         const int64_t has_place = std::min(rows_ - 1, series.n);
         const int64_t has_k = std::min(has_place + smooth_ - 1, series.n), has_d = std::min(has_k + signal_ - 1, series.n);
-        place_->run(series, &d, scratch);
+        places(series, k, d, scratch);
         if (has_nan(d + has_place, series.n - has_place)) return Feature::run(series, out, scratch);
-        run_on(*k_, d, k, has_place, series.n, scratch);
+        smooth(*k_, smooth_, d, k, has_place, series.n, scratch);
         if (has_nan(k + has_k, series.n - has_k)) return Feature::run(series, out, scratch);  // of infinite places
         std::copy_n(d, has_place, k);
-        run_on(*d_, k, d, has_k, series.n, scratch);
+        smooth(*d_, signal_, k, d, has_k, series.n, scratch);
         if (has_nan(d + has_d, series.n - has_d)) return Feature::run(series, out, scratch);  // some of k were
         std::copy_n(k, has_k, d);
         if (convention == Convention::TALIB) std::copy_n(d, has_d, k);
     }
 
 private:
-    static void run_on(const Feature& feature, const double* cells, double* out, int64_t begin, int64_t n, State& scratch) {
+    static constexpr int64_t BLOCK = 64;
+
+    // What `place_` says: the extremes first, all of them.
+    void places(const Series& series, double* highs, double* out, State& scratch) const {
+        highest_.run({series.columns, nullptr, series.n}, &highs, scratch);
+        lowest_.run({series.columns + 1, nullptr, series.n}, &out, scratch);
+        const double* const closes = series.columns[2];
+        const int64_t first = std::min(rows_ - 1, series.n);
+        std::fill(out, out + first, say_.none);
+        for (int64_t i = first, end; i < series.n; i = end) {
+            end = std::min(i + BLOCK, series.n);
+            double told[BLOCK];
+            int64_t n_ranges = 0;
+            for (int64_t j = i; j < end; j++) told[j - i] = Say::place(highs[j], out[j], closes[j]);
+            for (int64_t j = i; j < end; j++) n_ranges += Say::has_range(highs[j], out[j]);
+            if (n_ranges < end - i)
+                for (int64_t j = i; j < end; j++)
+                    if (!Say::has_range(highs[j], out[j])) told[j - i] = say_.of_one_price();
+            std::copy(told, told + (end - i), out + i);
+        }
+    }
+    static void smooth(const Feature& mean, int64_t rows, const double* cells, double* out, int64_t begin, int64_t n,
+                       State& scratch) {
         cells += begin;
         out += begin;
-        feature.run({&cells, nullptr, n - begin}, &out, scratch);
+        if (rows == 1) std::copy_n(cells, n - begin, out);
+        else mean.run({&cells, nullptr, n - begin}, &out, scratch);
     }
     static Spec of_rows(const Spec& spec, const char* name) {
         Spec own = spec;
@@ -112,7 +147,11 @@ private:
     void* k_of(void* state) const { return static_cast<char*>(state) + place_->state_bytes(0); }
     void* d_of(void* state) const { return static_cast<char*>(k_of(state)) + k_->state_bytes(0); }
 
-    const std::unique_ptr<Feature> place_, k_, d_;
+    const Say say_;
+    const std::unique_ptr<Feature> place_;
+    const Extremum<true> highest_;
+    const Extremum<false> lowest_;
+    const std::unique_ptr<Feature> k_, d_;
     const int64_t rows_, smooth_, signal_;
 };
 
