@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import series
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import perfcore
@@ -97,7 +97,6 @@ def test_times_a_second_apart_are_rows():
         np.testing.assert_allclose(by_time, ours(kind, X, Y, halflife=4), rtol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
     cells=st.lists(st.sampled_from([0.0, -0.0, 1.0, -2.5, 1e300, 5e-324, np.inf, -np.inf, np.nan]), max_size=30),

@@ -80,7 +80,7 @@ def same_bits(told, right, nan_is_missing):
     assert told.tobytes() == right.tobytes(), (told, right)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples)  # short, and of many kinds
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     cells=st.lists(CELLS, max_size=40),
@@ -110,7 +110,6 @@ def test_short_and_long_windows_agree_with_pandas(kind, rows):
         assert np.array_equal(run(kind, x, rows=rows, min_periods=rows // 2), right, equal_nan=True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     kind=st.sampled_from(["min", "max"]),
     rows=st.integers(1, 40) | st.integers(41, 900),

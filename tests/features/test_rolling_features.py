@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from series_tables import DAY, ONE, tables, told
 
@@ -139,7 +139,6 @@ def test_a_series_where_none_goes_is_told_where_it_goes(name):
 
 
 @given(tables(), told(), st.data())
-@settings(max_examples=40, deadline=None)
 def test_every_kind_of_table_gives_the_same_bits(columns, features, data):
     by = data.draw(st.sampled_from([None, "code", ["code", "date"]]))
     frame = pd.DataFrame(columns)

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from series_tables import ONE, THREE, TWO, tables, told
 
@@ -49,7 +49,6 @@ def test_what_is_restored_is_the_same_and_says_the_same():
 
 
 @given(tables(), told(), st.sampled_from(["raise", "revise_last"]))
-@settings(max_examples=40, deadline=None)
 def test_all_states_are_states(columns, features, late):
     """No state that steps have made is taken for a forged one."""
     made = RollingFeatures(features, by=["code", "date"], on="date", late=late, n_threads=1)

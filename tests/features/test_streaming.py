@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from series_tables import DAY, ONE, tables, told
 
@@ -104,7 +104,6 @@ def fed(stream, columns, start):
 
 
 @given(tables(), told(), st.data())
-@settings(max_examples=70, deadline=None)
 def test_a_history_and_rows_are_the_whole(columns, features, data):
     whole = frame(columns)
     by = data.draw(st.sampled_from([None, "code", ["code"], ["code", "z"]]))
@@ -120,7 +119,6 @@ def test_a_history_and_rows_are_the_whole(columns, features, data):
 
 
 @given(tables(), told(), st.sampled_from(sorted(LIBRARIES)), st.data())
-@settings(max_examples=40, deadline=None)
 def test_groups_of_rows_of_any_library_are_the_whole(columns, features, library, data):
     make = LIBRARIES[library]
     n = len(columns["code"])
@@ -139,7 +137,6 @@ def test_groups_of_rows_of_any_library_are_the_whole(columns, features, library,
 
 
 @given(tables(late=True), told(), st.sampled_from(["drop", "revise_last"]), st.data())
-@settings(max_examples=50, deadline=None)
 def test_late_rows_are_the_same_in_batch_and_stream(columns, features, late, data):
     made = RollingFeatures(features, by="code", on="date", late=late, n_threads=1)
     whole = frame(columns)
