@@ -25,7 +25,7 @@ def benchmarks(benchmarks_in, tmp_path_factory):
     [
         ("a.trace", b"30\n7\n*\n30\n9\n"),
         ("words.txt", b"user-30\nuser-7\nuser-30\nuser-9\n"),
-        ("a.trace.gz", gzip.compress(b"30\n7\n30\n9\n")),
+        ("a.trace.gz", gzip.compress(b"30\n7\n30\n9\n", mtime=0)),
         ("blocks.lis", b"6 2 0 0\n6 1 0 1\n9 1 0 2\n"),
         ("a.jsonl", b'{"hash_ids": [30, 7]}\n{"hash_ids": [30, 9]}\n'),
         ("web12.trace.xz", lzma.compress(np.array([30, 7, 30, 9], ">u4").tobytes() + b"\0")),

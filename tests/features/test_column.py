@@ -241,6 +241,18 @@ def test_other_columns_are_refused_by_name(read, x, message):
         read(x, "column 'v'")
 
 
+@pytest.mark.parametrize("unit", ["Y", "5M", "W", "D", "h", "25m", "s", "ms", "us", "100ns"])
+def test_times_are_those_that_nanoseconds_reach(unit):
+    last = int(np.datetime64(2**63 - 1, "ns").astype(f"M8[{unit}]").astype(np.int64))
+    reached, beyond = (np.array([0, -n, n]).view(f"M8[{unit}]") for n in (last, last + 1))
+    told = times(reached, "v").cells.view("M8[ns]")
+    assert all(str(nanoseconds).startswith(str(cell)) for nanoseconds, cell in zip(told, reached, strict=True))
+    with pytest.raises(InputError, match="row 1 is 16.*from the year 1678 to 2261"):
+        times(beyond, "v")
+    with pytest.raises(InputError, match="row 0 is 2.*from the year 1678 to 2261"):
+        times(beyond[2:], "v")
+
+
 def test_keys_of_other_lengths_are_refused():
     with pytest.raises(InputError, match=r"expected 3 keys, got \[2\]"):
         groups([1, 2], 3)

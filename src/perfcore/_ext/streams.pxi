@@ -565,11 +565,15 @@ cdef int64_t _in_range(whole, cell, name) except? -1:
 
 
 cdef int64_t _of_other_unit(cell, name) except? -1:
-    """As `_numpy_nanoseconds` of features/column.py: NumPy's conversion wraps around."""
-    time = cell.astype("M8[ns]")
-    if np.datetime_data(cell.dtype)[0] not in ("ps", "fs", "as") and time.astype(cell.dtype) != cell:
-        return _in_range(2**63, cell, name)
-    return time.astype(np.int64)
+    """As `_numpy_nanoseconds` of features/column.py."""
+    finer = np.datetime_data(cell.dtype)[0] in ("ps", "fs", "as")
+    try:
+        time = cell.astype("M8[ns]")
+        if finer or time.astype(cell.dtype) == cell:
+            return time.astype(np.int64)
+    except OverflowError:  # of NumPy from 2.5 on; before, it wraps around
+        pass
+    return _in_range(2**63, cell, name)
 
 
 cdef _other_zone(cell, int kind, name):

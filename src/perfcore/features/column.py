@@ -14,6 +14,10 @@ _ARROW_NUMBERS = ("bool", "halffloat", "float", "double", "null") + tuple(
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 )
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_SECONDS = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60}
+# The most of each unit before or after 1970 that nanoseconds reach; finer units are cut off, as pandas does.
+_MOST = {"Y": 292, "M": 3_507} | {unit: (2**63 - 1) // (seconds * 10**9) for unit, seconds in _SECONDS.items()}
+_MOST |= {unit: (2**63 - 1) // (10**9 // parts) for unit, parts in _PER_SECOND.items()}
 _NAT = np.iinfo(np.int64).min
 
 
@@ -225,14 +229,12 @@ def _numpy_nanoseconds(array: np.ndarray, name: Any, absent: np.ndarray | None =
         return flat(array, "M8[ns]").view(np.int64)
     if unit == "generic":
         return np.zeros(len(array), np.int64)
-    with np.errstate(all="ignore"):
-        cells = array.astype("M8[ns]")
-        back = cells.astype(array.dtype)
-    beyond = (back != array) & ~nat
-    if unit not in ("ps", "fs", "as") and beyond.any():  # finer units are cut off, as pandas does
-        row = int(beyond.argmax())
-        raise InputError(f"{name}: row {row} is {array[row]}: allowed are times from the year 1678 to 2261")
-    return np.ascontiguousarray(cells).view(np.int64)
+    if unit in _MOST:
+        beyond = abs(array.astype(np.int64)) > _MOST[unit] // count
+        if beyond.any():
+            row = int(beyond.argmax())
+            raise InputError(f"{name}: row {row} is {array[row]}: allowed are times from the year 1678 to 2261")
+    return np.ascontiguousarray(array.astype("M8[ns]")).view(np.int64)
 
 
 def _arrow_times(array: Any, name: Any) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
@@ -84,9 +85,10 @@ def _nanoseconds(window: Any) -> int:
         nanoseconds = ((window.days * 86_400 + window.seconds) * 10**6 + window.microseconds) * 1_000
         nanoseconds += getattr(window, "nanoseconds", 0)  # pandas' Timedelta has them
     elif isinstance(window, np.timedelta64):
-        exact = window.astype("m8[ns]")
-        if exact.astype(window.dtype) == window:  # neither beyond its range, where NumPy wraps around, nor cut off
-            nanoseconds = int(exact.astype(np.int64))
+        with suppress(OverflowError):  # beyond its range, from NumPy 2.5 on; before, it wraps around
+            exact = window.astype("m8[ns]")
+            if exact.astype(window.dtype) == window:  # nor cut off
+                nanoseconds = int(exact.astype(np.int64))
     elif isinstance(window, str):
         number = window.rstrip("".join(_UNITS)).strip()
         unit = window[len(number) :].strip()
