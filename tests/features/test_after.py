@@ -109,3 +109,12 @@ def test_a_function_of_ones_own_and_two_columns_see_earlier_rows():
     assert np.array_equal(newest, [np.nan, 1, 2, 4, np.nan], equal_nan=True)
     past = [table[(table.t < t) & (table.t >= t - pd.Timedelta("12D"))] for t in table.t]
     np.testing.assert_allclose(cov, [each.x.cov(each.y) if len(each) > 1 else np.nan for each in past])
+
+
+def test_one_list_of_results_serves_stages_that_use_some_of_them():
+    table = TABLE.assign(y=1.0)
+    some = f.RollingFeatures({"x": [f.mean(2)]}, by="k", on="t", after=["x", "y"]).fit(table)
+    assert some.transform(table).equals(made([f.mean(2)]).transform(TABLE))
+    card = {"k": 1, "t": pd.Timestamp("2027-01-01")}
+    assert some.start(table).peek(card).tolist() == [12]
+    assert np.isnan(some.start().update({**card, "x": 1.0})[0])  # y, which nothing is of, need not be there

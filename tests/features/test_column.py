@@ -19,6 +19,7 @@ pa = pytest.importorskip("pyarrow")
 DAY = 86_400 * 10**9
 D = [dt.date(1970, 1, 2), dt.date(1970, 1, 1), dt.date(1970, 1, 2)]
 T = [dt.datetime(1970, 1, 2), dt.datetime(1970, 1, 1), dt.datetime(1970, 1, 2)]
+ZONED = dt.datetime(1970, 1, 1, 9, tzinfo=dt.timezone(dt.timedelta(hours=9)))
 
 ABA = {
     "list": ["b", "a", "b"],
@@ -234,6 +235,14 @@ def test_a_masked_cell_of_an_array_is_missing():
         (keys, pl.Series([[1]]), "'v': expected keys .*list"),
         (keys, pa.array([1], pa.decimal128(5, 2)), "'v': expected keys .* decimal"),
         (keys, np.array([1j]), "'v': expected keys .* complex128"),
+        (numbers, pd.DataFrame({"a": [1.0]}), r"'v': expected one column, got a pandas.DataFrame of shape \(1, 1\)"),
+        (keys, pl.DataFrame({"a": [1.0]}), r"'v': expected one column, got a polars.DataFrame of shape \(1, 1\)"),
+        (times, pa.table({"a": [1.0]}), r"'v': expected one column, got a pyarrow.Table of shape \(1, 1\)"),
+        (numbers, pl.LazyFrame({"a": [1.0]}), "'v': a polars.LazyFrame holds no rows yet: .* its collect"),
+        (times, pd.period_range("1970-01-01", periods=2), r"'v': expected times, got periods \(period\[D\]\); make"),
+        (times, [T[0], ZONED], "'v': expected dates, or times without a zone, or times with one; got several"),
+        (times, [ZONED, T[0]], "'v': expected dates, or times without a zone, or times with one; got several"),
+        (keys, pd.Series([D[0], T[0]], dtype=object), "'v': expected dates, or times without a zone, or .* several"),
     ],
 )
 def test_other_columns_are_refused_by_name(read, x, message):

@@ -236,9 +236,21 @@ def test_a_window_of_pandas_has_nanoseconds():
     assert f.mean(pd.Timedelta(2, "D")).label == "mean_2D"
 
 
+def test_windows_as_pandas_writes_them():
+    for window, said in {
+        "30d": "30D", "1D12h": "36h", "12h 1D": "36h", "500ms": "500ms", "90min": "90min", "7us": "7us", "3ns": "3ns",
+        "2w": "14D", pd.offsets.Day(3): "3D", pd.offsets.Hour(): "1h", pd.offsets.Milli(5): "5ms",
+    }.items():  # fmt: skip
+        made = f.mean(window)
+        assert made.label == f"mean_{said}" and f.mean(said).window == made.window
+        days = np.arange(len(X)) * np.timedelta64(made.window.nanoseconds // 2 or 1, "ns") + np.datetime64("2026-01-01")
+        same(f.rolling_sum(X, window, on=days), f.rolling_sum(X, said, on=days))
+
+
 @pytest.mark.parametrize(
     "window",
     [
+        *("D", "1M", "1m", "1.5D", "1D1D", "1d2D", "1D, 2h", "٣D", pd.offsets.MonthEnd(), pd.offsets.Day(-1)),
         *(0, -1, 2.0, True, "5", "5 parsecs", "-1s", datetime.timedelta(0), [3], "", b"3", np.timedelta64("NaT")),
         *(np.timedelta64(300_000, "D"), np.timedelta64(213_504, "D"), np.timedelta64(1500, "ps")),
     ],

@@ -164,3 +164,13 @@ def test_what_is_no_series_of_cells_is_refused():
         f.lag(np.zeros(2), 1, by=[1])
     with pytest.raises(perfcore.InputError, match="x: expected a series, got 1"):
         f.lag(1, 2)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table], ids=lambda make: str(make)[-20:])
+def test_a_table_is_no_series(make):
+    table = make({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    for call in (lambda: f.lag(table, 1), lambda: f.lag(table, 1, by=[1, 1]), lambda: f.diff(table, 1)):
+        with pytest.raises(
+            perfcore.InputError, match=r"x: (expected one column, got a .* of shape \(2, 2\)|a polars.LazyFrame holds)"
+        ):
+            call()

@@ -283,14 +283,47 @@ def test_nested_decimal_and_time_types_of_arrow_and_polars_are_left(make):
 
 
 def test_objects_of_one_safe_type_become_categories_and_numbers():
-    dates = [datetime.date(2026, 1, 1 + i % 3) for i in range(300)]
-    table = pd.DataFrame({"date": dates, "bytes": [b"a", b"b", None] * 100, "int": [1, 2, None] * 100})
-    table = table.astype(object)
+    table = pd.DataFrame({"bytes": [b"a", b"b", None] * 100, "int": [1, 2, None] * 100}).astype(object)
     small, report = f.shrink(table)
-    assert [str(each) for each in small.dtypes] == ["category", "category", "Int8"]
-    assert small["date"].tolist() == dates
+    assert [str(each) for each in small.dtypes] == ["category", "Int8"]
     assert small["bytes"].dropna().tolist() == [b"a", b"b"] * 100
     assert report.apply(table).equals(small)
+
+
+def test_dates_stay_dates_and_times_of_rows():
+    dates = [datetime.date(2026, 1, 1 + i // 100) for i in range(300)]
+    table = pd.DataFrame({"date": dates, "x": np.arange(300.0)})
+    small, report = f.shrink(table)
+    assert str(small["date"].dtype) == "date32[day][pyarrow]" and small["date"].tolist() == dates
+    assert report[0].bytes_after == 4 * 300
+    made = f.RollingFeatures({"x": [f.mean("2D"), f.lag(1)]}, on="date")
+    pd.testing.assert_frame_equal(made.fit_transform(small), made.fit_transform(table))
+    keyed = f.RollingFeatures({"x": [f.lag(1)]}, by="date")
+    pd.testing.assert_frame_equal(keyed.fit_transform(small), keyed.fit_transform(table))
+    tomorrow = datetime.date(2027, 1, 1)
+    assert report.apply(pd.DataFrame({"date": [tomorrow, None], "x": [1.0, 2]}))["date"].tolist() == [tomorrow, pd.NA]
+    pd.testing.assert_frame_equal(report.apply(small), small)
+
+
+@pytest.mark.parametrize("unknown", ["raise", "append"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ["2026-01-01"], [datetime.datetime(2026, 1, 1, 5)], [b"2026-01-01"], [20260101],
+        pd.array(["2026-01-01"], dtype="string"), pd.to_datetime(["2026-01-01"]),
+    ],
+)  # fmt: skip
+def test_no_dates_are_made_of_other_cells(other, unknown):
+    _, report = f.shrink(pd.DataFrame({"date": [datetime.date(2026, 1, 1)] * 100}))
+    with pytest.raises(perfcore.InputError, match=r"column 'date': (object or )?date32.* was expected; .* came"):
+        report.apply(pd.DataFrame({"date": other}), unknown=unknown)
+
+
+def test_no_texts_are_made_of_dates():
+    table = pd.DataFrame({"x": pd.Series([f"text {i}" for i in range(500)], dtype=object)})
+    _, report = f.shrink(table)
+    with pytest.raises(perfcore.InputError, match="column 'x': str.* was expected; datetime.date.* came, in row 0"):
+        report.apply(pd.DataFrame({"x": [datetime.date(2026, 1, 1)]}))
 
 
 def test_objects_of_texts_that_hardly_repeat_become_strings():

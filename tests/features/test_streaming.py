@@ -465,6 +465,17 @@ def test_a_fork_finds_no_stream_in_the_midst_of_rows():
         thread.join()
 
 
+def test_tables_without_rows_of_objects_are_tables_without_rows():
+    table = pd.DataFrame({"code": ["a"], "day": [dt.date(2020, 1, 1)], "x": [1.0]}).astype(object)
+    for by, on in (("code", "day"), ("day", None), (None, "day")):
+        made = RollingFeatures({"x": [f.mean(2), f.sum(3)]}, by=by, on=on).fit(table)
+        stream = made.start(table)
+        before = stream.snapshot()
+        for told in (made.transform(table[:0]), stream.update_group(table[:0]), stream.peek_group(table[:0])):
+            assert told.shape == (0, 2)
+        assert stream.snapshot() == before and len(made.start(table[:0])) == (0 if by else 1)
+
+
 def test_tables_without_rows_and_what_has_not_begun():
     made = RollingFeatures(LAGS, by="code")
     with pytest.raises(ConfigurationError, match="not fitted yet"):

@@ -135,7 +135,7 @@ def test_other_mistakes_are_refused():
     x = np.ones(5)
     with pytest.raises(ConfigurationError, match="the fast average must be of no more rows"):
         ta.macd(x, 26, 12)
-    for width in (np.inf, "2", None, True):
+    for width in (np.inf, "2", None, True, -2.0, np.nan):
         with pytest.raises(ConfigurationError, match="width="):
             ta.bollinger(x, 3, width)
     with pytest.raises(InputError, match="volume: expected 5 rows as in close, got 4"):

@@ -53,6 +53,11 @@ from .shift import diff, lag, pct_change
 from .shrink import ShrinkReport, shrink
 from .streaming import Stream
 
+
+def __dir__() -> list[str]:
+    return [*__all__]
+
+
 __all__ = [
     "Feature",
     "FeaturePipeline",

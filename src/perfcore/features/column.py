@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ def raw(x: Any, name: Any) -> Any:
 
     ``name`` is what errors call it.
     """
+    require_one_column(x, name)
     if isinstance(x, np.ndarray):
         array: Any = x
     elif type(x).__module__.partition(".")[0] == "pandas" and hasattr(x, "dtype"):
@@ -70,10 +72,18 @@ def raw(x: Any, name: Any) -> Any:
     else:
         array = _from_list(x, name)
     if isinstance(array, np.ndarray):
-        if array.ndim != 1:
-            raise InputError(f"{name}: expected one column, got a {_kind(x)} of shape {array.shape}")
+        require_one_column(array, name)
         return array
     return _one_chunk(array, name)
+
+
+def require_one_column(x: Any, name: Any) -> None:
+    """`InputError` for tables, and for those that hold no rows yet."""
+    if hasattr(type(x), "collect_schema") and hasattr(type(x), "collect"):
+        raise InputError(f"{name}: a {_kind(x)} holds no rows yet: pass a column of what its collect() returns")
+    shape = getattr(x, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1 and hasattr(x, "__len__"):
+        raise InputError(f"{name}: expected one column, got a {_kind(x)} of shape {shape}")
 
 
 def _from_list(x: Any, name: Any) -> np.ndarray:
@@ -181,6 +191,10 @@ def _no_numbers(name: Any, kind: Any) -> InputError:
 
 def times(x: Any, name: Any) -> Times:
     """When rows are; `InputError` names the first row that has no time, or one beyond the years 1678 to 2261."""
+    if str(getattr(x, "dtype", "")).startswith("period["):
+        raise InputError(
+            f"{name}: expected times, got periods ({x.dtype}); make timestamps of them: x.dt.to_timestamp()"
+        )
     array = raw(x, name)
     if np.ma.is_masked(array):
         raise InputError(f"{name}: row {int(np.ma.getmaskarray(array).argmax())} has no time (masked)")
@@ -194,6 +208,8 @@ def times(x: Any, name: Any) -> Times:
             return Times(_whole(array, name), "number")
         raise _no_times(name, array.dtype)
     kind = str(array.type)
+    if kind == "null" and not len(array):  # of objects
+        return Times(np.zeros(0, np.int64), "number")
     if kind not in _ARROW_NUMBERS and not kind.startswith(("timestamp", "date")):
         raise _no_times(name, kind)
     if array.null_count:
@@ -256,10 +272,21 @@ def _objects_to_arrow(array: np.ndarray, name: Any) -> Any:
     import pyarrow
 
     try:
-        return pyarrow.array(array, from_pandas=True)
+        made = pyarrow.array(array, from_pandas=True)
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
         found = ", ".join(sorted({type(cell).__name__ for cell in array.tolist()}))
         raise InputError(f"{name}: expected cells of one kind, got objects ({found}): {error}") from error
+    is_times = str(made.type).startswith(("timestamp", "date"))
+    if is_times and len({_time_kind(cell) for cell in array.tolist()} - {None}) > 1:  # hours or zones would be lost
+        raise InputError(f"{name}: expected dates, or times without a zone, or times with one; got several of these")
+    return made
+
+
+def _time_kind(cell: Any) -> tuple[bool, bool] | None:
+    """Whether a Python date is a time, and one with a zone; None for any other cell."""
+    if not isinstance(cell, date) or cell != cell:  # NaT
+        return None
+    return isinstance(cell, datetime), getattr(cell, "tzinfo", None) is not None
 
 
 def keys(x: Any, name: Any) -> Keys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +18,12 @@ import numpy as np
 from ..errors import ConfigurationError
 
 CLOSED = {"left": 1, "right": 2, "both": 3, "neither": 0}
-_UNITS = {"W": 7 * 86_400, "D": 86_400, "H": 3_600, "h": 3_600, "min": 60, "s": 1}
+_DAY = 86_400 * 10**9
+_UNITS = {
+    "W": 7 * _DAY, "w": 7 * _DAY, "D": _DAY, "d": _DAY, "H": 3_600 * 10**9, "h": 3_600 * 10**9, "min": 60 * 10**9,
+    "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1,
+}  # fmt: skip
+_PART = re.compile(r"\s*(\d+)\s*([A-Za-z]+)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,8 @@ class Window:
             return str(self.rows)
         if self.nanoseconds is None:
             return ""
-        for unit in ("D", "h", "min", "s"):
-            if self.nanoseconds % (_UNITS[unit] * 10**9) == 0:
-                return f"{self.nanoseconds // (_UNITS[unit] * 10**9)}{unit}"
-        return f"{self.nanoseconds}ns"
+        unit = next(each for each in ("D", "h", "min", "s", "ms", "us", "ns") if self.nanoseconds % _UNITS[each] == 0)
+        return f"{self.nanoseconds // _UNITS[unit]}{unit}"
 
     def integers(self) -> dict[str, int]:
         """What compiled code is told of it."""
@@ -90,20 +94,28 @@ def _nanoseconds(window: Any) -> int:
             if exact.astype(window.dtype) == window:  # nor cut off
                 nanoseconds = int(exact.astype(np.int64))
     elif isinstance(window, str):
-        number = window.rstrip("".join(_UNITS)).strip()
-        unit = window[len(number) :].strip()
-        if number.isdecimal() and unit in _UNITS:
-            nanoseconds = int(number) * _UNITS[unit] * 10**9
+        nanoseconds = _written_out(window)
+    elif hasattr(window, "freqstr") and hasattr(window, "n"):  # pandas' offsets; one of 1 is written without its number
+        nanoseconds = _written_out(window.freqstr if window.n != 1 else f"1{window.freqstr}")
     if not 1 <= nanoseconds < 2**63:
         raise _no_window(window)
     return nanoseconds
 
 
+def _written_out(window: str) -> int:
+    """Nanoseconds of "30D", "1D12h", "500ms", each unit once; 0 for what is no time."""
+    parts = _PART.findall(window)
+    units = [unit for _, unit in parts]
+    if _PART.sub("", window) or not {*units} <= {*_UNITS} or len({_UNITS[unit] for unit in units}) < len(units):
+        return 0
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
 def _no_window(window: Any) -> ConfigurationError:
     told = f"a {type(window).__qualname__}" if is_series(window) else repr(window)
     return ConfigurationError(
-        f"window={told}: allowed are a number of rows from 1, a time (a timedelta, or a number and one of "
-        f"{', '.join(_UNITS)}: '30D'), and None for all rows so far"
+        f"window={told}: allowed are a number of rows from 1, a time (a timedelta, or numbers and units, "
+        f"of {', '.join(_UNITS)}: '30D', '1D12h'), and None for all rows so far"
     )
 
 

@@ -53,8 +53,8 @@ def macd(fast: int = 12, slow: int = 26, signal: int = 9, *, convention: str = "
 @describes
 def bollinger(n: int = 20, width: float = 2.0, *, convention: str = "talib") -> Feature:
     """A simple moving average, and lines ``width`` standard deviations above and below it."""
-    if isinstance(width, bool) or not isinstance(width, int | float) or not math.isfinite(width):
-        raise ConfigurationError(f"width={width!r}: allowed are finite numbers")
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 <= width < math.inf:
+        raise ConfigurationError(f"width={width!r}: allowed are finite numbers from 0")
     label = f"bollinger_{_rows('n', n, 2)}_{width:g}"
     outputs = ("_upper", "_middle", "_lower")
     return _windowed("bollinger", label, n, convention, CONVENTIONS, {"width": float(width)}, outputs)

@@ -85,9 +85,11 @@ class Schema:
                     f"{feature.label} of {columns[0]!r} is of a row among those of its group: it goes to GroupFeatures"
                 )
         after = tuple(blank.name(each) for each in several(told.after))
-        idle = [name for name in after if not any(name in columns for columns, _ in uses)]
-        if idle:
-            raise ConfigurationError(f"after={idle[0]!r}: no feature is of this column")
+        for name in {*by, on} & {*after}:
+            raise ConfigurationError(
+                f"after={name!r}: a column that is known only after its row is neither key nor time"
+            )
+        after = tuple(name for name in after if any(name in columns for columns, _ in uses))
         schema = cls(names, is_named, uses, by, (), on, "number", told.late, after, nan_is_missing)
         twice = [name for name, count in Counter(schema.outputs).items() if count > 1]
         if twice:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError, InputError
-from .column import raw
+from .column import raw, require_one_column
 from .feature import Feature, describes
 from .keys import groups, named_keys
 from .series import compute, same_index
@@ -29,6 +29,7 @@ def lag(x: Any = None, n: Any = None, *, by: Any = None) -> Any:
     if _is_described(x, by):
         return _describe("lag", x, n)
     rows = _rows(1 if n is None else n)
+    require_one_column(x, "x")
     if by is None:
         return _shifted(x, rows)
     same_index([("x", x), *named_keys(by)])

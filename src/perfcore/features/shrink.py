@@ -19,7 +19,7 @@ LONGEST = 40  # characters of a type that a report shows
 
 
 class Texts:
-    """What `Tables.read` says of a column of texts, or of other objects that a dictionary keeps as they are."""
+    """What `Tables.read` says of a column of texts, or of other objects that are held otherwise as what they are."""
 
 
 class Tables(Protocol):
@@ -172,9 +172,10 @@ class ShrinkReport(Sequence[ShrunkColumn]):
         made, rows = tables.encode(column, was.dtype, was.categories)
         if not len(rows):
             return made
-        if unknown == "raise":
+        if unknown == "raise" or was.categories is None:
+            expected = was.after if was.categories is None else f"one of {len(was.categories)} categories"
             raise InputError(
-                f"column {was.name!r}: one of {len(was.categories)} categories was expected; "
+                f"column {was.name!r}: {expected} was expected; "
                 f"{tables.value(column, int(rows[0]))!r} came, in row {rows[0]}"
             )
         dtype, categories = tables.append(tables.take(column, rows), was.dtype, was.categories)
@@ -186,7 +187,7 @@ def shrink(table: Any, *, tolerance: float = 0.0) -> tuple[Any, ShrinkReport]:
 
     Integers, and floats that are all whole numbers, get the smallest integer type; other floats float32 where each
     of them survives the way there and back; texts a dictionary (pandas' category, polars' Enum, Arrow's
-    dictionary), where that is smaller. Missing cells stay missing: whole numbers with missing ones among pandas'
+    dictionary), where that is smaller, and so do bytes; Python's dates become Arrow's. Missing cells stay missing: whole numbers with missing ones among pandas'
     floats become its nullable integers where that is smaller. -0.0, NaN (beside nulls, in polars and Arrow) and
     infinity are values, which no integer keeps. Booleans, times, decimals, nested types, objects of mixed types,
     and columns without any values are left as they are; the report says so.

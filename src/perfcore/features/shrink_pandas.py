@@ -11,7 +11,8 @@ import numpy as np
 from .narrow import Numbers, titled
 from .shrink import Texts
 
-# Objects of these types alone stay what they are in a category; equal decimals, say, may be written differently.
+# Objects of these types alone stay what they are when they are held otherwise; equal decimals, say, may be written
+# differently.
 _SAFE = (str, bytes, datetime.date)
 _NUMPY_KINDS = {"b": "bool-like", "M": "a time", "m": "a time span", "c": "complex"}
 
@@ -101,6 +102,10 @@ class PandasTables:
         cells = column.dropna().unique()
         if not len(cells):
             return []
+        if type(cells[0]) is datetime.date:
+            import pyarrow as pa
+
+            return [(pd.ArrowDtype(pa.date32()), None)]
         texts = column.dtype.kind == "O" and type(cells[0]) is str
         # An index of texts, which is smaller than one of objects, is what pandas 3 makes of texts unasked.
         categories = (pd.Index(cells) if texts else pd.Index(cells, dtype=column.dtype)).sort_values()
@@ -127,7 +132,11 @@ class PandasTables:
         import pandas as pd
 
         if categories is None:
-            return column.astype(dtype), np.empty(0, np.intp)
+            are_dates = isinstance(dtype, pd.ArrowDtype)
+            kind = datetime.date if are_dates else str
+            cells = column.astype(object) if are_dates or column.dtype == object else ()
+            other = np.flatnonzero([type(cell) is not kind and not _is_missing(cell, pd.NA) for cell in cells])
+            return column if len(other) else (column.astype(object) if are_dates else column).astype(dtype), other
         codes = categories.get_indexer(column)
         made = pd.Categorical.from_codes(codes, dtype=dtype)
         unknown = np.flatnonzero((codes < 0) & column.notna().to_numpy())
