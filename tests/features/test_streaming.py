@@ -471,8 +471,8 @@ def test_tables_without_rows_of_objects_are_tables_without_rows():
         made = RollingFeatures({"x": [f.mean(2), f.sum(3)]}, by=by, on=on).fit(table)
         stream = made.start(table)
         before = stream.snapshot()
-        for told in (made.transform(table[:0]), stream.update_group(table[:0]), stream.peek_group(table[:0])):
-            assert told.shape == (0, 2)
+        for answer in (made.transform(table[:0]), stream.update_group(table[:0]), stream.peek_group(table[:0])):
+            assert answer.shape == (0, 2)
         assert stream.snapshot() == before and len(made.start(table[:0])) == (0 if by else 1)
 
 

@@ -187,10 +187,11 @@ def shrink(table: Any, *, tolerance: float = 0.0) -> tuple[Any, ShrinkReport]:
 
     Integers, and floats that are all whole numbers, get the smallest integer type; other floats float32 where each
     of them survives the way there and back; texts a dictionary (pandas' category, polars' Enum, Arrow's
-    dictionary), where that is smaller, and so do bytes; Python's dates become Arrow's. Missing cells stay missing: whole numbers with missing ones among pandas'
-    floats become its nullable integers where that is smaller. -0.0, NaN (beside nulls, in polars and Arrow) and
-    infinity are values, which no integer keeps. Booleans, times, decimals, nested types, objects of mixed types,
-    and columns without any values are left as they are; the report says so.
+    dictionary), where that is smaller, and so do bytes; Python's dates become Arrow's. Missing cells stay missing:
+    whole numbers with missing ones among pandas' floats become its nullable integers where that is smaller. -0.0,
+    NaN (beside nulls, in polars and Arrow) and infinity are values, which no integer keeps. Booleans, times,
+    decimals, nested types, objects of mixed types, and columns without any values are left as they are; the report
+    says so.
 
     Parameters
     ----------
