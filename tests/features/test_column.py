@@ -256,9 +256,9 @@ def test_times_are_those_that_nanoseconds_reach(unit):
     reached, beyond = (np.array([0, -n, n]).view(f"M8[{unit}]") for n in (last, last + 1))
     told = times(reached, "v").cells.view("M8[ns]")
     assert all(str(nanoseconds).startswith(str(cell)) for nanoseconds, cell in zip(told, reached, strict=True))
-    with pytest.raises(InputError, match="row 1 is 16.*from the year 1678 to 2261"):
+    with pytest.raises(InputError, match="row 1 .*from the year 1678 to 2261"):
         times(beyond, "v")
-    with pytest.raises(InputError, match="row 0 is 2.*from the year 1678 to 2261"):
+    with pytest.raises(InputError, match="row 0 .*from the year 1678 to 2261"):
         times(beyond[2:], "v")
 
 
