@@ -271,6 +271,17 @@ def test_objects_before_an_imputer_that_was_fitted_to_numbers(strategy, missing)
         assert_agree(steps, X, *tables, X.astype(object).where(X > 0), X.assign(i="x").astype({"i": object}))
 
 
+@pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+@pytest.mark.parametrize("columns", [["a", "z"], ["i", "z"], ["f", "z"], ["z", "f", "i"]])
+def test_columns_of_bool_among_numbers_before_an_imputer(columns, strategy):
+    X = TABLE.assign(f=TABLE.a.astype(np.float32))[columns]
+    gaps = X.assign(**{columns[-2]: X[columns[-2]].where(X[columns[-2]] > 0)}) if columns[-2] != "i" else X
+    for imputer in (SimpleImputer(strategy=strategy), SimpleImputer(strategy=strategy, add_indicator=True)):
+        absent = X.assign(z=X.z.astype("boolean").where(X.z))
+        tables = gaps, gaps[:1], X.astype(bool), X.astype({"z": "boolean"}), absent, X.assign(z="x")
+        assert_agree([imputer], X, *tables)
+
+
 @pytest.mark.parametrize("steps", [["passthrough"], [None, "passthrough"], ["passthrough", StandardScaler()]])
 def test_steps_passed_through(steps):
     assert_agree(steps, NUMBERS, NUMBERS[["b", "a"]])

@@ -437,15 +437,23 @@ class Trace:
 
     def is_of_objects(self, block: Block) -> bool:
         """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
+        if block.dtype is not None:
+            return block.dtype.kind == "O"
+        dtypes = self._pandas_dtypes(block)
+        kinds = {each.kind for each in dtypes}
+        return all(isinstance(each, np.dtype) for each in dtypes) and "O" in kinds and kinds <= set("Oiuf")
+
+    def has_bools_among_numbers(self, block: Block) -> bool:
+        """Whether check_array(dtype=None) makes numbers of a data frame with columns of bool among others."""
+        return {"b"} < {each.kind for each in self._pandas_dtypes(block)} <= set("biuf")
+
+    def _pandas_dtypes(self, block: Block) -> list[Any]:
+        """Of a pandas data frame's columns; none of what is no data frame."""
         if block.dtype is not None or not block.columns:
-            return block.dtype is not None and block.dtype.kind == "O"
+            return []
         sources = [column.source for column in block.columns]
         table = self.run.tables[sources[0][0]]
-        if not isinstance(table, PandasTable):
-            return False
-        dtypes = [table.dtypes[j] for _, j in sources]
-        kinds = {each.kind if isinstance(each, np.dtype) else "" for each in dtypes}
-        return "O" in kinds and kinds <= set("Oiuf")
+        return [table.dtypes[j] for _, j in sources] if isinstance(table, PandasTable) else []
 
     def made(self, block: Block, function: Callable[[Any], np.ndarray], lends: bool = False) -> Block:
         output = Output(block, lends)
