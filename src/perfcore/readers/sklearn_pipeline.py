@@ -197,7 +197,7 @@ class _Reader:
             if np.isscalar(columns):
                 raise Unread(f"it hands a column, {columns!r}, over without its second dimension")
             each = self.transform(f"{name}__{step}", transformer)
-            weight = (source.transformer_weights or {}).get(step)
+            weight = _weight(source, step)
             members.append(Member(step, each, tuple(int(j) for j in at), _chosen(columns), weight))
         names, is_sparse = feature_names(source), bool(source.sparse_output_)
         return Columns(int(source.n_features_in_), names, tuple(members), is_sparse, of_frames)
@@ -208,7 +208,7 @@ class _Reader:
             if isinstance(transformer, str) and transformer == "drop":
                 continue
             members.append(self.transform(f"{name}__{step}", transformer))
-            weights.append((source.transformer_weights or {}).get(step))
+            weights.append(_weight(source, step))
         return Union(tuple(members), tuple(weights), of_frames)
 
 
@@ -224,6 +224,13 @@ def _infers_texts() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pandas 3 warns that the option will go
         return bool(pandas.get_option("future.infer_string"))
+
+
+def _weight(source: Any, step: str) -> Any:
+    weight = (source.transformer_weights or {}).get(step)
+    if weight is not None and (isinstance(weight, bool) or not isinstance(weight, int | float | np.number)):
+        raise Unread(f"a weight that is no number, {weight!r}")
+    return weight
 
 
 def _chosen(columns: Any) -> str:

@@ -114,6 +114,7 @@ class Block:
     is_sparse: bool = False
     names: tuple[str, ...] | None = None
     is_framed: bool = False  # a step made a data frame of it, whose columns bear names that nobody looks up here
+    dtypes: tuple[np.dtype, ...] | None = None  # of the columns of such a data frame, put together of several
 
     @property
     def width(self) -> int:
@@ -140,7 +141,7 @@ class Block:
             block = block.made(_floats)
         if block.dtype == object:
             block = replace(block, dtype=np.dtype(np.float64))
-        block = replace(block, columns=tuple(_number(each) for each in block.columns), is_framed=False)
+        block = replace(block, columns=tuple(_number(each) for each in block.columns), is_framed=False, dtypes=None)
         if block.dtype.kind not in "biuf" or block.dtype.itemsize > 8:
             raise InputError(f"{name}: dtype {block.dtype} is not supported; convert the table to float64")
         if block.dtype == np.float16:  # most steps compute in it
@@ -169,6 +170,14 @@ class Block:
         """np.asarray of a frame, by way of check_array()."""
         return replace(self, dtype=self.trace.dtype_of(self, checked=True), names=None)
 
+    def _dtypes(self) -> tuple[np.dtype, ...]:
+        return (self.dtype,) * self.width if self.dtypes is None else self.dtypes  # type: ignore[return-value]
+
+    def _columns_of_frame(self) -> Block:
+        """`_array_of_frame` that still knows the dtype of each column."""
+        dtypes = tuple(self.trace.dtype_of(self.take([j]), checked=True) for j in range(self.width))
+        return replace(self._array_of_frame(), dtypes=dtypes)
+
     def stacked(self) -> Block:
         """The block as np.hstack takes it."""
         if self.dtype is not None:
@@ -177,7 +186,7 @@ class Block:
 
     def of_objects(self) -> Block:
         """check_array(dtype=object) of the block."""
-        return replace(self, dtype=np.dtype(object), names=None, is_framed=False)
+        return replace(self, dtype=np.dtype(object), names=None, is_framed=False, dtypes=None)
 
     def framed(self, infers_texts: bool) -> Block:
         """What set_output("pandas") makes of the block."""
@@ -246,15 +255,15 @@ class Block:
     @staticmethod
     def _concat(blocks: Sequence[Block]) -> Block:
         """What several frames hold is put together column by column once it becomes an array."""
-        blocks = [each if each.dtype is not None else each._array_of_frame() for each in blocks]
-        dtypes = {each.dtype for each in blocks}
+        blocks = [each if each.dtype is not None else each._columns_of_frame() for each in blocks]
         if len(blocks) == 1:
             return blocks[0]
-        dtype = np.result_type(*dtypes)
+        dtypes = tuple(dtype for each in blocks for dtype in each._dtypes())
+        dtype = np.result_type(*dtypes, *(each.dtype for each in blocks))
         if dtype.kind == "O" or (np.dtype(bool) in dtypes and dtype != np.float64):  # pandas makes objects of them
             raise Unfused("data frames of objects where a step makes one of them")
         columns = tuple(column for each in blocks for column in each.columns)
-        return Block(blocks[0].trace, columns, dtype, "F")
+        return Block(blocks[0].trace, columns, dtype, "F", is_framed=True, dtypes=dtypes)
 
     @staticmethod
     def sparse_hstack(blocks: Sequence[Block], name: str) -> Block:

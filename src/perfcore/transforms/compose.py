@@ -107,7 +107,7 @@ class Columns:
                 raise InputError("Specifying the columns using strings is only supported for dataframes.")
             at = member.columns if place is None else tuple(place[j] for j in member.columns)
             part = block.take(at, is_slice=member.chosen == "slice")
-            made.append(weighted(member.transform.fuse(part), member.weight))
+            made.append(weighted(member.transform.fuse(part), member.weight, self.of_frames))
         if not made:
             return block.trace.nothing()
         if self.is_sparse:
@@ -135,7 +135,9 @@ class Union:
         require(len(self.members) == len(self.weights), "feature union: a weight of each member")
 
     def fuse(self, block: Block) -> Block:
-        made = [weighted(each.fuse(block), w) for each, w in zip(self.members, self.weights, strict=True)]
+        made = [
+            weighted(each.fuse(block), w, self.of_frames) for each, w in zip(self.members, self.weights, strict=True)
+        ]
         if not made:
             return block.trace.nothing()
         if any(each.is_sparse for each in made):
@@ -143,21 +145,29 @@ class Union:
         return Block.hstack(made, self.of_frames)
 
 
-def weighted(block: Block, weight: float | None) -> Block:
+def weighted(block: Block, weight: float | None, of_frames: bool) -> Block:
     """sklearn.pipeline._transform_one."""
     if weight is None:
         return block
     if isinstance(block, Opaque):
         return block.trace.ran(block.matrix * weight)
-    if block.dtype is None and block.columns and block.trace.tells_dtypes(block):  # a data frame, column by column
-        columns = [_times(block.take([j]).stacked(), weight) for j in range(block.width)]
-        return replace(Block.hstack(columns), order="F", is_framed=True)
-    return replace(_times(block.stacked(), weight), is_framed=block.is_framed)
+    if block.trace.is_frame(block):
+        if of_frames and block.trace.is_of_arrow:
+            raise Unfused("weights of polars or Arrow columns that a step makes a data frame of pandas of")
+        return block.trace.made_of_frame(block, lambda frame: frame * weight, "transformer_weights")
+    if block.is_framed and isinstance(weight, np.number):
+        weight = weight.item()  # pandas takes it for Python's own
+    if block.dtypes is not None:
+        columns = [_times(replace(block.take([j]), dtype=dtype), weight) for j, dtype in enumerate(block.dtypes)]
+        return Block.hstack(columns, of_frames=True)
+    return replace(_times(block.stacked(), weight), is_framed=block.is_framed or block.dtype is None)
 
 
 def _times(block: Block, weight: float) -> Block:
+    if block.dtype == np.float16:
+        return block.made(lambda array: array * weight)
     read = block.numbers if block.dtype is not None and block.dtype.kind == "f" else block.floats
-    block = read("anything", "transformer_weights", block.width)
-    block = replace(block, dtype=np.result_type(np.empty(0, block.dtype), weight))
+    dtype = np.result_type(np.empty(0, block.dtype), weight)
+    block = replace(read("anything", "transformer_weights", block.width), dtype=dtype, is_framed=block.is_framed)
     number = float(np.array(weight).astype(block.dtype))
     return block.each([(("multiply", number, 0.0),)] * block.width)

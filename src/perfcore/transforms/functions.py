@@ -49,12 +49,7 @@ class Function:
             block = block.numbers("finite", "FunctionTransformer", self.n_features)
         if block.is_framed:
             raise Unfused("a function of a data frame that a step makes")
-        if block.dtype is not None:
-            return block.numbers("anything", "FunctionTransformer", block.width).made(function, reads=True)
-        # pandas keeps each column's dtype, numpy computes in it, and what lies in several arrays is joined by columns.
-        parts = [block.take([j]).numbers("anything", "FunctionTransformer", 1) for j in range(block.width)]
-        if len({part.dtype for part in parts}) > 1:
-            made = replace(Block.hstack([part.made(function, reads=True) for part in parts]), order="F")
-        else:
-            made = block.numbers("anything", "FunctionTransformer", block.width).made(function, reads=True)
-        return replace(made, is_framed=not block.columns or block.trace.tells_dtypes(block))
+        if block.trace.is_frame(block):  # numpy's loops, and with them the last bits, go by how it lies
+            return block.trace.made_of_frame(block, function, f"FunctionTransformer of {self.name}")
+        made = block.numbers("anything", "FunctionTransformer", block.width).made(function, reads=True)
+        return replace(made, is_framed=block.dtype is None)  # of a row, which is read as a data frame is

@@ -9,9 +9,10 @@ import numpy as np
 
 from .._ext.transforms import Lookup, Pass, Refusal, product
 from ..errors import InputError
+from ..inputs.frames import Frame
 from ..inputs.table import is_kernel_ready, scan
 from .block import INFERRED, Block, Cell, Coded, Codes, Column, Hot, Number, Opaque, Source, Step, Text, Unfused
-from .tables import ArrayTable, ArrowTable, PandasTable, Table, order_of, table_of
+from .tables import HEAD, ArrayTable, ArrowTable, PandasTable, RowTable, Table, order_of, table_of
 
 NUMBER, VALUE, PLACE = range(3)  # pass.hpp, Write
 
@@ -101,7 +102,8 @@ class Output:
     """A block, compiled: from tables to the block's array or compressed rows."""
 
     def __init__(self, block: Block, lends: bool = False):
-        self.lends = lends  # a table's own array, where it is the block's
+        # A table's own array, where it is the block's. What a list of columns selects of an array is a copy.
+        self._lends = lends and not isinstance(block.order, str)
         self.width, self.dtype, self.order, self.is_sparse = block.width, block.dtype, block.order, block.is_sparse
         self.numbers: list[Source] = []
         self.looked_up: list[LookedUp | None] = []  # of each of the codes; None: numbers are
@@ -128,15 +130,17 @@ class Output:
             return self._whole_numbers(run, np.empty((n, self.width), self.dtype, order=order))
         whole = None if self._whole is None else self._unchanged(run)
         if whole is not None:
-            return whole if self.lends else np.array(whole, order=order)
+            return whole if self._lends else np.array(whole, order=order)
         out = np.empty((n, self.width), np.float32 if self.dtype.itemsize <= 4 else np.float64, order=order)
         self._fill(run, lambda numbers, codes: self._pass.dense(numbers, codes, out))
         return out.astype(self.dtype, copy=False)  # float16 and the other byte order
 
     def _unchanged(self, run: Run) -> np.ndarray | None:
         """A table's own array, where it is the block's and holds nothing that is refused."""
-        slot, refusals = self._whole  # type: ignore[misc]
-        whole = run.tables[slot].whole() if run.tables[slot].width == self.width else None
+        slot, places, refusals = self._whole  # type: ignore[misc]
+        table = run.tables[slot]
+        is_all = table.width == self.width and places == list(range(self.width))
+        whole = table.whole(None if is_all else places) if is_all or self._lends else None
         if whole is None or whole.dtype != self.dtype or not is_kernel_ready(whole):
             return None
         has_nan, has_infinite = scan(whole, np.float64)
@@ -242,16 +246,41 @@ class Output:
         return out
 
 
-def _whole(block: Block) -> tuple[int, set[str]] | None:
-    """The table whose columns a block has, in order and unchanged, and what is refused of them."""
-    refusals = set()
-    for j, column in enumerate(block.columns):
-        if not isinstance(column, Number) or column.source != (block.columns[0].source[0], j):
+class Part:
+    """Columns of a data frame, as the data frame that scikit-learn selects."""
+
+    def __init__(self, block: Block):
+        sources = [column.source for column in block.columns]
+        self.slot, self.places = sources[0][0], [place for _, place in sources]
+
+    def value(self, run: Run) -> Any:
+        return run.tables[self.slot].part(self.places)
+
+    def head(self, run: Run) -> Any:
+        """Its first rows, which show what becomes of the dtypes."""
+        return self.value(run)[:HEAD]
+
+
+def _table_made(value: Any) -> Table:
+    if isinstance(value, np.ndarray):
+        return ArrayTable(value)
+    if not hasattr(value, "iloc"):
+        return ArrowTable(value)
+    return PandasTable(Frame(value, tuple(map(str, value.columns)), True))
+
+
+def _whole(block: Block) -> tuple[int, list[int], set[str]] | None:
+    """The table whose columns a block has unchanged, which these are, and what is refused of them."""
+    places, slots, refusals = [], set(), set()
+    for column in block.columns:
+        if not isinstance(column, Number):
             return None
+        slots.add(column.source[0])
+        places.append(column.source[1])
         refusals |= {step[0] for step in column.steps}
     if not refusals <= {"refuse_nan", "refuse_infinite"} or (block.trace is not None and block.trace.checked):
         return None
-    return (block.columns[0].source[0], refusals) if block.columns else None
+    return (*slots, places, refusals) if len(slots) == 1 else None  # type: ignore[return-value]
 
 
 def _named(run: Run, source: Source) -> Any:
@@ -397,7 +426,7 @@ class Trace:
 
     def __init__(self, table: Table, runs_steps: bool = True):
         self.run, self.runs_steps = Run(table), runs_steps
-        self.stages: list[tuple[Output, Callable]] = []
+        self.stages: list[tuple[Output | Part, Callable]] = []
         self.checked: list[Number | Coded | Hot] = []  # columns that no answer needs, and that refuse a table
         self.is_live = False  # whether a step has run: the plan is of this one table
 
@@ -435,6 +464,11 @@ class Trace:
                 return False
         return True
 
+    def is_frame(self, block: Block) -> bool:
+        """Whether it is a data frame, of pandas or polars, or columns of one."""
+        slots = {column.source[0] for column in block.columns} if block.dtype is None else set()
+        return len(slots) == 1 and not isinstance(self.run.tables[slots.pop()], RowTable)
+
     def is_of_objects(self, block: Block) -> bool:
         """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
         if block.dtype is not None:
@@ -458,16 +492,32 @@ class Trace:
     def made(self, block: Block, function: Callable[[Any], np.ndarray], lends: bool = False) -> Block:
         output = Output(block, lends)
         if self.is_live:
-            value = function(output.value(self.run))
-        elif output.is_sparse:
+            return self._staged(output, function, function(output.value(self.run)))
+        if output.is_sparse:
             none = np.zeros(0, np.int32)
             value = function(Rows((3, output.width), np.zeros(4, np.int32), none, none.astype(output.dtype)))
         else:
             order: Any = self.run.order(output.order)
             with np.errstate(all="ignore"):
                 value = function(np.zeros((3, output.width), output.dtype, order=order))
+        return self._staged(output, function, value)
+
+    def made_of_frame(self, block: Block, function: Callable[[Any], Any], name: str) -> Block:
+        """What a function makes of a data frame: another one, or an array."""
+
+        def made(frame: Any) -> Any:
+            try:
+                return function(frame)
+            except (TypeError, AttributeError) as error:
+                raise InputError(f"{name}: {error}") from error
+
+        part = Part(block)
+        with np.errstate(all="ignore"):
+            return self._staged(part, made, made(part.value(self.run) if self.is_live else part.head(self.run)))
+
+    def _staged(self, output: Output | Part, function: Callable, value: Any) -> Block:
         self.stages.append((output, function))
-        table = ArrayTable(value)
+        table = _table_made(value)
         self.run.tables.append(table)
         return self.start(table, len(self.run.tables) - 1)
 
@@ -509,13 +559,13 @@ class Trace:
         self.is_live = True
         del self.run.tables[1:]
         for output, function in self.stages:
-            self.run.tables.append(ArrayTable(function(output.value(self.run))))
+            self.run.tables.append(_table_made(function(output.value(self.run))))
 
 
 class Plan:
     """A pipeline's steps for tables of one signature."""
 
-    def __init__(self, stages: list[tuple[Output, Callable]], output: Output):
+    def __init__(self, stages: list[tuple[Output | Part, Callable]], output: Output):
         self.stages, self.output = stages, output
 
     @property
@@ -526,7 +576,7 @@ class Plan:
     def value(self, table: Table) -> np.ndarray | Rows:
         run = Run(table)
         for output, function in self.stages:
-            run.tables.append(ArrayTable(function(output.value(run))))
+            run.tables.append(_table_made(function(output.value(run))))
         return self.output.value(run)
 
 

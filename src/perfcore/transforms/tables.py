@@ -48,8 +48,8 @@ class Table(Protocol):
     def may_hold_none(self, place: int) -> bool:
         """Whether a column is of objects, with None perhaps among them."""
 
-    def whole(self) -> np.ndarray | None:
-        """The array that the table is, with its strides, if it is one."""
+    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
+        """The array that the table is, or these columns of it are, with its strides, if there is one."""
 
     def part(self, places: Sequence[int]) -> Any:
         """These columns, as scikit-learn would select them, in the kind that the table is of."""
@@ -139,14 +139,25 @@ class ArrayTable:
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         return lookup.of_objects(self.objects(place))
 
-    def whole(self) -> np.ndarray | None:
-        return self.array
+    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
+        return self.array if places is None else _sliced(self.array, places)
 
     def may_hold_none(self, place: int) -> bool:
         return self.array.dtype == object
 
     def part(self, places: Sequence[int]) -> Any:
         return self.array[:, list(places)]
+
+
+def _sliced(array: np.ndarray, places: Sequence[int]) -> np.ndarray | None:
+    """Of a slice of columns, the array's own memory."""
+    step = places[1] - places[0] if len(places) > 1 else 1
+    chosen = range(places[0], places[-1] + (1 if step > 0 else -1), step) if step else range(0)
+    return (
+        array[:, slice(chosen.start, chosen.stop if chosen.stop >= 0 else None, step)]
+        if list(chosen) == list(places)
+        else None
+    )
 
 
 class PandasTable:
@@ -234,14 +245,14 @@ class PandasTable:
             return texts(column, lookup, lookup.nan)
         return lookup.of_objects(self.objects(place))
 
-    def whole(self) -> np.ndarray | None:
-        return one_array(self.frame)
+    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
+        return one_array(self.frame if places is None else self.part(places))
 
     def may_hold_none(self, place: int) -> bool:
         return getattr(self.dtypes[place], "kind", "") == "O"
 
     def part(self, places: Sequence[int]) -> Any:
-        return self.frame[[self._name(j) for j in places]]
+        return self.frame if list(places) == list(range(self.width)) else self.frame.take(list(places), axis=1)
 
 
 def _has_nan(dtype: Any) -> bool:
@@ -314,7 +325,7 @@ class ArrowTable:
             return known[codes(0, self.n_rows)]
         return lookup.of_objects(self.objects(place))
 
-    def whole(self) -> np.ndarray | None:
+    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
         return None
 
     def may_hold_none(self, place: int) -> bool:
@@ -369,7 +380,7 @@ class RowTable:
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         return lookup.of_objects(self.objects(place))
 
-    def whole(self) -> np.ndarray | None:
+    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
         return None
 
     def may_hold_none(self, place: int) -> bool:
