@@ -14,7 +14,7 @@ from ..inputs.frames import Frame, _pandas_array, is_frame
 from ..inputs.table import no_table, one_array
 from .block import Cell, Column, Number, Source, Text
 
-READ = {"float32", "float64", "int", "bool", "text", "category"}  # kinds of Arrow columns
+READ = {"float32", "float64", "int", "bool", "text", "category", "null", "decimal"}  # kinds of Arrow columns
 HEAD = 3  # rows that show how a table's array would lie
 
 
@@ -266,6 +266,7 @@ class ArrowTable:
     def __init__(self, X: Any):
         self.source, self.columns = X, Columns.of(X)
         self.names = tuple(self.columns.names)
+        self.kinds = ["decimal" if kind.startswith("decimal") else kind for kind in self.columns.kinds]
         self.n_rows = len(self.columns)
 
     @property
@@ -279,7 +280,7 @@ class ArrowTable:
         return tuple(bool(column.null_count) for column in self.columns.table.columns)
 
     def column(self, source: Source) -> Column:
-        kind = self.columns.kinds[source[1]]
+        kind = self.kinds[source[1]]
         if kind in ("float32", "float64", "int"):
             return Number(source)
         return Text(source)
@@ -289,8 +290,8 @@ class ArrowTable:
             return None
         dtypes = []
         for j in places:
-            kind, column = self.columns.kinds[j], self.columns.table.column(j)
-            if kind in ("text", "category"):
+            kind, column = self.kinds[j], self.columns.table.column(j)
+            if kind in ("text", "category", "null", "decimal"):
                 return np.dtype(np.float64 if checked else object)
             dtypes.append(np.dtype(np.float64) if kind == "int" and column.null_count else _dtype(column.type))
         return np.result_type(*dtypes)
@@ -301,25 +302,27 @@ class ArrowTable:
 
     def numbers(self, place: int) -> np.ndarray:
         self._require(place, READ - {"text", "category"})
+        if self.kinds[place] in ("null", "decimal"):
+            return as_numbers(self.objects(place), self.names[place])
         return self.columns.numbers(place, np.float64)(0, self.n_rows)
 
     def _require(self, place: int, kinds: set[str]) -> None:
-        if self.columns.kinds[place] not in kinds:
-            raise InputError(
-                f"column {self.names[place]!r}: {self.columns.kinds[place]}, allowed: {', '.join(sorted(kinds))}"
-            )
+        if self.kinds[place] not in kinds:
+            raise InputError(f"column {self.names[place]!r}: {self.kinds[place]}, allowed: {', '.join(sorted(kinds))}")
 
     def objects(self, place: int) -> np.ndarray:
         self._require(place, READ)
+        if self.kinds[place] == "null" and type(self.source).__module__.startswith("polars"):
+            return np.full(self.n_rows, np.nan, object)  # as polars makes numpy's array of such a column
         cells = np.empty(self.n_rows, object)
         cells[:] = self.columns.table.column(place).to_pylist()
         return cells
 
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
         column = self.columns.table.column(place)
-        if self.columns.kinds[place] == "text":
+        if self.kinds[place] == "text":
             return texts(column, lookup, lookup.none)
-        if self.columns.kinds[place] == "category":
+        if self.kinds[place] == "category":
             values, codes = self.columns.category(place)
             known = np.array([lookup.of(value) for value in values] + [lookup.none], np.int32)
             return known[codes(0, self.n_rows)]
