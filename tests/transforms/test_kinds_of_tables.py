@@ -10,10 +10,13 @@ pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
 from sklearn.decomposition import PCA, TruncatedSVD  # noqa: E402
-from sklearn.feature_selection import SelectKBest, f_regression  # noqa: E402
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression  # noqa: E402
+from sklearn.impute import SimpleImputer  # noqa: E402
 from sklearn.linear_model import LinearRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import (  # noqa: E402
+    Binarizer,
+    FunctionTransformer,
     KBinsDiscretizer,
     Normalizer,
     PolynomialFeatures,
@@ -21,6 +24,7 @@ from sklearn.preprocessing import (  # noqa: E402
     QuantileTransformer,
     StandardScaler,
 )
+from sklearn.tree import DecisionTreeRegressor  # noqa: E402
 
 ROWS = 60
 RANDOM = np.random.default_rng(0)
@@ -81,3 +85,29 @@ def test_the_same_bits_out_of_every_kind_of_table(names, kind):
                 assert got.dtype == expected.dtype, step
             assert got.tobytes() == expected.astype(got.dtype).tobytes(), step
             assert fast.predict(part).tobytes() == pipeline.predict(part).tobytes(), step
+
+
+@pytest.mark.parametrize("step", [VarianceThreshold(), Binarizer(), SimpleImputer(), "passthrough"])
+@pytest.mark.parametrize("names", [["z"], ["z", "i"], ["a", "z"]])
+def test_nulls_among_columns_of_bool_are_no_numbers(names, step):
+    table = pl.DataFrame({"a": COLUMNS["float"], "z": COLUMNS["bool"], "i": COLUMNS["int"]})
+    pipeline = make_pipeline(step, DecisionTreeRegressor(max_depth=4)).fit(table.select(names), np.arange(ROWS) % 7)
+    fast = perfcore.compile(pipeline)
+    gaps = table.with_columns(z=pl.when(pl.col("a") > 0).then(pl.col("z"))).select(names)
+    for part in (gaps, gaps.to_arrow()):
+        try:
+            answer = fast.predict(part)
+        except perfcore.InputError:
+            assert not isinstance(step, SimpleImputer)
+        else:
+            assert answer.tobytes() == pipeline.predict(part).tobytes()
+
+
+@pytest.mark.parametrize(
+    "step", [FunctionTransformer(np.exp, validate=True), SelectKBest(f_regression, k=3), "passthrough"]
+)
+def test_record_batches_lie_as_tables_do(step):
+    table = pa.table({"a": COLUMNS["float"], "s": COLUMNS["single"], "i": COLUMNS["int"]})
+    pipeline = make_pipeline(step, LinearRegression()).fit(table, np.arange(ROWS) % 7)
+    (batch,) = table.to_batches()
+    assert perfcore.compile(pipeline).predict(batch).tobytes() == pipeline.predict(batch).tobytes()

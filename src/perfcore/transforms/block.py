@@ -132,7 +132,11 @@ class Block:
     def numbers(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype="numeric") of the block: whole numbers stay such."""
         block = self._of_numbers(name, n_features)
-        return block._checked(allows) if block.dtype.kind == "f" else block
+        if block.dtype.kind == "f":
+            return block._checked(allows)
+        if self.dtype is None and self.trace.has_nulls(self):
+            raise Unfused(f"{name}: nulls among columns of bool; convert these to floats")
+        return block
 
     def _of_numbers(self, name: str, n_features: int) -> Block:
         self.require_width(n_features, name)

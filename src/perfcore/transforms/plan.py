@@ -469,6 +469,12 @@ class Trace:
         slots = {column.source[0] for column in block.columns} if block.dtype is None else set()
         return len(slots) == 1 and not isinstance(self.run.tables[slots.pop()], RowTable)
 
+    def has_nulls(self, block: Block) -> bool:
+        """Whether a table of polars or Arrow has nulls in these columns."""
+        sources = [column.source for column in block.columns]
+        table = self.run.tables[sources[0][0]] if sources else None
+        return isinstance(table, ArrowTable) and any(table.columns.table.column(j).null_count for _, j in sources)
+
     def is_of_objects(self, block: Block) -> bool:
         """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
         if block.dtype is not None:

@@ -293,12 +293,13 @@ class ArrowTable:
             kind, column = self.kinds[j], self.columns.table.column(j)
             if kind in ("text", "category", "null", "decimal"):
                 return np.dtype(np.float64 if checked else object)
+            if kind == "bool" and column.null_count and not checked:
+                return np.dtype(object)
             dtypes.append(np.dtype(np.float64) if kind == "int" and column.null_count else _dtype(column.type))
         return np.result_type(*dtypes)
 
     def order(self, places: Sequence[int] | None) -> str:
-        is_arrow = type(self.source).__module__.startswith("pyarrow") and type(self.source).__name__ == "Table"
-        return "C" if is_arrow else "F"
+        return "C" if type(self.source).__module__.startswith("pyarrow") else "F"
 
     def numbers(self, place: int) -> np.ndarray:
         self._require(place, READ - {"text", "category"})
