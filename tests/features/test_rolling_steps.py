@@ -52,6 +52,36 @@ def test_a_batch_has_the_bits_of_the_steps(columns, rows, time, closed, least, d
         assert set(a[np.isnan(a)].view(np.uint64).tolist()) <= nans, kind
 
 
+@given(
+    n=st.integers(1, 300),
+    of=st.sampled_from(["whole", "share", "float32", "half", "great", "too great", "tiny", "far apart"]),
+    odd=st.lists(st.sampled_from([np.nan, MISSING, -0.0, 0.0, 2.0**53, 0.1, np.inf]), max_size=3),
+    rows=st.sampled_from([None, 1, 3, 10, 64, 65, 200]),
+    time=st.integers(1, 60) | st.none(),
+    closed=st.integers(0, 3),
+    nan_is_missing=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_sums_that_are_exact_have_the_bits_of_the_steps(n, of, odd, rows, time, closed, nan_is_missing, seed):
+    random = np.random.default_rng(seed)
+    whole = random.integers(-6, 7, n).astype(float)
+    cells = {
+        "whole": whole, "share": whole > 0, "float32": (0.01 * whole).astype(np.float32), "half": whole + 0.5,
+        "great": random.integers(-(2**43), 2**43, n), "too great": random.integers(-(2**53), 2**53, n),
+        "tiny": whole * 5e-324, "far apart": whole * 2.0 ** random.integers(-60, 60, n),
+    }[of].astype(float)  # fmt: skip
+    for cell in odd:
+        cells[random.integers(n)] = cell
+    window, times = {"closed": closed, "min_periods": int(random.integers(3))}, None
+    if time is not None:
+        window["time"], times = time, np.sort(random.integers(0, 200, n))
+    elif rows is not None:
+        window["rows"] = rows
+    plan = Plan(1, [(kind, (0,), window, {}) for kind in ("sum", "mean", "count")], nan_is_missing)
+    for a, b in zip(plan.run([cells], times), plan.run_steps([cells], times), strict=True):
+        assert a.tobytes() == b.tobytes()
+
+
 @pytest.mark.parametrize("closed", range(4))
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 50, 63, 64, 65, 130])
 def test_blocks_side_by_side_end_where_the_series_ends(rows, closed):

@@ -26,7 +26,7 @@ struct Shares {
 };
 
 template <typename M, typename Say, bool LONG>
-class InBlocks final : public OfRows<M, Say, LONG> {
+class InBlocks : public OfRows<M, Say, LONG> {
     using Base = OfRows<M, Say, LONG>;
     using typename Base::Head;
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "blocks.hpp"
+#include "exact.hpp"
 #include "simd.hpp"
 #include "window.hpp"
 
@@ -344,12 +345,25 @@ std::unique_ptr<Feature> of_moments(const Spec& spec) {
     return over_window<M, Say, InBlocks<M, Say, false>, Long>(spec);
 }
 
+template <typename M, typename Say, typename Short, typename Long>
+std::unique_ptr<Feature> of_sums(const Spec& spec) {
+    return over_window<M, Say, Summed<Short, M, Say>, Summed<Long, M, Say>, Summed<OfTime<M, Say>, M, Say>,
+                       Summed<OfAll<M, Say>, M, Say>>(spec);
+}
+template <typename Say>
+std::unique_ptr<Feature> of_totals(const Spec& spec) {
+    return of_sums<Total, Say, InBlocks<Total, Say, false>, InBlocks<Total, Say, true>>(spec);
+}
+template <bool NAN_IS_MISSING>
+std::unique_ptr<Feature> of_counts(const Spec& spec) {
+    using M = Counted<NAN_IS_MISSING>;
+    return of_sums<M, SayCount, OfRows<M, SayCount, false>, OfRows<M, SayCount, false>>(spec);
+}
+
 inline std::unique_ptr<Feature> make_moments(const Spec& spec) {
-    if (spec.kind == "sum") return of_moments<Total, SaySum>(spec);
-    if (spec.kind == "mean") return of_moments<Total, SayMean>(spec);
-    if (spec.kind == "count")
-        return spec.nan_is_missing ? over_window<Counted<true>, SayCount>(spec)
-                                   : over_window<Counted<false>, SayCount>(spec);
+    if (spec.kind == "sum") return of_totals<SaySum>(spec);
+    if (spec.kind == "mean") return of_totals<SayMean>(spec);
+    if (spec.kind == "count") return spec.nan_is_missing ? of_counts<true>(spec) : of_counts<false>(spec);
     if (spec.kind == "var") return of_moments<Second, SayVar>(spec);
     if (spec.kind == "std") return of_moments<Second, SayStd>(spec);
     if (spec.kind == "zscore") return of_moments<Second, SayZscore>(spec);

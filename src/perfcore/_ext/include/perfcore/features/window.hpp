@@ -292,7 +292,7 @@ protected:
 
 // All rows so far.
 template <typename M, typename Say>
-class OfAll final : public Fixed<OfAll<M, Say>, Chain<M, M::LADDER>> {
+class OfAll : public Fixed<OfAll<M, Say>, Chain<M, M::LADDER>> {
 public:
     using Chained = Chain<M, M::LADDER>;
 
@@ -320,7 +320,7 @@ private:
 // Windows of time. Where the present is not in the window, rows of its time wait until a later one comes. `of_newest`: what
 // is said of a cell in its window is of the newest one in it, not of the present one.
 template <typename M, typename Say>
-class OfTime final : public Feature {
+class OfTime : public Feature {
 public:
     using Chained = Chain<M, M::LADDER>;
 
@@ -446,12 +446,13 @@ private:
 
 constexpr int64_t SHORT = 64;  // rows whose roundings need no ladder
 
-// `Short` and `Long`: what windows of few rows and of many are made by.
-template <typename M, typename Say, typename Short = OfRows<M, Say, false>, typename Long = OfRows<M, Say, M::LADDER>>
+// `Short` and `Long`: what windows of few rows and of many are made by; `Timed` and `All`: those of time and of all rows.
+template <typename M, typename Say, typename Short = OfRows<M, Say, false>, typename Long = OfRows<M, Say, M::LADDER>,
+          typename Timed = OfTime<M, Say>, typename All = OfAll<M, Say>>
 std::unique_ptr<Feature> over_window(const Spec& spec) {
     const Window window(spec);
-    if (window.time > 0) return std::make_unique<OfTime<M, Say>>(spec, window);
-    if (window.rows == 0) return std::make_unique<OfAll<M, Say>>(spec, window);
+    if (window.time > 0) return std::make_unique<Timed>(spec, window);
+    if (window.rows == 0) return std::make_unique<All>(spec, window);
     if (window.size() <= SHORT) return std::make_unique<Short>(spec, window);
     return std::make_unique<Long>(spec, window);
 }

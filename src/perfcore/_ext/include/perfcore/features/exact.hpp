@@ -1,0 +1,107 @@
+// Sums that nothing rounds, so that any order of adding and subtracting gives the same bits: a batch's windows take
+// cells in and let them go again, where the steps have their two stacks (window.hpp).
+//
+// Cells that are multiples of some power of two q, and whose magnitudes together are less than 2^52 q, have such sums:
+// whole numbers, 0 and 1, and also float32 of like size, as 0.15f is a multiple of 2^-26.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "of_cells.hpp"
+
+namespace perfcore::features {
+
+// Of cells and of missing ones. Infinity, a NaN that is no missing cell and, where they are not to be taken for 0, cells
+// of -0.0 are none of these.
+inline bool are_sums_exact(const double* cells, int64_t n, bool nan_is_missing, bool takes_minus_0) {
+    double most = 0;
+    uint64_t odd = 0;
+    for (int64_t i = 0; i < n; i++) most = std::max(most, std::fabs(cells[i]));  // of NaN and `most`: `most`
+    if (!nan_is_missing)
+        for (int64_t i = 0; i < n; i++) odd |= cells[i] != cells[i] && bits_of(cells[i]) != MISSING_BITS;
+    const double all = most * double(n);
+    if (odd != 0 || all > 1e290 || (all < 1e-290 && all != 0)) return false;
+    uint64_t exponent = bits_of(all) & 0x7FF0000000000000;
+    double to_quanta;
+    std::memcpy(&to_quanta, &exponent, sizeof to_quanta);
+    to_quanta *= 3;  // sums are less than two thirds of it; beside it, cells are rounded to a 2^52nd of these
+    const double zero = takes_minus_0 ? 0.0 : -0.0;
+    for (int64_t i = 0; i < n; i++) odd |= bits_of(cells[i] + zero) ^ bits_of((cells[i] + to_quanta) - to_quanta);
+    return odd == 0;
+}
+
+// What `Say` tells of windows of cells whose sums are exact. M: Total, or Counted, which has no other.
+template <typename M, typename Say>
+class ExactSums {
+public:
+    ExactSums(const Spec& spec, const Window&) : say_(spec), span_(spec), nan_is_missing_(spec.nan_is_missing) {}
+
+    // False: they are not exact, and nothing is told.
+    bool run(const Series& series, double* out) const {
+        const double* cells = series.columns[0];
+        for (const int64_t n : {std::min(series.n, FEW_CELLS), series.n})
+            if (!TAKES_MISSING<M> && !are_sums_exact(cells, n, nan_is_missing_, takes_minus_0())) return false;
+        if (span_.time != 0) of_time(cells, series.times, series.n, out);
+        else of_rows(cells, series.n, out);
+        return true;
+    }
+
+private:
+    static constexpr int64_t FEW_CELLS = 16;  // of which most series show that their sums are rounded
+
+    bool takes_minus_0() const { return span_.rows == 0 || span_.size() > SHORT; }  // as ladders do
+
+    void move(typename M::Kept& held, double x, double by) const {
+        const bool is_there = !is_missing(x, nan_is_missing_);
+        if constexpr (TAKES_MISSING<M>) {
+            held.n += by;
+            held.there += is_there ? by : 0.0;
+        } else {
+            held.n += is_there ? by : 0.0;
+            held.parts.sum += is_there ? by * x : 0.0;
+        }
+    }
+    double said(const typename M::Kept& held, const double* cells) const { return say_(Held<M>{held, {}}, cells); }
+
+    void of_rows(const double* cells, int64_t n, double* out) const {
+        const int64_t size = span_.rows == 0 ? n : span_.size(), delay = !span_.with_present;
+        typename M::Kept held{};
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t in = i - delay, gone = in - size;
+            if (in >= 0) move(held, cells[in], 1);
+            if (gone >= 0) move(held, cells[gone], -1);
+            out[i] = said(held, cells + i);
+        }
+    }
+    void of_time(const double* cells, const int64_t* times, int64_t n, double* out) const {
+        typename M::Kept held{};
+        int64_t oldest = 0, entering = 0;
+        for (int64_t i = 0; i < n; i++) {
+            for (; entering < i && span_.is_in(times[entering], times[i]); entering++) move(held, cells[entering], 1);
+            if (span_.with_present) move(held, cells[entering++], 1);
+            for (; oldest < entering && span_.is_out(oldest, times[oldest], i, times[i]); oldest++)
+                move(held, cells[oldest], -1);
+            out[i] = said(held, cells + i);
+        }
+    }
+
+    const Say say_;
+    const Span span_;
+    const bool nan_is_missing_;
+};
+
+// A window of sums: `Base` where they are rounded.
+template <typename Base, typename M, typename Say>
+class Summed final : public Base {
+public:
+    Summed(const Spec& spec, const Window& window) : Base(spec, window), exact_(spec, window) {}
+    void run(const Series& series, double* const* out, State& scratch) const override {
+        if (!exact_.run(series, out[0])) Base::run(series, out, scratch);
+    }
+
+private:
+    const ExactSums<M, Say> exact_;
+};
+
+}  // namespace perfcore::features
