@@ -28,12 +28,13 @@ cdef extern from "perfcore/features/plan.hpp" namespace "perfcore::features" nog
         bool add(const Spec&, const vector[int]&) except +
         const vector[Use]& uses() const
         int n_outputs() const
-        bool run(const double* const*, int, const int64_t*, const int64_t*, const int64_t*, int64_t, double* const*,
-                 int) const
+        bool run(const double* const*, int, const int64_t*, int64_t, const int64_t*, const int64_t*, int64_t,
+                 double* const*, int, bool) const
         void run_alone(const double* const*, int64_t, double* const*) except +
         void run_steps(const double* const*, const int64_t*, int64_t, double* const*) except +
 
     double missing()
+    void make_plain(double*, int64_t)
     int MAX_INPUTS
 
 
@@ -45,11 +46,12 @@ cdef extern from "perfcore/features/groups.hpp" namespace "perfcore::features" n
 
     vector[int64_t] c_encode "perfcore::features::encode" (const int64_t*, const uint8_t*, int64_t, int64_t*) except +
     vector[int64_t] c_ascending "perfcore::features::ascending" (const int64_t*, int64_t) except +
-    void make_plain(double*, int64_t)
     bool lie_in_order(const int64_t*, int64_t)
     void count(const int64_t*, int64_t, int64_t, int64_t*)
     void c_arrange "perfcore::features::arrange" (const int64_t*, int64_t, int64_t, const int64_t*, int64_t*) except +
-    Times c_look_at "perfcore::features::look_at" (const int64_t*, const int64_t*, const int64_t*, int64_t)
+    Times c_look_at "perfcore::features::look_at" (
+        const int64_t*, int64_t, const int64_t*, const int64_t*, int64_t, bool
+    )
     void c_rows_before "perfcore::features::rows_before" (
         const int64_t*, int64_t, int64_t, int64_t, int64_t*
     ) except + nogil

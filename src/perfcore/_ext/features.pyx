@@ -94,8 +94,8 @@ cdef class Plan:
     def n_outputs(self):
         return self.plan.n_outputs()
 
-    def run(self, list columns, times=None, order=None, bounds=None, int n_threads=1, out=None):
-        """Columns in (float64), columns out (float64, missing cells as `MISSING`).
+    def run(self, list columns, times=None, order=None, bounds=None, int n_threads=1, out=None, bint is_plain=False):
+        """Columns in (float64), columns out (float64, missing cells as `MISSING`; ``is_plain``: all NaN as numpy's).
 
         ``bounds`` (n_series + 1) says where each series begins in the rows taken in ``order``; without it all rows are
         one series; without ``order`` they lie series by series. Rows that ``order`` leaves out get missing cells.
@@ -127,15 +127,14 @@ cdef class Plan:
             raise ValueError(f"expected room for {self.plan.n_outputs()} columns, got {len(out)}")
         for column in out:
             told.push_back(<double*>_cells(column, n))
-            if n_taken != n:
-                column.fill(MISSING)
         cdef bint is_done
         if n * self.plan.n_outputs() < LONG:
-            is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(), 1)
+            is_done = self.plan.run(cells.data(), self.n_columns, at, n, rows, begins, n_series, told.data(), 1,
+                                    is_plain)
         else:
             with nogil:
-                is_done = self.plan.run(cells.data(), self.n_columns, at, rows, begins, n_series, told.data(),
-                                        n_threads)
+                is_done = self.plan.run(cells.data(), self.n_columns, at, n, rows, begins, n_series, told.data(),
+                                        n_threads, is_plain)
         if not is_done:
             raise MemoryError
         return out
@@ -324,11 +323,14 @@ cdef _check_series(times, order, bounds):
         _check_order(_whole(order, -1), n_taken, n)
 
 
-def look_at(times, order, bounds):
-    """(the first late row or -1, how many are late, how many have the time of the row before) of series."""
+def look_at(times, order, bounds, bint counts_same=True):
+    """(the first late row or -1, how many are late, how many have the time of the row before) of series.
+
+    Without ``counts_same`` the last is not told.
+    """
     _check_series(times, order, bounds)
     cdef const int64_t* rows = _whole(order, -1)
-    cdef Times told = c_look_at(_whole(times, -1), rows, _whole(bounds, -1), len(bounds) - 1)
+    cdef Times told = c_look_at(_whole(times, -1), len(times), rows, _whole(bounds, -1), len(bounds) - 1, counts_same)
     return told.first_late, told.n_late, told.n_same
 
 

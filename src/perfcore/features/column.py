@@ -157,6 +157,8 @@ def _arrow_numbers(array: Any, name: Any) -> np.ndarray:
         return np.full(len(array), MISSING)
     if not array.null_count:
         return flat(array.to_numpy(zero_copy_only=False), np.float64)
+    if kind == "double":
+        return np.asarray(array.fill_null(MISSING).to_numpy())
     absent = array.is_null().to_numpy(zero_copy_only=False)
     if kind not in ("halffloat", "float", "double"):  # pyarrow would make floats, or objects, of these
         array = array.fill_null(False if kind == "bool" else 0)

@@ -88,18 +88,19 @@ class GroupFeatures(Transformer):
         """The features of each row, of a table like that it was fitted to, its groups whole."""
         table = self._like_seen(X)
         block = np.empty((len(self.uses_), table.n_rows))
-        self._fill(table, block)
+        self._fill(table, block, self._is_plain(table))
         return self._made(table, block)
 
-    def _fill(self, table: Table, block: np.ndarray) -> None:
-        """The features, a row of the block each."""
+    def _fill(self, table: Table, block: np.ndarray, is_plain: bool) -> None:
+        """The features, a row of the block each; ``is_plain``: missing cells as NaN."""
         names = _columns(self.uses_)
         place = {name: j for j, name in enumerate(names)}
         features = [_compiled(feature, place[name]) for (name,), feature in self.uses_]
         plan = Plan(len(names), features, table.nan_is_missing)
         _, groups = table.groups(self.by_)
         columns = [table.numbers(name) for name in names]
-        plan.run(columns, None, groups.order, groups.bounds, threads.resolve(self.n_threads), out=block)
+        n_threads = threads.resolve(self.n_threads)
+        plan.run(columns, None, groups.order, groups.bounds, n_threads, out=block, is_plain=is_plain)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """The names of the columns made: ``rating_rank``; ``input_features`` names columns that have no names."""

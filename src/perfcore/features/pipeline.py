@@ -76,12 +76,12 @@ class FeaturePipeline(Transformer):
         """The columns of all stages, of a table like that it was fitted to."""
         table = self._like_seen(X)
         block = np.empty((len(self.get_feature_names_out()), table.n_rows))
-        for _ in self._run(table, block):
+        for _ in self._run(table, block, self._is_plain(table)):
             pass
         return self._made(table, block)
 
     def _run(
-        self, table: Table, block: np.ndarray, streams: tuple | None = None, may_lack: bool = True
+        self, table: Table, block: np.ndarray, is_plain: bool, streams: tuple | None = None, may_lack: bool = True
     ) -> Iterator[_Wide]:
         """Fills the block stage by stage, and yields the table that each saw; streams, where given, are asked."""
         wide, first = _Wide.of(table), 0
@@ -89,8 +89,10 @@ class FeaturePipeline(Transformer):
             made = block[first : first + len(names)]
             if streams is not None and streams[number] is not None:
                 made[:] = streams[number]._take(wide, is_peek=True, may_lack=may_lack)
+                if is_plain:
+                    _compiled.plain(made.reshape(-1))
             else:
-                stage._fill(wide, made)
+                stage._fill(wide, made, is_plain)
             yield wide
             wide = wide.with_columns(names, made)
             first += len(names)
@@ -110,7 +112,7 @@ class FeaturePipeline(Transformer):
             return type(self)(**self.get_params()).fit(history).start(history)
         table = self._like_seen(history)
         block = np.empty((len(self.get_feature_names_out()), table.n_rows))
-        tables = self._run(table, block)
+        tables = self._run(table, block, is_plain=False)
         streams = [_started(stage, wide) for (_, stage), wide in zip(self.stages_, tables, strict=True)]
         return PipelineStream(self, streams, table.nan_is_missing)
 
@@ -161,16 +163,11 @@ class PipelineStream:
         table = self._table(rows)
         block = np.empty((len(self.names), table.n_rows))
         # All stages are asked before any takes the rows: what one refuses, none has taken.
-        tables = list(self._pipeline._run(table, block, self.streams, may_lack=not takes))
+        tables = list(self._pipeline._run(table, block, table.nan_is_missing, self.streams, may_lack=not takes))
         for stream, wide in zip(self.streams, tables, strict=True):
             if takes and stream is not None:
                 stream._take(wide)
-        if not isinstance(rows, list):
-            return table.made(block, self.names)
-        if self._nan_is_missing:
-            for cells in block:
-                _compiled.plain(cells)
-        return block.T
+        return block.T if isinstance(rows, list) else table.made(block, self.names)
 
     def _table(self, rows: Any) -> Table:
         if not isinstance(rows, list):

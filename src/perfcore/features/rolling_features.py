@@ -85,11 +85,11 @@ class RollingFeatures(Transformer):
         """The features of each row, of a table like that it was fitted to."""
         table = self._like_seen(X)
         block = np.empty((len(self.schema_.outputs), table.n_rows))
-        self._fill(table, block)
+        self._fill(table, block, self._is_plain(table))
         return self._made(table, block)
 
-    def _fill(self, table: Table, block: np.ndarray) -> None:
-        """The features, a row of the block each."""
+    def _fill(self, table: Table, block: np.ndarray, is_plain: bool) -> None:
+        """The features, a row of the block each; ``is_plain``: missing cells as NaN."""
         schema = self._over(table)
         n_threads = threads.resolve(self.n_threads)
         columns, times = read(schema, table, may_lack=True), schema.times(table)
@@ -99,15 +99,17 @@ class RollingFeatures(Transformer):
             order, bounds = groups.order, groups.bounds
         at = None if times is None else times.cells
         if at is not None:
-            late, n_late, n_same = _compiled.look_at(at, order, bounds)
+            late, n_late, n_same = _compiled.look_at(at, order, bounds, schema.late == "revise_last")
             if n_late and schema.late != "drop":
                 raise late_row(schema, table, at, late)
             if n_late:
                 order, bounds = _compiled.without_late(at, order, bounds)
-            elif n_same and schema.late == "revise_last":  # then there is more than one past
+            elif n_same:  # then there is more than one past
                 block[:] = Stream(schema)._take(table, may_lack=True)
+                if is_plain:
+                    _compiled.plain(block.reshape(-1))
                 return
-        schema.plan().run(columns, at, order, bounds, n_threads, out=block)
+        schema.plan().run(columns, at, order, bounds, n_threads, out=block, is_plain=is_plain)
 
     def _over(self, table: Table) -> Schema:
         """Its schema, with the table's own rule of what is missing."""

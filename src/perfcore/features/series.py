@@ -125,7 +125,8 @@ def _times_in_order(
     when = told.cells
     if len(when) != n:
         raise InputError(f"{name}: expected {n} times, got {len(when)}")
-    late, _, _ = _compiled.look_at(when, order, np.array([0, n], np.int64) if bounds is None else bounds)
+    whole = np.array([0, n], np.int64) if bounds is None else bounds
+    late, _, _ = _compiled.look_at(when, order, whole, counts_same=False)
     if late >= 0:
         group = "" if bounds is None else " of its group"
         raise InputError(f"{name}: row {late} is before the row{group} that comes before it; sort them by time")

@@ -78,9 +78,10 @@ class Stream(_compiled.Store):
             told, late = self._update_rows(keys, codes, columns, times, is_peek=is_peek)
             if told is None:
                 raise self._late(times, late)
-            return (_compiled.plain(told.reshape(-1)).reshape(told.shape) if self._schema.nan_is_missing else told).T
+            return (_plain(told) if self._schema.nan_is_missing else told).T
         table = Table.of(rows)
-        return table.made(self._take(table, is_peek, is_peek), self.names)
+        told = self._take(table, is_peek, is_peek)
+        return table.made(_plain(told) if table.nan_is_missing else told, self.names)
 
     def _take(self, table: Table, is_peek: bool = False, may_lack: bool = False) -> np.ndarray:
         """``may_lack``: the columns that are known only after their row."""
@@ -112,7 +113,7 @@ class Stream(_compiled.Store):
             cells, groups = schema.groups(table)
             order, bounds, keys = groups.order, groups.bounds, _values(cells, groups)
         if times is not None:
-            late, n_late, _ = _compiled.look_at(times.cells, order, bounds)
+            late, n_late, _ = _compiled.look_at(times.cells, order, bounds, counts_same=False)
             if n_late and schema.late != "drop":
                 raise late_row(schema, table, times.cells, late)
         self._update_series(keys, columns, None if times is None else times.cells, order, bounds, n_threads)
@@ -173,6 +174,10 @@ def _keys(schema: Schema, table: Table) -> tuple[list[Any], np.ndarray]:
         return [None], np.zeros(table.n_rows, np.int64)
     cells, groups = schema.groups(table)
     return _values(cells, groups), groups.codes
+
+
+def _plain(block: np.ndarray) -> np.ndarray:
+    return _compiled.plain(block.reshape(-1)).reshape(block.shape)
 
 
 def _values(cells: list[Any], groups: Groups) -> list[Any]:

@@ -150,13 +150,15 @@ class Table(NamedTuple):
     def made(self, columns: Sequence[np.ndarray] | np.ndarray, names: Sequence[str], kind: str | None = None) -> Any:
         """A table of the same kind, or of another, from columns of float64; missing cells as the kind has them.
 
-        A pandas table keeps its index. ``columns`` may be overwritten.
+        A pandas table keeps its index. Of a table where every NaN is a missing cell, all NaN of ``columns`` are
+        numpy's; of others they may be overwritten.
         """
         kind = self.kind if kind is None else kind
         if kind in ("polars", "pyarrow"):
             return self._made_arrow([_nullable(cells) for cells in columns], names, kind)
-        for cells in columns:
-            _compiled.plain(cells)
+        if not self.nan_is_missing:
+            for cells in columns:
+                _compiled.plain(cells)
         if kind == "structured":
             table = np.empty(self.n_rows, [(name, np.float64) for name in names])
             for name, cells in zip(names, columns, strict=True):

@@ -81,6 +81,10 @@ class Transformer:
         kind = self._output()
         return table.made(columns, list(self.get_feature_names_out()), None if kind == "default" else kind)  # type: ignore[attr-defined]
 
+    def _is_plain(self, table: Table) -> bool:
+        """Whether the answer has NaN where cells are missing, and no nulls."""
+        return table.nan_is_missing and self._output() != "polars"
+
     def _renamed(self, input_features: Any) -> dict[str, str]:
         """Its columns' names, and those that `get_feature_names_out` is told instead."""
         seen = getattr(self, "feature_names_in_", None)

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "feature.hpp"
-#include "scan.hpp"
 
 namespace perfcore::features {
 
@@ -153,23 +152,16 @@ inline void rows_before(const int64_t* bounds, int64_t n_series, int64_t ago, in
     }
 }
 
-inline void make_plain(double* cells, int64_t n) {
-    constexpr int64_t BLOCK = 256;
-    for (int64_t i = 0, end; i < n; i = end) {
-        end = std::min(i + BLOCK, n);
-        if (!has_nan(cells + i, end - i)) continue;
-        for (int64_t j = i; j < end; j++)
-            if (cells[j] != cells[j]) cells[j] = not_a_number();
-    }
-}
-
 // How the times of each series run: a late row has an earlier time than a row of its series before it.
 struct Times {
     int64_t first_late = -1, n_late = 0, n_same = 0;  // a row of the table; rows; rows with the time of the one before
 };
 
-inline Times look_at(const int64_t* times, const int64_t* order, const int64_t* bounds, int64_t n_series) {
+// `n` rows of the table; `n_same` is counted only where it is asked for.
+inline Times look_at(const int64_t* times, int64_t n, const int64_t* order, const int64_t* bounds, int64_t n_series,
+                     bool counts_same) {
     Times told;
+    if (!counts_same && std::is_sorted(times, times + n)) return told;
     for (int64_t s = 0; s < n_series; s++) {
         int64_t latest = INT64_MIN;
         for (int64_t i = bounds[s]; i < bounds[s + 1]; i++) {

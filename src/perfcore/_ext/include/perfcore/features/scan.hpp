@@ -1,7 +1,10 @@
 // What is asked of many cells at once. Compilers make no vectors of such loops for SSE2, which any x86-64 has.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+
+#include "feature.hpp"
 
 #if defined(__SSE2__) || defined(_M_X64)
 #include <emmintrin.h>
@@ -53,6 +56,16 @@ inline bool are_all_finite(const double* cells, int64_t n) {
 #endif
     for (; j < n; j++) n_others += !(cells[j] - cells[j] == 0.0);
     return n_others == 0;
+}
+
+// NaN of any bits as the one NaN.
+inline void make_plain(double* cells, int64_t n) {
+    constexpr int64_t AT_ONCE = 64;  // most have none
+    for (int64_t begin = 0; begin < n; begin += AT_ONCE) {
+        const int64_t end = std::min(begin + AT_ONCE, n);
+        if (!has_nan(cells + begin, end - begin)) continue;
+        for (int64_t i = begin; i < end; i++) cells[i] = plain(cells[i]);
+    }
 }
 
 }  // namespace perfcore::features
