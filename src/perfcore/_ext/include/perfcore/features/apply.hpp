@@ -94,6 +94,10 @@ public:
         return true;
     }
 
+    int64_t forgotten(int64_t n) const override {
+        return span_.rows == 0 ? 0 : std::max<int64_t>(0, n - span_.most());
+    }
+    void skip(void* state, int64_t n) const override { static_cast<Kept*>(state)->n_seen = n; }
     bool step(void* state, const double* cells, int64_t time, double* out) const override {
         Kept& kept = *static_cast<Kept*>(state);
         if (!kept.has_room()) return false;

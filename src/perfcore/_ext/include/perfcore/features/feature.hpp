@@ -94,6 +94,14 @@ public:
     // One row. False: the state has no room for it, and is as it was.
     virtual bool step(void* state, const double* cells, int64_t time, double* out) const = 0;
 
+    // Of a series of n rows, how many of the first may be left out of its state: nothing is left of them but their number,
+    // which `skip` puts into a state without rows. What is then said of these n rows has no meaning.
+    virtual int64_t forgotten(int64_t n) const {
+        (void)n;
+        return 0;
+    }
+    virtual void skip(void* state, int64_t n) const { (void)state, (void)n; }
+
     // Whether the window is full: nothing that came before the rows so far would change what is said.
     virtual bool is_ready(const void* state) const = 0;
 

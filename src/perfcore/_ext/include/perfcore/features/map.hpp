@@ -34,6 +34,7 @@ public:
     int n_inputs() const override { return n_inputs_; }
     size_t state_bytes(int64_t) const override { return 0; }
     void reset(void*, int64_t) const override {}
+    int64_t forgotten(int64_t n) const override { return n; }
     bool is_ready(const void*) const override { return true; }
     bool step(void*, const double* cells, int64_t, double* out) const override {
         const double* columns[MAX_INPUTS];

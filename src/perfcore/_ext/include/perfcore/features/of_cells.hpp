@@ -91,6 +91,13 @@ public:
         to.content.copy_from(from.content);
     }
 
+    int64_t forgotten(int64_t n) const override {
+        return span_.rows == 0 ? 0 : std::max<int64_t>(0, n - span_.most());
+    }
+    void skip(void* state, int64_t n) const override {
+        Head& head = *static_cast<Head*>(state);
+        head.oldest = head.entering = head.newest = n;
+    }
     bool step(void* state, const double* cells, int64_t now, double* out) const override {
         View of(*this, state);
         Head& head = of.head;

@@ -28,6 +28,8 @@ public:
             cells_of(larger)[i & (room - 1)] = cells_of(state)[i & (from.room - 1)];
         static_cast<Head*>(larger)->n_seen = from.n_seen;
     }
+    int64_t forgotten(int64_t n) const override { return std::max<int64_t>(0, n - most()); }
+    void skip(void* state, int64_t n) const override { static_cast<Head*>(state)->n_seen = n; }
     bool step(void* state, const double* cells, int64_t, double* out) const override {
         Head& head = *static_cast<Head*>(state);
         const int64_t i = head.n_seen, last = head.room - 1;

@@ -330,7 +330,7 @@ private:
         at = {slot, level};
     }
 
-    // A series into one entity's states: feature by feature where the states are there once.
+    // A series into the states of an entity without rows: feature by feature where the states are there once.
     void feed(int64_t entity, const double* const* columns, int n_columns, const int64_t* times, const int64_t* order,
               int64_t begin, int64_t end) {
         std::vector<double> told(size_t(plan_.n_outputs()));
@@ -348,7 +348,9 @@ private:
         double cells[MAX_INPUTS];
         for (size_t u = 0; u < plan_.uses().size(); u++) {
             const Use& use = plan_.uses()[u];
-            for (int64_t i = begin; i < end; i++) {
+            const int64_t n_forgotten = feature(u).forgotten(end - begin);
+            if (n_forgotten > 0) feature(u).skip(state(at.slot, at.level, u, 0), n_forgotten);
+            for (int64_t i = begin + n_forgotten; i < end; i++) {
                 const int64_t row = order == nullptr ? i : order[i];
                 for (size_t j = 0; j < use.columns.size(); j++) cells[j] = columns[use.columns[j]][row];
                 step(at, u, cells, times == nullptr ? 0 : times[row], told.data());

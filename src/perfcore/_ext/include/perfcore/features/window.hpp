@@ -173,6 +173,11 @@ public:
         const bool is_new = head.n_seen == 0 || size_ == 0;
         return head.at == (is_new ? 0 : (head.n_seen - 1) % size_ + 1) && head.back.is_state();
     }
+    // The block of rows that the front is made of, and the one that is begun, are all there is.
+    int64_t forgotten(int64_t n) const override {
+        return size_ == 0 ? 0 : std::max<int64_t>(0, (n - 1) / size_ - 1) * size_;
+    }
+    void skip(void* state, int64_t n) const override { static_cast<Head*>(state)->n_seen = n; }
     bool step(void* state, const double* cells, int64_t, double* out) const override {
         Head& head = *static_cast<Head*>(state);
         if (head.at == head.n_slots && head.at < size_) return false;
@@ -277,7 +282,7 @@ protected:
         head.at = 0;
     }
     Held<M> now(const Head& head) const {
-        const bool has_front = head.n_seen >= size_ && head.at < size_;
+        const bool has_front = head.n_seen >= size_ && head.at < head.n_slots;  // fewer where rows were skipped
         const Held<M> back{head.back.kept(), head.back.anchor()};
         if (!has_front) return back;
         return held<M>(slots_of(head)[head.at].kept, head.front_anchor, back.kept, back.anchor);
