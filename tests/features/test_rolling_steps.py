@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perfcore._ext.features import MISSING, Plan
+from perfcore._ext.forest import instruction_sets
 
 KINDS = ("sum", "mean", "count", "var", "std", "skew", "kurt", "zscore", "cov", "corr")
 ODD = [np.nan, MISSING, np.inf, -np.inf, 0.0, -0.0, 5e-324, 1e-310, 1e308, -1e308, 1e155, 1.0]
@@ -83,8 +84,12 @@ def test_sums_that_are_exact_have_the_bits_of_the_steps(n, of, odd, rows, time, 
 
 
 @pytest.mark.parametrize("closed", range(4))
-@pytest.mark.parametrize("rows", [1, 2, 3, 5, 50, 63, 64, 65, 130])
-def test_blocks_side_by_side_end_where_the_series_ends(rows, closed):
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 50, 63, 64, 65, 130, 260])
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_blocks_side_by_side_end_where_the_series_ends(isa, rows, closed, monkeypatch):
+    if isa not in instruction_sets():
+        pytest.skip(f"no {isa} here")
+    monkeypatch.setenv("PERFCORE_ISA", isa)
     random = np.random.default_rng(rows)
     for n in sorted({max(0, k * rows + more) for k in (0, 1, 2, 4, 5, 8, 9) for more in (-1, 0, 1, 2)}):
         cells = [random.normal(size=n) for _ in range(2)]

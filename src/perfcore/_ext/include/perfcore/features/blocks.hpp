@@ -31,40 +31,25 @@ class InBlocks : public OfRows<M, Say, LONG> {
     using typename Base::Head;
 
 public:
-    InBlocks(const Spec& spec, const Window& window) : Base(spec, window) {
+    InBlocks(const Spec& spec, const Window& window) : Base(spec, window), has_avx2_(may_use_avx2()) {
         if (!is_made_in_blocks()) return;
         for (int64_t j = 1; j < this->size_; j++) shares_.emplace_back(double(this->size_ - j), double(j));
+        for (int64_t j = 0; LONG && j <= this->size_; j++)
+            of_groups_.emplace_back(double(j / GROUP * GROUP), double(j % GROUP));
     }
 
     void run(const Series& series, double* const* out, State& scratch) const override {
-        const int64_t w = this->size_, delay = !this->with_present_;
-        if (!is_made_in_blocks() || (delay && Say::OF_PRESENT)) return Base::run(series, out, scratch);
+        if (!is_made_in_blocks() || (!this->with_present_ && Say::OF_PRESENT)) return Base::run(series, out, scratch);
+#if PERFCORE_HAS_QUADS
+        if (has_avx2_) return run_with_avx2(series, out, scratch);
+#endif
 #if PERFCORE_HAS_LANES
-        // A window without the present row is that of the row before.
-        double* const answers = out[0] + delay;
-        const int64_t n = series.n - delay, n_first = std::min(series.n, w - 1 + delay);
-        if (n >= w) {
-            Room room(w);
-            bool was_plain = true;  // the block before
-            int64_t come = -1;      // the row that the steps have come to
-            for (int64_t begin = 0; begin < n; begin += N_LANES * w) {
-                const int64_t rows = std::min(n - begin, N_LANES * w);
-                const bool is_plain = (was_plain || are_cells_finite(series, begin, rows)) &&
-                                      side_by_side(series, begin, rows, answers + begin, room);
-                if (!is_plain) step_by_step(series, begin, rows, out[0], scratch, come);
-                else if (!was_plain) step_by_step(series, begin, std::min(rows, w), out[0], scratch, come);
-                was_plain = is_plain;
-            }
-        }
-        if (this->say_.least < double(w)) {  // the first rows may have answers, too
-            this->loop(this->first(scratch, n_first), series, 0, n_first, out[0]);
-        } else {
-            std::fill(out[0], out[0] + n_first, this->say_.none);
-        }
+        run_in<Lanes>(series, out, scratch);
 #endif
     }
 
 private:
+    static constexpr int64_t GROUP = Ladder<M>::GROUP;
     static constexpr int64_t MOST = 4096;  // rows of a window whose suffixes stay in a cache
 
     bool is_made_in_blocks() const {
@@ -74,15 +59,25 @@ private:
         return false;
 #endif
     }
-    std::vector<Shares> shares_;
+    const bool has_avx2_;
+    std::vector<Shares> shares_, of_groups_;  // of a front and a back; of what a ladder has and its last group
+
+#if PERFCORE_HAS_QUADS
+    PERFCORE_AVX2 PERFCORE_FLATTEN void run_with_avx2(const Series& series, double* const* out, State& scratch) const {
+        run_in<Quad>(series, out, scratch);
+    }
+#endif
 
 #if PERFCORE_HAS_LANES
-    using Wide = typename M::Wide;
-    using Parts = typename Wide::Parts;
     static constexpr int64_t LINE = 8;  // doubles of a cache line
 
+    template <typename T>
+    using PartsOf = typename M::template Over<T>::Parts;
+
     // What blocks side by side need: a short window's is on the stack.
+    template <typename T>
     struct Room {
+        using Parts = PartsOf<T>;
         explicit Room(int64_t w) {
             if constexpr (!LONG) return;
             parts.reset(new Parts[size_t(w)]);
@@ -96,10 +91,38 @@ private:
         std::unique_ptr<double[]> doubles;
         Parts short_parts[LONG ? 1 : SHORT];
         double short_doubles[LONG ? 1 : SHORT * N_DOUBLES];
+        Ladder<typename M::template Over<T>> ladder;
     };
 
+    template <typename T>
+    PERFCORE_INLINE void run_in(const Series& series, double* const* out, State& scratch) const {
+        // A window without the present row is that of the row before.
+        const int64_t w = this->size_, delay = !this->with_present_;
+        double* const answers = out[0] + delay;
+        const int64_t n = series.n - delay, n_first = std::min(series.n, w - 1 + delay);
+        if (n >= w) {
+            Room<T> room(w);
+            bool was_plain = true;  // the block before
+            int64_t come = -1;      // the row that the steps have come to
+            for (int64_t begin = 0; begin < n; begin += N_LANES * w) {
+                const int64_t rows = std::min(n - begin, N_LANES * w);
+                const bool is_plain = (was_plain || are_cells_finite(series, begin, rows)) &&
+                                      side_by_side<T>(series, begin, rows, answers + begin, room);
+                if (!is_plain) step_by_step(series, begin, rows, out[0], scratch, come);
+                else if (!was_plain) step_by_step(series, begin, std::min(rows, w), out[0], scratch, come);
+                was_plain = is_plain;
+            }
+        }
+        if (this->say_.least < double(w)) {  // the first rows may have answers, too
+            this->loop(this->first(scratch, n_first), series, 0, n_first, out[0]);
+        } else {
+            std::fill(out[0], out[0] + n_first, this->say_.none);
+        }
+    }
+
     // N_LANES blocks, or what there is of them, from a row on. False: some cells are not finite; there are no answers.
-    bool side_by_side(const Series& series, int64_t begin, int64_t rows, double* out, Room& room) const {
+    template <typename T>
+    PERFCORE_INLINE bool side_by_side(const Series& series, int64_t begin, int64_t rows, double* out, Room<T>& room) const {
         const int64_t w = this->size_, before = begin == 0 ? 0 : w;
         const double *columns[M::CELLS], *previous[M::CELLS];
         for (int c = 0; c < M::CELLS; c++) {
@@ -108,11 +131,11 @@ private:
         }
         if (rows == N_LANES * w) {
             // Lanes go back and forth, which no prefetcher follows.
-            for (int64_t i = N_LANES * w; i < 2 * N_LANES * w && !LONG; i += LINE) {
+            for (int64_t i = N_LANES * w; i < 2 * N_LANES * w; i += LINE) {
                 for (int c = 0; c < M::CELLS; c++) __builtin_prefetch(columns[c] + i);
                 __builtin_prefetch(out + i, 1);
             }
-            return lanes(columns, previous, out, room.suffixes());
+            return lanes(columns, previous, out, room);
         }
         double* copy = room.cells();
         for (int c = 0; c < M::CELLS; c++) {
@@ -122,71 +145,83 @@ private:
             copy += (N_LANES + 1) * w;
             std::fill(last, copy, 0.0);
         }
-        const bool is_plain = lanes(columns, previous, copy, room.suffixes());
+        const bool is_plain = lanes(columns, previous, copy, room);
         std::copy(copy, copy + rows, out);
         return is_plain;
     }
 
     // `previous` begins with the block before the first lane's; the others' are those of the lanes before.
-    bool lanes(const double* const* columns, const double* const* previous, double* out, Parts* suffixes) const {
+    template <typename T>
+    PERFCORE_INLINE bool lanes(const double* const* columns, const double* const* previous, double* out, Room<T>& room) const {
+        PartsOf<T>* const suffixes = room.suffixes();
         const int64_t w = this->size_;
-        Lanes shift[M::CELLS], first[M::CELLS], cells[M::CELLS];
+        using Parts = PartsOf<T>;
+        using Wide = typename M::template Over<T>;
+        T shift[M::CELLS], first[M::CELLS], cells[M::CELLS];
         for (int c = 0; c < M::CELLS; c++) {
-            first[c] = load(columns[c], w);
-            cells[c] = load_after(previous[c] + w - 1, columns[c] + w - 1, w);
+            first[c] = load<T>(columns[c], w);
+            cells[c] = load_after<T>(previous[c] + w - 1, columns[c] + w - 1, w);
             shift[c] = first[c] - cells[c];
         }
-        Line suffix(cells);
+        Line<T> suffix(cells, of_groups_.data(), room.ladder);
         for (int64_t j = w - 1; j > 0; j--) {
-            for (int c = 0; c < M::CELLS; c++) cells[c] = load_after(previous[c] + j, columns[c] + j, w);
-            suffix.push(cells, w - j);
+            for (int c = 0; c < M::CELLS; c++) cells[c] = load_after<T>(previous[c] + j, columns[c] + j, w);
+            suffix.push(cells);
             suffixes[j] = suffix.parts();
         }
-        Line prefix(first);
+        Line<T> prefix(first, of_groups_.data(), room.ladder);
         for (int64_t j = 0; j < w; j++) {
-            for (int c = 0; c < M::CELLS; c++) cells[c] = load(columns[c] + j, w);
-            prefix.push(cells, j + 1);
+            for (int c = 0; c < M::CELLS; c++) cells[c] = load<T>(columns[c] + j, w);
+            prefix.push(cells);
             const Parts parts = prefix.parts();
             const Parts all = j + 1 == w ? parts : Wide::merge(suffixes[j + 1], parts, shift, shares_[size_t(j)]);
             store(this->say_.value(all, double(w), prefix.from_anchor(cells[0])), out + j, w);
         }
-        return are_all_finite(prefix.parts());
+        return are_all_finite<T>(prefix.parts());
     }
 
-    // A chain of lanes; a short one is written out, so that it stays in registers.
+    // A chain of lanes, written out so that it stays in registers.
+    template <typename T>
     class Line {
+        using Parts = PartsOf<T>;
+        using Wide = typename M::template Over<T>;
+
     public:
-        explicit Line(const Lanes* first) {
+        PERFCORE_INLINE Line(const T* first, const Shares* of_groups, Ladder<Wide>& ladder)
+            : of_groups_(of_groups), ladder_(ladder) {
             for (int c = 0; c < M::CELLS; c++) anchor_[c] = first[c];
-            if constexpr (LONG) chain_.reset();
+            if constexpr (LONG) ladder.reset();
         }
-        void push(const Lanes* cells, int64_t n) {
-            if constexpr (LONG) {
-                chain_.push(cells);
-            } else {
-                Lanes from[M::CELLS];
-                for (int c = 0; c < M::CELLS; c++) from[c] = M::ANCHORED ? cells[c] - anchor_[c] : cells[c];
-                Wide::more(parts_, from, double(n));
+        PERFCORE_INLINE void push(const T* cells) {
+            T from[M::CELLS];
+            for (int c = 0; c < M::CELLS; c++) from[c] = M::ANCHORED ? cells[c] - anchor_[c] : cells[c];
+            Wide::more(group_.parts, from, ++group_.n);
+            n_++;
+            if (LONG && n_ % GROUP == 0) {
+                base_ = ladder_.climb(group_, n_);
+                group_ = Wide::nothing();
             }
         }
-        Parts parts() const {
-            if constexpr (LONG) return chain_.kept().parts;
-            else return parts_;
+        PERFCORE_INLINE Parts parts() const {
+            if constexpr (LONG) return Wide::kept(base_, group_, of_groups_[n_]).parts;
+            else return group_.parts;
         }
-        Lanes from_anchor(const Lanes& cell) const { return M::ANCHORED ? cell - anchor_[0] : cell; }
+        PERFCORE_INLINE T from_anchor(const T& cell) const { return M::ANCHORED ? cell - anchor_[0] : cell; }
 
     private:
-        struct None {};
-        Lanes anchor_[M::CELLS];
-        Parts parts_ = Wide::nothing().parts;
-        std::conditional_t<LONG, Chain<Wide, true>, None> chain_;
+        T anchor_[M::CELLS];
+        typename Wide::Body group_ = Wide::nothing(), base_ = Wide::nothing();
+        int64_t n_ = 0;
+        const Shares* const of_groups_;
+        Ladder<Wide>& ladder_;
     };
 
-    static bool are_all_finite(const Parts& parts) {
-        Lanes each[sizeof(Parts) / sizeof(Lanes)];
+    template <typename T>
+    PERFCORE_INLINE static bool are_all_finite(const PartsOf<T>& parts) {
+        T each[sizeof parts / sizeof(T)];
         std::memcpy(each, &parts, sizeof parts);
         bool are = true;
-        for (const Lanes& x : each) are &= are_finite(x);
+        for (const T& x : each) are &= are_finite(x);
         return are;
     }
 
@@ -199,8 +234,8 @@ private:
         return n_others == 0;
     }
 
-    void step_by_step(const Series& series, int64_t begin, int64_t rows, double* out, State& scratch,
-                      int64_t& come) const {
+    PERFCORE_APART void step_by_step(const Series& series, int64_t begin, int64_t rows, double* out, State& scratch,
+                                     int64_t& come) const {
         const int64_t delay = !this->with_present_;
         if (come != begin) {
             double cells[M::CELLS];

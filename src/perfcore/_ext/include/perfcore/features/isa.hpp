@@ -8,10 +8,12 @@
 #if defined(__GNUC__)
 #define PERFCORE_INLINE __attribute__((always_inline)) inline
 #define PERFCORE_APART __attribute__((noinline))
+#define PERFCORE_FLATTEN __attribute__((flatten))
 #define PERFCORE_UNREACHABLE __builtin_unreachable()
 #else
 #define PERFCORE_INLINE inline
 #define PERFCORE_APART
+#define PERFCORE_FLATTEN
 #define PERFCORE_UNREACHABLE (void)0
 #endif
 

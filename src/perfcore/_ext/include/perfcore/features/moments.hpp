@@ -34,7 +34,8 @@ struct TotalOver {
     static constexpr int CELLS = 1;
     static constexpr bool LADDER = true, ANCHORED = false;
     using Parts = TotalParts<T>;
-    using Wide = TotalOver<Lanes>;
+    template <typename U>
+    using Over = TotalOver<U>;
     struct Anchor {};
     struct Body {
         double n;
@@ -62,7 +63,8 @@ struct TotalOver {
         body.n += with.n;
     }
     static Kept kept(const Body& body) { return {body.n, body.parts}; }
-    static Kept kept(const Body& body, const Body& with) {
+    static Kept kept(const Body& body, const Body& with) { return kept(body, with, Shares(1.0, 1.0)); }
+    static Kept kept(const Body& body, const Body& with, const Shares&) {
         const T low = body.low + with.parts.sum, sum = body.parts.sum + low;
         // Infinite sums have no low.
         return {body.n + with.n, {choose(is_equal(sum, sum), sum, body.parts.sum + with.parts.sum)}};
@@ -107,7 +109,8 @@ struct Moments : Formulas {
     static constexpr int CELLS = N;
     static constexpr bool LADDER = true, ANCHORED = true;
     using Parts = OfT<T>;
-    using Wide = Moments<Formulas, N, OfT, Lanes>;
+    template <typename U>
+    using Over = Moments<Formulas, N, OfT, U>;
     struct Anchor {
         T at[N];
     };
@@ -131,11 +134,12 @@ struct Moments : Formulas {
     }
     static void add(Body& body, const Body& with) { body = kept(body, with); }
     static Kept kept(const Body& body) { return body; }
-    static Kept kept(const Body& body, const Body& with) {
+    static Kept kept(const Body& body, const Body& with) { return kept(body, with, Shares(body.n, with.n)); }
+    static Kept kept(const Body& body, const Body& with, const Shares& shares) {
         if (body.n == 0) return with;
         if (with.n == 0) return body;
         const T here[N] = {};
-        return {body.n + with.n, Formulas::merge(body.parts, with.parts, here, Shares(body.n, with.n))};
+        return {body.n + with.n, Formulas::merge(body.parts, with.parts, here, shares)};
     }
     static Kept join(const Kept& front, const Kept& back, const Anchor& of_front, const Anchor& of_back) {
         T shift[N];
@@ -337,12 +341,9 @@ struct SayCorr : Says<SayCorr, Both> {
     }
 };
 
-// Long windows of more numbers than two a cell are faster row by row: lanes of them leave the registers.
 template <typename M, typename Say>
 std::unique_ptr<Feature> of_moments(const Spec& spec) {
-    constexpr bool IS_SMALL = sizeof(typename M::Parts) <= 2 * sizeof(double);
-    using Long = std::conditional_t<IS_SMALL, InBlocks<M, Say, true>, OfRows<M, Say, true>>;
-    return over_window<M, Say, InBlocks<M, Say, false>, Long>(spec);
+    return over_window<M, Say, InBlocks<M, Say, false>, InBlocks<M, Say, true>>(spec);
 }
 
 template <typename M, typename Say, typename Short, typename Long>

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <limits>
 
-#if defined(__SSE2__)
+#include "isa.hpp"
+
+#if defined(__x86_64__) && defined(__GNUC__)
 #include <emmintrin.h>
 #endif
 
@@ -32,7 +34,7 @@ inline double choose(bool which, double a, double b) { return which ? a : b; }
 
 constexpr int N_LANES = 4;
 
-typedef double Pair __attribute__((vector_size(2 * sizeof(double))));
+using Pair = LanesOf<2>::Type;
 typedef int64_t PairMask __attribute__((vector_size(2 * sizeof(int64_t))));
 
 struct Lanes {
@@ -55,13 +57,7 @@ inline LanesMask is_equal(const Lanes& a, const Lanes& b) { return {a.low == b.l
 inline Lanes choose(const LanesMask& which, const Lanes& a, const Lanes& b) {
     return {which.low ? a.low : b.low, which.high ? a.high : b.high};
 }
-inline Lanes load(const double* from, int64_t stride) {
-    return {Pair{from[0], from[stride]}, Pair{from[2 * stride], from[3 * stride]}};
-}
-// The first from a place of its own, the others as `load` has the first three.
-inline Lanes load_after(const double* first, const double* then, int64_t stride) {
-    return {Pair{first[0], then[0]}, Pair{then[stride], then[2 * stride]}};
-}
+inline Lanes lanes_of(double a, double b, double c, double d, const Lanes*) { return {Pair{a, b}, Pair{c, d}}; }
 inline void store(const Lanes& x, double* to, int64_t stride) {
     to[0] = x.low[0];
     to[stride] = x.low[1];
@@ -69,7 +65,7 @@ inline void store(const Lanes& x, double* to, int64_t stride) {
     to[3 * stride] = x.high[1];
 }
 inline Lanes root(const Lanes& x) {
-#if defined(__SSE2__)
+#if defined(__x86_64__)
     return {_mm_sqrt_pd(x.low), _mm_sqrt_pd(x.high)};
 #else
     return {Pair{std::sqrt(x.low[0]), std::sqrt(x.low[1])}, Pair{std::sqrt(x.high[0]), std::sqrt(x.high[1])}};
@@ -78,6 +74,55 @@ inline Lanes root(const Lanes& x) {
 inline bool are_finite(const Lanes& x) {
     const Pair zero = (x.low - x.low) + (x.high - x.high);
     return zero[0] == 0 && zero[1] == 0;
+}
+
+#if defined(__x86_64__)
+#define PERFCORE_HAS_QUADS 1
+
+// The same in one register, for functions of AVX2.
+struct Quad {
+    LanesOf<4>::Type all;
+    Quad() = default;
+    PERFCORE_INLINE Quad(const LanesOf<4>::Type& all) : all(all) {}
+    PERFCORE_INLINE Quad(double x) : all{x, x, x, x} {}
+    PERFCORE_INLINE Quad operator-() const { return -all; }
+};
+struct QuadMask {
+    int64_t __attribute__((vector_size(4 * sizeof(int64_t)))) all;
+};
+
+PERFCORE_INLINE Quad operator+(const Quad& a, const Quad& b) { return a.all + b.all; }
+PERFCORE_INLINE Quad operator-(const Quad& a, const Quad& b) { return a.all - b.all; }
+PERFCORE_INLINE Quad operator*(const Quad& a, const Quad& b) { return a.all * b.all; }
+PERFCORE_INLINE Quad operator/(const Quad& a, const Quad& b) { return a.all / b.all; }
+PERFCORE_INLINE QuadMask operator<(const Quad& a, const Quad& b) { return {a.all < b.all}; }
+PERFCORE_INLINE QuadMask is_equal(const Quad& a, const Quad& b) { return {a.all == b.all}; }
+PERFCORE_INLINE Quad choose(const QuadMask& which, const Quad& a, const Quad& b) { return which.all ? a.all : b.all; }
+PERFCORE_INLINE Quad lanes_of(double a, double b, double c, double d, const Quad*) {
+    return LanesOf<4>::Type{a, b, c, d};
+}
+PERFCORE_INLINE void store(const Quad& x, double* to, int64_t stride) {
+    for (int i = 0; i < 4; i++) to[i * stride] = x.all[i];
+}
+// In halves, which is as fast, and needs no function of AVX2: such a one is not inlined where formulas call it.
+PERFCORE_INLINE Quad root(const Quad& x) {
+    const Pair low = _mm_sqrt_pd(Pair{x.all[0], x.all[1]}), high = _mm_sqrt_pd(Pair{x.all[2], x.all[3]});
+    return LanesOf<4>::Type{low[0], low[1], high[0], high[1]};
+}
+PERFCORE_INLINE bool are_finite(const Quad& x) {
+    const LanesOf<4>::Type zero = x.all - x.all;
+    return (zero[0] + zero[1]) + (zero[2] + zero[3]) == 0;
+}
+#endif
+
+template <typename T>
+PERFCORE_INLINE T load(const double* from, int64_t stride) {
+    return lanes_of(from[0], from[stride], from[2 * stride], from[3 * stride], static_cast<const T*>(nullptr));
+}
+// The first from a place of its own, the others as `load` has the first three.
+template <typename T>
+PERFCORE_INLINE T load_after(const double* first, const double* then, int64_t stride) {
+    return lanes_of(first[0], then[0], then[stride], then[2 * stride], static_cast<const T*>(nullptr));
 }
 #endif
 

@@ -70,47 +70,62 @@ private:
     typename M::Body body_;
 };
 
+// Sums of all groups so far, step by step.
 template <typename M>
-class Chain<M, true> {
+class Ladder {
 public:
     static constexpr int GROUP = 16, STEPS = 12;
     static constexpr int64_t MOST = int64_t(1) << 48;  // cells: GROUP ** STEPS
+    using Body = typename M::Body;
 
+    void reset() {
+        for (Body& step : steps_) step = M::nothing();
+    }
+    // All cells, after one more group; there are n of them.
+    Body climb(const Body& group, int64_t n) {
+        int top = 0;
+        M::add(steps_[0], group);
+        for (n /= GROUP; n % GROUP == 0 && top + 1 < STEPS; n /= GROUP, top++) {
+            M::add(steps_[top + 1], steps_[top]);
+            steps_[top] = M::nothing();
+        }
+        for (; n >= GROUP; n /= GROUP) top++;
+        Body all = M::nothing();
+        for (; top >= 0; top--)
+            if (steps_[top].n != 0) M::add(all, steps_[top]);
+        return all;
+    }
+
+private:
+    Body steps_[STEPS];
+};
+
+template <typename M>
+class Chain<M, true> {
+public:
     void reset() {
         anchor_ = {};
         n_ = 0;
         group_ = base_ = M::nothing();
-        for (auto& step : steps_) step = M::nothing();
+        ladder_.reset();
     }
     template <typename Cell>
     void push(const Cell* cells) {
         if (n_ == 0) anchor_ = M::anchor(cells);
         M::push(group_, anchor_, cells);
-        if (++n_ % GROUP == 0) climb();
+        if (++n_ % Ladder<M>::GROUP != 0) return;
+        base_ = ladder_.climb(group_, n_);
+        group_ = M::nothing();
     }
     typename M::Kept kept() const { return M::kept(base_, group_); }
     const typename M::Anchor& anchor() const { return anchor_; }
-    bool is_state() const { return n_ >= 0 && n_ <= MOST && group_.n >= 0; }
+    bool is_state() const { return n_ >= 0 && n_ <= Ladder<M>::MOST && group_.n >= 0; }
 
 private:
-    void climb() {
-        int64_t n = n_ / GROUP;
-        int top = 0;
-        M::add(steps_[0], group_);
-        for (; n % GROUP == 0 && top + 1 < STEPS; n /= GROUP, top++) {
-            M::add(steps_[top + 1], steps_[top]);
-            steps_[top] = M::nothing();
-        }
-        for (; n >= GROUP; n /= GROUP) top++;
-        base_ = M::nothing();
-        for (; top >= 0; top--)
-            if (steps_[top].n != 0) M::add(base_, steps_[top]);
-        group_ = M::nothing();
-    }
-
     typename M::Anchor anchor_;
     int64_t n_;
-    typename M::Body group_, base_, steps_[STEPS];  // the last cells; all before them; these, step by step
+    typename M::Body group_, base_;  // the last cells; all before them
+    Ladder<M> ladder_;
 };
 
 // Whether rows in which a cell is missing come to M, too; as a rule they are left out.
