@@ -5,6 +5,8 @@ import decimal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perfcore import InputError
 from perfcore import features as f
@@ -275,3 +277,24 @@ def test_series_without_rows():
         assert len(told) == 0 and told.bounds.tolist() == [0] and told.order is None
     assert numbers(pa.chunked_array([], pa.int8()), "v").shape == (0,)
     assert times(np.array([], "M8[D]"), "on").cells.shape == (0,)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
+    ["", "a", "aa", "a" * 16, "a" * 17, "a" * 24, "\0"]
+)
+
+
+@given(st.lists(st.none() | TEXTS, max_size=60), st.sampled_from(["string", "large_string", "string_view"]))
+def test_texts_are_numbered_as_they_appear(texts, kind):
+    array = pa.chunked_array([pa.array(["before", *texts], kind)[1:]])
+    told = keys(array, "x")
+    seen = list(dict.fromkeys(each for each in texts if each is not None))
+    assert told.cells.tolist() == [-1 if each is None else seen.index(each) for each in texts]
+    assert told.values(np.array([texts.index(each) for each in seen], np.int64)) == seen
+    assert groups(array).firsts.tolist() == [texts.index(each) for each in seen]
+
+
+def test_many_texts_are_as_many_keys():
+    texts = [f"{i:0{4 + i % 30}d}" for i in range(5_000)]
+    told = keys(texts * 2, "x")
+    assert told.cells.tolist() == list(range(5_000)) * 2

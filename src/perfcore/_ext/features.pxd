@@ -1,5 +1,5 @@
 from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool
 from libcpp.map cimport map
 from libcpp.memory cimport unique_ptr
@@ -57,6 +57,15 @@ cdef extern from "perfcore/features/groups.hpp" namespace "perfcore::features" n
     ) except + nogil
     void c_rows_before "perfcore::features::rows_before" (const int64_t*, int64_t, int64_t, int64_t*) nogil
     int64_t leave_out_late(const int64_t*, const int64_t*, const int64_t*, int64_t, int64_t*, int64_t*)
+
+
+cdef extern from "perfcore/features/texts.hpp" namespace "perfcore::features" nogil:
+    vector[int64_t] c_encode_texts "perfcore::features::encode_texts" (
+        const int64_t*, const char*, const uint8_t*, int64_t, int64_t*
+    ) except +
+    vector[int64_t] c_encode_texts "perfcore::features::encode_texts" (
+        const int32_t*, const char*, const uint8_t*, int64_t, int64_t*
+    ) except +
 
 
 cdef class Plan:

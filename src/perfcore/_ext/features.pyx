@@ -19,7 +19,7 @@ from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_CheckExact
 from cpython.unicode cimport PyUnicode_CheckExact
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp.vector cimport vector
 
 cnp.import_array()
@@ -232,17 +232,41 @@ def encode(keys, absent=None):
     """(codes, each code's first row) of whole numbers, numbered as they appear; -1 where ``absent`` (bool) says so."""
     cdef Py_ssize_t n = len(keys)
     cdef const int64_t* whole = _whole(keys, n)
-    cdef const uint8_t* mask = NULL
-    if absent is not None:
-        if absent.dtype != np.bool_ or absent.shape != (n,) or not absent.flags.c_contiguous:
-            raise TypeError(f"expected {n} contiguous bool")
-        mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>absent)
+    cdef const uint8_t* mask = _mask(absent, n)
     codes = np.empty(n, np.int64)
     cdef int64_t* out = _room(codes)
     cdef vector[int64_t] firsts
     with nogil:
         firsts = c_encode(whole, mask, n, out)
     return codes, _array(firsts)
+
+
+def encode_texts(offsets, data, absent=None):
+    """`encode` of texts as Arrow has them: text i lies from offsets[i] (int32 or int64) on in ``data``."""
+    cdef Py_ssize_t n = len(offsets) - 1
+    cdef const uint8_t* mask = _mask(absent, n)
+    cdef const void* begins = cnp.PyArray_DATA(<cnp.ndarray?>offsets)
+    cdef const char* text = <const char*>cnp.PyArray_DATA(<cnp.ndarray?>data)
+    cdef bint is_small = offsets.dtype == np.int32
+    if not is_small and offsets.dtype != np.int64 or not _lies_flat(offsets) or not _lies_flat(data):
+        raise TypeError("expected contiguous offsets of int32 or int64, and contiguous bytes")
+    codes = np.empty(n, np.int64)
+    cdef int64_t* out = _room(codes)
+    cdef vector[int64_t] firsts
+    with nogil:
+        if is_small:
+            firsts = c_encode_texts(<const int32_t*>begins, text, mask, n, out)
+        else:
+            firsts = c_encode_texts(<const int64_t*>begins, text, mask, n, out)
+    return codes, _array(firsts)
+
+
+cdef const uint8_t* _mask(absent, Py_ssize_t n) except? NULL:
+    if absent is None:
+        return NULL
+    if absent.dtype != np.bool_ or absent.shape != (n,) or not absent.flags.c_contiguous:
+        raise TypeError(f"expected {n} contiguous bool")
+    return <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>absent)
 
 
 cdef _array(const vector[int64_t]& cells):

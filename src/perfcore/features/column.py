@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._ext.features import MISSING
+from .._ext.features import MISSING, encode_texts
 from ..errors import InputError
 
 _ARROW_TEXT = ("string", "large_string", "string_view")
@@ -30,12 +30,16 @@ class Times(NamedTuple):
 
 
 class Keys(NamedTuple):
-    """What tells series apart: equal numbers are equal keys, and ``absent`` says where there is none."""
+    """What tells series apart: equal numbers are equal keys, and ``absent`` says where there is none.
+
+    ``firsts``: the first row of each code, where cells are codes, numbered as they appear, and -1 where there is none.
+    """
 
     cells: np.ndarray  # int64: codes, bits, or the numbers themselves
     absent: np.ndarray | None  # bool
     kind: str  # "number", "text", "time", "zoned time"
     values: Any  # rows (array of int64) -> their keys as a list of int, float or str; times as nanoseconds
+    firsts: np.ndarray | None = None
 
 
 def is_null_default(x: Any) -> bool:
@@ -329,9 +333,7 @@ def _arrow_keys(array: Any, name: Any) -> Keys:
     if kind == "null":
         return Keys(np.zeros(len(array), np.int64), np.ones(len(array), bool), "number", lambda rows: [])
     if kind in _ARROW_TEXT:
-        encoded = (array.cast("large_string") if kind == "string_view" else array).dictionary_encode()
-        codes = _places(encoded)
-        return Keys(codes, absent, "text", lambda rows: encoded.dictionary.take(codes[rows]).to_pylist())
+        return _text_keys(array.cast("large_string") if kind == "string_view" else array, absent)
     if kind.startswith("dictionary<"):
         values, places = keys(array.dictionary, name), _places(array)
         if not len(values.cells):
@@ -351,6 +353,16 @@ def _arrow_keys(array: Any, name: Any) -> Keys:
     if absent is None:
         return told_of
     return told_of._replace(absent=absent if told_of.absent is None else absent | told_of.absent)
+
+
+def _text_keys(array: Any, absent: np.ndarray | None) -> Keys:
+    if not len(array):
+        return Keys(np.zeros(0, np.int64), None, "text", lambda rows: [])
+    _, offsets, data = array.buffers()
+    begins = np.frombuffer(offsets, np.int64 if str(array.type) == "large_string" else np.int32)
+    texts = np.frombuffer(data if data is not None and data.size else bytes(1), np.uint8)
+    codes, firsts = encode_texts(begins[array.offset : array.offset + len(array) + 1], texts, absent)
+    return Keys(codes, absent, "text", lambda rows: array.take(rows).to_pylist(), firsts)
 
 
 def _places(array: Any) -> np.ndarray:

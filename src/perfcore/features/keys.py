@@ -69,11 +69,15 @@ class Groups:
             bounds = _compiled.ascending(columns[0].cells)
             if bounds is not None:
                 return cls(bounds[:-1], bounds=bounds)
-        codes, firsts = _compiled.encode(columns[0].cells, absent[0])
+        codes, firsts = _coded(columns[0], absent[0])
         for each, lacks in zip(columns[1:], absent[1:], strict=True):
-            inner, inner_firsts = _compiled.encode(each.cells, lacks)
+            inner, inner_firsts = _coded(each, lacks)
             codes, firsts = _compiled.encode(codes * max(len(inner_firsts), 1) + inner, (codes < 0) | (inner < 0))
         return cls(firsts, codes=codes)
+
+
+def _coded(column: Keys, absent: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    return _compiled.encode(column.cells, absent) if column.firsts is None else (column.cells, column.firsts)
 
 
 def groups(by: Any, n_rows: int | None = None, name: str = "by") -> Groups:
