@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import perfcore
-from perfcore.transforms.plan import Output, Plan, Trace
+from perfcore.transforms.output import Output
+from perfcore.transforms.plan import Plan, Trace
 from perfcore.transforms.polynomial import PolynomialFeatures as Products
 from perfcore.transforms.quantile import QuantileTransformer as Quantiles
 from perfcore.transforms.tables import ArrayTable

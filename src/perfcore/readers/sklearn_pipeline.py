@@ -24,7 +24,7 @@ from ..transforms.inputs import AS_IT_IS, FUSED, PipelineInputs
 from ..transforms.live import Live
 from ..transforms.plan import Trace
 from ..transforms.projection import Matrix
-from ..transforms.tables import RowTable
+from ..transforms.row import RowTable
 from . import read_member
 from .sklearn import feature_names, sklearn_class
 

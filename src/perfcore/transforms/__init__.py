@@ -22,7 +22,7 @@ What ``fuse`` says, it says with the block's methods:
 - ``block.made(function)``: for all that is not element-wise. ``function(array) -> array`` gets the array that
   scikit-learn's transform would compute with, in its dtype and layout, and makes the same numpy calls. For a row and
   for a table alike. It may write into the array. ``made(function, reads=True)`` is for one that never does, and whose
-  bits depend on the strides: it may get the user's own array. Where it takes compressed rows as well (``plan.Rows``),
+  bits depend on the strides: it may get the user's own array. Where it takes compressed rows as well (``rows.Rows``),
   ``takes_sparse=True``.
 
 Sparse blocks (``block.is_sparse``) hold compressed rows whose entries are in the order of columns; ``each`` takes

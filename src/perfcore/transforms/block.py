@@ -329,7 +329,7 @@ def _number(column: Column) -> Column:
 
 def _through(values: np.ndarray, steps: tuple[Step, ...]) -> np.ndarray:
     """Steps of a few values, by the same compiled code."""
-    from .plan import through
+    from .output import through
 
     try:
         return through(values, steps)

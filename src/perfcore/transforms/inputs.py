@@ -18,8 +18,11 @@ from ..inputs.sklearn import LinearInputs, check_names
 from ..inputs.table import in_order, is_dataframe, require_row
 from .block import Unfused
 from .compose import Chain
-from .plan import Output, Plan, Rows, Trace
-from .tables import ArrayTable, PandasTable, RowTable, Table, table_of
+from .output import Output
+from .plan import Plan, Trace
+from .row import RowTable
+from .rows import Rows
+from .tables import ArrayTable, PandasTable, Table, table_of
 
 MOST_PLANS = 64
 FUSED, AS_IT_IS = "fused", "as it is"  # how a step is run, and how the words begin that say why

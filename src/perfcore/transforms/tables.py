@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..inputs.columns import Columns
 from ..inputs.frames import Frame, _pandas_array, is_frame
 from ..inputs.table import no_table, one_array
-from .block import Cell, Column, Number, Source, Text
+from .block import Column, Number, Source, Text
 
 READ = {"float32", "float64", "int", "bool", "text", "category", "null", "decimal"}  # kinds of Arrow columns
 HEAD = 3  # rows that show how a table's array would lie
@@ -342,60 +342,6 @@ class ArrowTable:
 
 def _dtype(kind: Any) -> np.dtype:
     return np.dtype(kind.to_pandas_dtype())
-
-
-class RowTable:
-    """Cells of one row: numbers and texts, of which nothing is known but what reads them."""
-
-    n_rows = 1
-
-    def __init__(self, cells: Sequence[Any], names: tuple[str, ...] | None):
-        self.cells, self.names = cells, names
-
-    @property
-    def width(self) -> int:
-        return len(self.cells)
-
-    def signature(self) -> Any:
-        return "row", self.names, len(self.cells)
-
-    def column(self, source: Source) -> Column:
-        return Cell(source)
-
-    def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
-        return None if places is None else np.dtype(np.float64)
-
-    def order(self, places: Sequence[int] | None) -> str:
-        return "C"
-
-    def numbers(self, place: int) -> np.ndarray:
-        cell = self.cells[place]
-        try:
-            return np.array([np.nan if cell is None else float(cell)])
-        except (TypeError, ValueError, OverflowError) as error:
-            where = place if self.names is None else self.names[place]
-            raise InputError(f"column {where!r}: {error}") from error
-
-    def objects(self, place: int) -> np.ndarray:
-        cells = np.empty(1, object)
-        cells[0] = self.cells[place]
-        return cells
-
-    def codes(self, place: int, lookup: Lookup) -> np.ndarray:
-        return lookup.of_objects(self.objects(place))
-
-    def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
-        return None
-
-    def may_hold_none(self, place: int) -> bool:
-        return False  # one cell: if it is None, pandas sees no texts
-
-    def part(self, places: Sequence[int]) -> Any:
-        if self.names is None:
-            return [[self.cells[j] for j in places]]
-        import pandas
-
-        return pandas.DataFrame([{self.names[j]: self.cells[j] for j in places}])
 
 
 # -- texts in Arrow's memory -----------------------------------------------------------------------------------
