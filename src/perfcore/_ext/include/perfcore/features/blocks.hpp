@@ -8,6 +8,9 @@
 //     prefixes             ▶──────────▶──────────▶──────────▶──────────lane i: of block i
 //
 // Where a cell is missing or infinite, so are the numbers of its block, and the steps do it over.
+//
+// Of M (chain.hpp) this takes, besides: M::Over<T>, of lanes; `more` and `merge` of Parts, without their number; and
+// M::kept(body, more, shares), so that nothing is divided twice.
 #pragma once
 
 #include <memory>
