@@ -12,12 +12,26 @@
 
 namespace perfcore::features {
 
+// The greatest magnitude; NaN have none.
+inline double greatest(const double* cells, int64_t n) {
+    constexpr int64_t AT_ONCE = 4;  // as one comparison waits for the one before
+    double most[AT_ONCE] = {};
+    const auto take = [&](int64_t i, int64_t k) {
+        const double x = std::fabs(cells[i]);
+        most[k] = x > most[k] ? x : most[k];
+    };
+    int64_t i = 0;
+    for (; i + AT_ONCE <= n; i += AT_ONCE)
+        for (int64_t k = 0; k < AT_ONCE; k++) take(i + k, k);
+    for (; i < n; i++) take(i, 0);
+    return *std::max_element(most, most + AT_ONCE);
+}
+
 // Of cells and of missing ones. Infinity, a NaN that is no missing cell and, where they are not to be taken for 0, cells
 // of -0.0 are none of these.
 inline bool are_sums_exact(const double* cells, int64_t n, bool nan_is_missing, bool takes_minus_0) {
-    double most = 0;
     uint64_t odd = 0;
-    for (int64_t i = 0; i < n; i++) most = std::max(most, std::fabs(cells[i]));  // of NaN and `most`: `most`
+    const double most = greatest(cells, n);
     if (!nan_is_missing)
         for (int64_t i = 0; i < n; i++) odd |= cells[i] != cells[i] && bits_of(cells[i]) != MISSING_BITS;
     const double all = most * double(n);
@@ -52,15 +66,16 @@ private:
 
     bool takes_minus_0() const { return span_.rows == 0 || span_.size() > SHORT; }  // as ladders do
 
-    void move(typename M::Kept& held, double x, double by) const {
+    // What a row adds.
+    typename M::Kept of_row(double x) const {
         const bool is_there = !is_missing(x, nan_is_missing_);
-        if constexpr (TAKES_MISSING<M>) {
-            held.n += by;
-            held.there += is_there ? by : 0.0;
-        } else {
-            held.n += is_there ? by : 0.0;
-            held.parts.sum += is_there ? by * x : 0.0;
-        }
+        if constexpr (TAKES_MISSING<M>) return {1.0, is_there ? 1.0 : 0.0};
+        else return {is_there ? 1.0 : 0.0, {is_there ? x : 0.0}};
+    }
+    static void add(typename M::Kept& held, const typename M::Kept& in, const typename M::Kept& out) {
+        held.n += in.n - out.n;
+        if constexpr (TAKES_MISSING<M>) held.there += in.there - out.there;
+        else held.parts.sum += in.parts.sum - out.parts.sum;
     }
     double said(const typename M::Kept& held, const double* cells) const { return say_(Held<M>{held, {}}, cells); }
 
@@ -69,8 +84,7 @@ private:
         typename M::Kept held{};
         for (int64_t i = 0; i < n; i++) {
             const int64_t in = i - delay, gone = in - size;
-            if (in >= 0) move(held, cells[in], 1);
-            if (gone >= 0) move(held, cells[gone], -1);
+            if (in >= 0) add(held, of_row(cells[in]), gone >= 0 ? of_row(cells[gone]) : typename M::Kept{});
             out[i] = said(held, cells + i);
         }
     }
@@ -78,10 +92,11 @@ private:
         typename M::Kept held{};
         int64_t oldest = 0, entering = 0;
         for (int64_t i = 0; i < n; i++) {
-            for (; entering < i && span_.is_in(times[entering], times[i]); entering++) move(held, cells[entering], 1);
-            if (span_.with_present) move(held, cells[entering++], 1);
+            for (; entering < i && span_.is_in(times[entering], times[i]); entering++)
+                add(held, of_row(cells[entering]), {});
+            if (span_.with_present) add(held, of_row(cells[entering++]), {});
             for (; oldest < entering && span_.is_out(oldest, times[oldest], i, times[i]); oldest++)
-                move(held, cells[oldest], -1);
+                add(held, {}, of_row(cells[oldest]));
             out[i] = said(held, cells + i);
         }
     }
