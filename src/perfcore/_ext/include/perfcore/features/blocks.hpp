@@ -22,10 +22,10 @@
 
 namespace perfcore::features {
 
-// Of two lots of cells, a and b in number: their shares, and a b / n.
+// Of two lots of cells, a and b in number: their shares, a b / n, and a.
 struct Shares {
-    Shares(double a, double b) : a(a / (a + b)), b(b / (a + b)), ab(a * b / (a + b)) {}
-    double a, b, ab;
+    Shares(double a, double b) : a(a / (a + b)), b(b / (a + b)), ab(a * b / (a + b)), n_a(a) {}
+    double a, b, ab, n_a;
 };
 
 template <typename M, typename Say, bool LONG>

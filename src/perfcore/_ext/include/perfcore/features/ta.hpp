@@ -38,7 +38,7 @@ std::unique_ptr<Feature> make_ta_as(const Spec& spec) {
 // Those over windows have rows, min_periods and ddof of the spec; conventions have no part in them.
 inline std::unique_ptr<Feature> make_windowed(const Spec& spec) {
     if (spec.kind == "sma") return moment(spec, "mean");
-    if (spec.kind == "wma") return over_window<Ramp, SayRamp>(spec);
+    if (spec.kind == "wma") return of_moments<Ramp, SayRamp>(spec);
     if (spec.kind == "bollinger") return std::make_unique<Bollinger>(spec);
     return nullptr;
 }
