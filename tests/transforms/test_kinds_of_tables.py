@@ -12,7 +12,7 @@ pa = pytest.importorskip("pyarrow")
 from sklearn.decomposition import PCA, TruncatedSVD  # noqa: E402
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression  # noqa: E402
 from sklearn.impute import SimpleImputer  # noqa: E402
-from sklearn.linear_model import LinearRegression  # noqa: E402
+from sklearn.linear_model import LinearRegression, LogisticRegression  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import (  # noqa: E402
     Binarizer,
@@ -111,3 +111,30 @@ def test_record_batches_lie_as_tables_do(step):
     pipeline = make_pipeline(step, LinearRegression()).fit(table, np.arange(ROWS) % 7)
     (batch,) = table.to_batches()
     assert perfcore.compile(pipeline).predict(batch).tobytes() == pipeline.predict(batch).tobytes()
+
+
+@pytest.mark.parametrize(
+    "row", ["abc", b"abc", pl.DataFrame({"a": [1.0]}), pd.DataFrame({"a": [1.0]}), pa.table({"a": [1]})]
+)
+def test_what_is_no_row_is_told_so(row):
+    fast = perfcore.compile(make_pipeline(StandardScaler(), LogisticRegression()).fit(np.eye(3), [0, 1, 1]))
+    with pytest.raises(perfcore.InputError, match=f"expected one row.*, got a .*{type(row).__name__}"):
+        fast.predict_one(row)
+
+
+@pytest.mark.filterwarnings("error")
+def test_compile_runs_no_step_that_runs_as_it_is():
+    called = []
+
+    class Counted(StandardScaler):
+        def transform(self, X):
+            called.append(X)
+            return super().transform(X)
+
+    frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [1.0, 5.0, 2.0]})
+    pipeline = make_pipeline(Counted(), LogisticRegression()).fit(frame, [0, 1, 1])
+    called.clear()
+    fast = perfcore.compile(pipeline)
+    assert not called
+    assert (fast.predict_proba(frame) == pipeline.predict_proba(frame)).all()
+    assert fast.predict_one({"a": 4.0, "b": 2.0}) == 1

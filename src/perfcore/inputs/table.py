@@ -125,10 +125,15 @@ def coded(codes: Callable[[int, int], np.ndarray], table: np.ndarray) -> Callabl
 
 def unlabelled(row: Any) -> Any:
     """A pandas Series as the mapping that it is, or as an array where its labels are mere positions; others as is."""
-    if type(row).__module__.partition(".")[0] != "pandas" or not hasattr(row, "to_dict") or not hasattr(row, "index"):
+    library = type(row).__module__.partition(".")[0]
+    if library == "builtins":
+        if isinstance(row, str | bytes):
+            raise InputError(f"expected one row, the cells or a dict of them, got a {type(row).__qualname__}: {row!r}")
         return row
-    if row.ndim != 1:
-        raise InputError(f"expected one row, got a {type(row).__qualname__} of shape {row.shape}")
+    if library != "numpy" and len(getattr(row, "shape", ())) == 2:
+        raise InputError(f"expected one row, got a {library} {type(row).__qualname__} of shape {row.shape}")
+    if library != "pandas" or not hasattr(row, "to_dict") or not hasattr(row, "index"):
+        return row
     if type(row.index).__name__ == "RangeIndex":
         return row.to_numpy()
     cells = row.to_dict()

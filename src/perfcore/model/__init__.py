@@ -83,7 +83,7 @@ class Model:
 
     def _try_inputs(self) -> None:
         """Ask for the cells of a row of zeros; that it is refused, or Numba is not there, is an answer, too."""
-        if self.inputs.n_features <= MOST_TRIED:
+        if self.inputs.n_features <= MOST_TRIED and not getattr(self.inputs, "runs_steps", False):
             with contextlib.suppress(InputError, ConfigurationError):
                 self.inputs.row(np.zeros(self.inputs.n_features))
 

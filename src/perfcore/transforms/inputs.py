@@ -55,6 +55,11 @@ class PipelineInputs:
         return lines | {f"  {name}": f"{cls}: {how}" for name, cls, how in self.steps}
 
     @property
+    def runs_steps(self) -> bool:
+        """Whether steps run as they are: they would say of a made-up row what they say, and warn of it."""
+        return any(how.startswith(AS_IT_IS) for _, _, how in self.steps)
+
+    @property
     def n_cells(self) -> int:
         return getattr(self.inner, "n_cells", self.inner.n_features)
 
@@ -184,12 +189,13 @@ class PipelineInputs:
     @cached_property
     def _row_plan(self) -> RowPlan | None:
         """The plan of rows, where it is a single pass."""
-        table = RowTable([None] * self.n_features, self.feature_names)
+        trace = Trace(RowTable([None] * self.n_features, self.feature_names), runs_steps=False)
         try:
-            plan, _ = self._planned(table)
+            block = self.chain.fuse(trace.start(trace.run.tables[0]))
         except InputError:
             return None
-        if plan is None or not plan.is_pass:
+        plan = Plan(trace.stages, Output(block.stacked()))
+        if not plan.is_pass:
             return None
         exact = None if self.feature_names is None or not self.checks_names else frozenset(self.feature_names)
         return RowPlan(plan.output, self.feature_names, exact)
