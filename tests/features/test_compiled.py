@@ -505,6 +505,50 @@ def test_a_function_is_compiled_once_and_with_it_goes_what_was_made():
         f.warmup(3)
 
 
+def counted(monkeypatch):
+    """How often Numba is asked to compile a function of windows."""
+    from perfcore import _jit
+
+    asked, real = [], _jit.windows_function
+    monkeypatch.setattr(_jit, "windows_function", lambda function: asked.append(function) or real(function))
+    return asked
+
+
+def test_a_lambda_written_anew_at_each_call_is_compiled_once(monkeypatch):
+    asked = counted(monkeypatch)
+
+    def told(factor):
+        return f.rolling_apply(np.arange(1.0, 5.0), 1, lambda x: math.floor(np.sqrt(x[0])) * 0.0078125 * factor)
+
+    first = told(3.0)
+    assert told(3.0).tobytes() == first.tobytes() and len(asked) == 1
+    assert told(6.0).tobytes() == (2 * first).tobytes() and len(asked) == 2
+    assert told(6).tobytes() == told(6.0).tobytes() and len(asked) == 3  # of another type
+    assert np.signbit(told(-0.0)).all() and not np.signbit(told(0.0)).any()
+
+
+weight = 2.0
+
+
+def test_what_a_function_takes_from_outside_is_what_it_is_now(monkeypatch):
+    asked = counted(monkeypatch)
+    x, table = np.arange(1.0, 4.0), np.array([5.0, 7.0])
+
+    def by_global():
+        return f.rolling_apply(x, 1, lambda x: x[0] * weight + 0.015625).tolist()
+
+    def by_array():
+        return f.rolling_apply(x, 1, lambda x: x[0] + table[1]).tolist()
+
+    assert by_global() == [2.015625, 4.015625, 6.015625]
+    monkeypatch.setitem(globals(), "weight", 3.0)
+    assert by_global() == [3.015625, 6.015625, 9.015625]
+    assert by_array() == [8.0, 9.0, 10.0]
+    table[1] = 1.0
+    assert by_array() == [2.0, 3.0, 4.0]  # an array may change: nothing is kept
+    assert len(asked) == 4
+
+
 def test_windows_that_are_none_are_refused():
     for window in (0, -1, 1.5, "3 parsecs", True):
         with pytest.raises(ConfigurationError, match="window="):

@@ -289,3 +289,21 @@ def test_stages_that_are_none_are_refused():
         f.FeaturePipeline([same, f.GroupFeatures({"place_mean_6": [f.rank()]}, by="race")]).fit(table)
     with pytest.raises(InputError, match="this table has none"):
         f.FeaturePipeline([same]).fit(table[["rating", "place"]].to_numpy())
+
+
+def test_one_row_is_a_group_of_its_own():
+    table = races(20)
+    made = pipeline(after="place").fit(table)
+    one, many = made.start(table[:60]), made.start(table[:60])
+    for row in table[60:].to_dict("records"):
+        card = {name: cell for name, cell in row.items() if name != "place"}
+        expected = many.peek_group([row])
+        assert one.peek(card).tobytes() == one.peek(row).tobytes() == expected.tobytes()
+        assert one.update(row).tobytes() == many.update_group([row]).tobytes()
+    assert one.snapshot() == many.snapshot() and one.peek(row).shape == (len(NAMES),)
+    for call in (one.update, one.peek):
+        with pytest.raises(InputError, match="expected one row, a dict, got a list; many rows go to update_group"):
+            call([row])
+    with pytest.raises(InputError, match="lacks the columns"):
+        one.update(card)
+    assert one.snapshot() == many.snapshot()

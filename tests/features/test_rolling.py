@@ -2,6 +2,8 @@
 
 import datetime
 import decimal
+import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -330,3 +332,15 @@ def test_descriptions_say_what_they_are():
     assert f.corr(5).n_inputs == 2
     with pytest.raises(perfcore.ConfigurationError):
         f.std(0)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(f) if re.match("(rolling|expanding)_(?!apply)", name)])
+def test_each_parameter_is_explained_by_help(name):
+    function = getattr(f, name)
+    explained = function.__doc__.partition("Parameters\n")[2].partition("Returns\n")[0]
+    assert re.findall(r"^    (\w+) : ", explained, re.MULTILINE) == list(inspect.signature(function).parameters)
+    assert "Raises\n    ------" in function.__doc__ and "(n_rows,)" in explained
+
+
+def test_what_is_shown_of_the_package_are_its_public_names():
+    assert dir(f) == sorted(f.__all__)

@@ -13,6 +13,7 @@ from typing import Any
 from .. import _jit
 from ..errors import InputError
 from .compiled import CompiledFunction, first_raised, python_function
+from .compiled_as import compiled_as
 from .feature import Feature, Window, describes
 from .series import compute_cells, like
 
@@ -34,13 +35,30 @@ class WindowFunction(Feature):
         return kind, columns, {**integers, "function": _c_function(self.function).address}, more
 
 
+_MADE: dict[Any, _jit.CFunction] = {}  # of functions that are written anew at each call, as a lambda is
+_N_MADE = 128
+
+
 def _c_function(function: Callable) -> _jit.CFunction:
     """Compiled once, and kept with the function itself, so that both go together."""
     owner, made = getattr(function, "_perfcore_windows", (None, None))
     if owner is not function or made is None:  # functools.wraps copies attributes to other functions
-        made = _jit.windows_function(function)
+        made = _made(function)
         function._perfcore_windows = (function, made)  # type: ignore[attr-defined]
     return made
+
+
+def _made(function: Callable) -> _jit.CFunction:
+    try:
+        key = compiled_as(function)
+    except (TypeError, ValueError):  # ValueError: of a closure that is empty as yet
+        return _jit.windows_function(function)
+    if key not in _MADE:
+        made = _jit.windows_function(function)
+        if len(_MADE) >= _N_MADE:
+            _MADE.clear()
+        _MADE[key] = made
+    return _MADE[key]
 
 
 def warmup(*functions: Any) -> None:
@@ -84,7 +102,9 @@ def rolling_apply(
     x, window, min_periods, closed, by, on, n_threads
         As those of `rolling_mean`.
     function : a Python function of a 1-D array, of what Numba compiles
-        It runs without the GIL. An error that it raises is an `InputError` with the row.
+        It runs without the GIL. An error that it raises is an `InputError` with the row. It is compiled once; one that
+        is written anew at each call, as a lambda is, too, where what it takes from outside are numbers, texts and
+        tuples of these, numpy and math, or builtins.
     skip_missing : bool, default True
         Missing cells are left out of what the function sees; otherwise they are NaN in it. ``min_periods`` counts
         those that are there, and the function is never called with none.

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError
+from .explained import explained
 from .feature import Feature, describes
 from .rolling import compute_window, describe
 from .series import compute
@@ -92,6 +93,7 @@ def _told(feature: Feature, x: Any, by: Any, on: Any, n_threads: int | None) -> 
     return compute([feature], (x,), by=by, on=on, n_threads=n_threads)[0]
 
 
+@explained
 def rolling_min(
     x: Any,
     window: Any,
@@ -106,6 +108,7 @@ def rolling_min(
     return compute_window("min", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_max(
     x: Any,
     window: Any,
@@ -120,6 +123,7 @@ def rolling_max(
     return compute_window("max", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_median(
     x: Any,
     window: Any,
@@ -134,6 +138,7 @@ def rolling_median(
     return compute_window("median", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_quantile(
     x: Any,
     q: float,
@@ -154,6 +159,7 @@ def rolling_quantile(
     return _told(feature, x, by, on, n_threads)
 
 
+@explained
 def rolling_rank(
     x: Any,
     window: Any,
@@ -176,6 +182,7 @@ def rolling_rank(
     return _told(feature, x, by, on, n_threads)
 
 
+@explained
 def expanding_min(
     x: Any,
     *,
@@ -188,6 +195,7 @@ def expanding_min(
     return compute_window("min", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_max(
     x: Any,
     *,
@@ -200,6 +208,7 @@ def expanding_max(
     return compute_window("max", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_median(
     x: Any,
     *,
@@ -212,6 +221,7 @@ def expanding_median(
     return compute_window("median", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_quantile(
     x: Any,
     q: float,
@@ -227,6 +237,7 @@ def expanding_quantile(
     return _told(feature, x, by, None, n_threads)
 
 
+@explained
 def expanding_rank(
     x: Any,
     *,

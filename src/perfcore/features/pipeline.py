@@ -149,6 +149,14 @@ class PipelineStream:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self.streams)} stages: {', '.join(self.names)}>"
 
+    def update(self, row: Any) -> np.ndarray:
+        """Take one row, a dict, as a group of its own; its features, (n_features,), in the order of `names`."""
+        return self._told([_mapping(row)], True)[0]
+
+    def peek(self, row: Any) -> np.ndarray:
+        """What `update` would say; nothing changes."""
+        return self._told([_mapping(row)], False)[0]
+
     def update_group(self, rows: Any) -> Any:
         """Take a group's rows, or those of several: all of them, or, where one is refused, none."""
         return self._told(rows, True)
@@ -191,6 +199,12 @@ class PipelineStream:
         parts = [b"" if stream is None else stream.snapshot() for stream in self.streams]
         body = bytes([self._nan_is_missing]) + b"".join(struct.pack("<Q", len(part)) + part for part in parts)
         return _FRONT.pack(MAGIC, PROTOCOL, len(parts), _digest(body)) + body
+
+
+def _mapping(row: Any) -> Mapping:
+    if not isinstance(row, Mapping):
+        raise InputError(f"expected one row, a dict, got a {type(row).__qualname__}; many rows go to update_group")
+    return row
 
 
 class _Columns:

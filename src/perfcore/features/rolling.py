@@ -15,6 +15,7 @@ from typing import Any
 
 from .._ext.features import run_alone
 from ..errors import ConfigurationError
+from .explained import explained
 from .feature import Feature, Window
 from .series import PLANS, compute, remember
 
@@ -65,6 +66,7 @@ def compute_window(
     return told
 
 
+@explained
 def rolling_sum(
     x: Any,
     window: Any,
@@ -79,6 +81,7 @@ def rolling_sum(
     return compute_window("sum", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_mean(
     x: Any,
     window: Any,
@@ -93,6 +96,7 @@ def rolling_mean(
     return compute_window("mean", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_count(
     x: Any,
     window: Any,
@@ -107,6 +111,7 @@ def rolling_count(
     return compute_window("count", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_var(
     x: Any,
     window: Any,
@@ -122,6 +127,7 @@ def rolling_var(
     return compute_window("var", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
+@explained
 def rolling_std(
     x: Any,
     window: Any,
@@ -137,6 +143,7 @@ def rolling_std(
     return compute_window("std", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
+@explained
 def rolling_skew(
     x: Any,
     window: Any,
@@ -151,6 +158,7 @@ def rolling_skew(
     return compute_window("skew", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_kurt(
     x: Any,
     window: Any,
@@ -165,6 +173,7 @@ def rolling_kurt(
     return compute_window("kurt", (x,), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def rolling_zscore(
     x: Any,
     window: Any,
@@ -180,6 +189,7 @@ def rolling_zscore(
     return compute_window("zscore", (x,), window, min_periods, closed, ddof, by, on, n_threads)
 
 
+@explained
 def rolling_cov(
     x: Any,
     y: Any,
@@ -196,6 +206,7 @@ def rolling_cov(
     return compute_window("cov", (x, y), window, min_periods, closed, ddof, by, on, n_threads)
 
 
+@explained
 def rolling_corr(
     x: Any,
     y: Any,
@@ -211,6 +222,7 @@ def rolling_corr(
     return compute_window("corr", (x, y), window, min_periods, closed, None, by, on, n_threads)
 
 
+@explained
 def expanding_sum(
     x: Any,
     *,
@@ -223,6 +235,7 @@ def expanding_sum(
     return compute_window("sum", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_mean(
     x: Any,
     *,
@@ -235,6 +248,7 @@ def expanding_mean(
     return compute_window("mean", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_count(
     x: Any,
     *,
@@ -247,6 +261,7 @@ def expanding_count(
     return compute_window("count", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_var(
     x: Any,
     *,
@@ -260,6 +275,7 @@ def expanding_var(
     return compute_window("var", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
+@explained
 def expanding_std(
     x: Any,
     *,
@@ -273,6 +289,7 @@ def expanding_std(
     return compute_window("std", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
+@explained
 def expanding_skew(
     x: Any,
     *,
@@ -285,6 +302,7 @@ def expanding_skew(
     return compute_window("skew", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_kurt(
     x: Any,
     *,
@@ -297,6 +315,7 @@ def expanding_kurt(
     return compute_window("kurt", (x,), None, min_periods, closed, None, by, None, n_threads)
 
 
+@explained
 def expanding_zscore(
     x: Any,
     *,
@@ -310,6 +329,7 @@ def expanding_zscore(
     return compute_window("zscore", (x,), None, min_periods, closed, ddof, by, None, n_threads)
 
 
+@explained
 def expanding_cov(
     x: Any,
     y: Any,
@@ -324,6 +344,7 @@ def expanding_cov(
     return compute_window("cov", (x, y), None, min_periods, closed, ddof, by, None, n_threads)
 
 
+@explained
 def expanding_corr(
     x: Any,
     y: Any,
