@@ -194,6 +194,8 @@ class PandasTable:
         return self._head(places).dtype
 
     def order(self, places: Sequence[int] | None) -> str:
+        if self.n_rows == 1:
+            return "C"  # pandas takes 0.2 ms to make that array
         head = self.frame.iloc[:HEAD].iloc[:, list(places if places is not None else range(self.width))]
         try:
             return order_of(_pandas_array(head, None))
