@@ -13,7 +13,9 @@ FUZZ_FORMATS ?=
 ROOM := .work/$(shell $(PYTHON) -c 'import sys; print("py%d.%d" % sys.version_info[:2])')
 BIN := $(ROOM)/venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST := $(BIN)/pytest -p no:cacheprovider
+# A worker a core. Frameworks' threads sleep while they wait: awake, they would hold the other workers' cores.
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/pytest -p no:cacheprovider -p no:benchmark -n auto --maxprocesses 8 \
+          --dist worksteal
 
 COMPILED := $(shell find src/perfcore/_ext -name '*.p[yx][xd]' -o -name '*.hpp' -o -path '*/_ext/*/*.cpp' 2>/dev/null)
 SOURCES := pyproject.toml setup.py MANIFEST.in README.md LICENSE $(COMPILED) \
