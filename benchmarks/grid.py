@@ -113,12 +113,13 @@ class Pair:
 
     def _answer(self, cell: Cell) -> None:
         """Both sides' answers to the whole table, which must be the same bits."""
+        folder = str(cell.folder())
         with tempfile.TemporaryDirectory(dir=ROOM) as aside:
             table = Path(aside) / "rows.npy"
             np.save(table, cell.table())
             answers = []
             for worker in self._workers:
-                job = {"folder": str(cell.folder()), "framework": cell.framework, "threads": 1}
+                job = {"folder": folder, "framework": cell.framework, "threads": 1}
                 worker.ask("prepare", adapter=worker.side.adapter, table=str(table), batch=cell.rows, **job)
                 path = Path(aside) / f"{worker.side.name}.npy"
                 worker.ask("answer", path=str(path), least=0.05)
