@@ -21,7 +21,7 @@ def outcomes(name, step):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_cut_or_changed_here_and_there_is_read_as_it_stands_or_refused(name):
-    read, refused = outcomes(name, {"pcore": 61, "ubjson": 41, "json": 23}.get(name, 11))
+    read, refused = outcomes(name, {"pcore": 122, "ubjson": 82, "json": 46}.get(name, 22))
     assert read > 10 and refused > 10
 
 

@@ -187,7 +187,7 @@ def test_catboost_outputs_without_leaves_are_refused(compiled, little_memory):
 
 
 @pytest.mark.parametrize(
-    "coef, gap", [(np.empty((0, 2**45)), 0), (np.empty((2**45, 0)), 0), (np.empty((10**5, 1)), 2**19)], ids=str
+    "coef, gap", [(np.empty((0, 2**45)), 0), (np.empty((2**45, 0)), 0), (np.zeros((10**5, 1)), 2**19)], ids=str
 )
 def test_linear_models_of_more_than_their_file_are_refused(coef, gap):
     with pytest.raises(ModelFormatError, match="linear: "):
