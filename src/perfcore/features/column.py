@@ -255,7 +255,9 @@ def _numpy_nanoseconds(array: np.ndarray, name: Any, absent: np.ndarray | None =
         beyond = abs(array.astype(np.int64)) > _MOST[unit] // count
         if beyond.any():
             row = int(beyond.argmax())
-            raise InputError(f"{name}: row {row} is {array[row]}: allowed are times from the year 1678 to 2261")
+            # NumPy cannot write those in nanoseconds: it wraps around, or raises from 2.5 on
+            cell = f"{int(array[row].astype(np.int64)) * count} ns" if unit == "ns" else array[row]
+            raise InputError(f"{name}: row {row} is {cell}: allowed are times from the year 1678 to 2261")
     return np.ascontiguousarray(array.astype("M8[ns]")).view(np.int64)
 
 
