@@ -202,3 +202,37 @@ def test_series_that_do_not_fit_are_named():
         f.ewm_cov(X, span=3)
     with pytest.raises(perfcore.InputError, match="before the row that comes before it"):
         f.ewm_mean(X, halflife="3s", times=TIMES[::-1])
+
+
+@pytest.mark.parametrize("gap", [900, 1_074, 1_080, 2_000])
+@pytest.mark.parametrize("kind", ["mean", "var", "std"])
+@pytest.mark.parametrize("adjust", [True, False])
+def test_after_a_gap_in_which_all_weight_is_lost_a_series_begins_anew(kind, gap, adjust):
+    random = np.random.default_rng(0)
+    after = random.normal(size=20)
+    told = getattr(f, f"ewm_{kind}")(
+        np.r_[random.normal(size=50), np.full(gap, np.nan), after], alpha=0.5, adjust=adjust
+    )
+    assert not np.isinf(told).any()
+    alone = getattr(f, f"ewm_{kind}")(after, alpha=0.5, adjust=adjust)
+    np.testing.assert_allclose(told[-18:], alone[-18:], rtol=1e-13)
+    assert np.isnan(told[-20]) == (kind != "mean" and gap > 1_000)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-160, 1e-155, 1e-150, 1e-140, 1e100, 1e150, 1e160, 1e200])
+def test_correlations_and_zscores_of_any_scale_are_right_or_missing(scale):
+    x, y = np.random.default_rng(0).normal(size=(2, 60))
+    pairs = [
+        (f.ewm_corr(x * scale, y, alpha=0.2), f.ewm_corr(x, y, alpha=0.2)),
+        (f.ewm_corr(x * scale, y * scale, alpha=0.2), f.ewm_corr(x, y, alpha=0.2)),
+        (f.rolling_corr(x * scale, y, 20), f.rolling_corr(x, y, 20)),
+        (f.rolling_zscore(x * scale, 20), f.rolling_zscore(x, 20)),
+        (
+            f.GroupFeatures({0: [f.zscore()]}, by=1).fit_transform(np.c_[x * scale, x * 0])[:, 0],
+            (x - x.mean()) / x.std(ddof=1),
+        ),
+    ]
+    for told, right in pairs:
+        there = ~np.isnan(told)
+        np.testing.assert_allclose(told[there], right[there], atol=1e-13, rtol=0)
+        assert there[30:].all() == (1e-145 < scale < 1e153)

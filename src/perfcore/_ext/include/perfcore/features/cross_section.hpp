@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "apply.hpp"
+#include "moments.hpp"
 #include "order.hpp"
 
 namespace perfcore::features {
@@ -178,7 +179,8 @@ private:
         const double mean = x.mean(), var = what == Against::ZSCORE ? x.var(ddof_) : 0, std = std::sqrt(var);
         for (int64_t i = 0; i < x.n; i++) {
             if (what == Against::MINUS_MEAN) told[i] = x.cells[i] - mean;
-            else told[i] = var != var ? var : (x.cells[i] - mean) / std;
+            else if (what == Against::ZSCORE && var * double(x.n - ddof_) < LEAST_POWER) told[i] = missing();
+            else told[i] = var != var ? var : std::isinf(std) ? not_a_number() : (x.cells[i] - mean) / std;
         }
     }
     const int64_t ddof_;

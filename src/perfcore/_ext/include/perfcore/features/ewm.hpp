@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "feature.hpp"
+#include "moments.hpp"
 
 namespace perfcore::features {
 
@@ -82,6 +82,8 @@ public:
     }
 
 private:
+    // What weighs less, after a long run of missing rows, is forgotten: its products would lose digits to underflow.
+    static constexpr double LEAST_WEIGHT = 1e-290;
     static constexpr bool HAS_Y = what == Ewm::COV || what == Ewm::CORR;
 
     double one(EwmState& state, double x, double y, int64_t time) const {
@@ -103,13 +105,15 @@ private:
             state.odd += std::isfinite(x) ? 0 : x;
             state.odd_y += !HAS_Y || std::isfinite(y) ? 0 : y;
         }
-        if (state.n++ == 0) {
+        const double before = state.weight.high;
+        if (state.n++ == 0 || before < LEAST_WEIGHT) {
             state.weight = {1, 0};
             state.mean = {x, 0};
             state.mean_y = {y, 0};
+            state.pairs = state.xx = state.xy = state.yy = {0, 0};
+            state.unbiased = 0;
             return;
         }
-        const double before = state.weight.high;
         const double weight = adjusts_ ? 1 : decay_ == 0 ? alpha_ : (1 - before) - state.weight.low;
         state.weight.add(weight);
         const double all = state.weight.high, part = weight / all, rest = before / all;
@@ -147,10 +151,12 @@ private:
         }
         if (what == Ewm::MEAN) return state.mean.high;
         if (what == Ewm::CORR) {
-            const double both = std::sqrt(state.xx.high) * std::sqrt(state.yy.high);
-            return both > 0 ? std::max(-1.0, std::min(1.0, state.xy.high / both)) : missing();
+            const double xx = state.xx.high, yy = state.yy.high;
+            if (xx < LEAST_POWER || yy < LEAST_POWER) return missing();
+            const double both = std::sqrt(xx) * std::sqrt(yy);
+            return std::isfinite(both) ? std::max(-1.0, std::min(1.0, state.xy.high / both)) : not_a_number();
         }
-        double cov = what == Ewm::COV ? state.xy.high : std::max(0.0, state.xx.high);
+        double cov = what == Ewm::COV ? state.xy.high : state.xx.high < 0 ? 0 : state.xx.high;
         if (!is_biased_) {
             if (!(state.unbiased > 0)) return missing();
             cov *= state.unbiased;

@@ -238,6 +238,13 @@ struct Saying {
 // lost digits to underflow then. That of equal cells is 0.
 constexpr double LEAST_POWER = 1e-290;
 
+// `value`, which was divided by `power`; NaN where that is beyond all doubles.
+template <typename T>
+T over_power(const T& power, const T& value, double none) {
+    const T least = LEAST_POWER, beyond = std::numeric_limits<double>::infinity();
+    return choose(power < least, T(none), choose(power < beyond, value, T(nan_of())));
+}
+
 // `Own::value` of windows of M.
 template <typename Own, typename M>
 struct Says : Saying {
@@ -299,7 +306,7 @@ struct SayZscore : Says<SayZscore, Second> {
     bool enough(double n) const { return n >= least && n > ddof; }
     template <typename T>
     T value(const SecondParts<T>& parts, double n, const T& from) const {
-        return choose(parts.m2 < T(LEAST_POWER), T(none), plain((from - parts.mean) / root(parts.m2 / (n - ddof))));
+        return over_power(parts.m2, plain((from - parts.mean) / root(parts.m2 / (n - ddof))), none);
     }
 };
 struct SaySkew : Says<SaySkew, Fourth> {
@@ -309,7 +316,7 @@ struct SaySkew : Says<SaySkew, Fourth> {
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = n * std::sqrt(n - 1.0) / (n - 2.0);
         const T power = parts.m2 * root(parts.m2);
-        return choose(power < T(LEAST_POWER), T(none), plain(unbiased * (parts.m3 / power)));
+        return over_power(power, plain(unbiased * (parts.m3 / power)), none);
     }
 };
 struct SayKurt : Says<SayKurt, Fourth> {
@@ -319,7 +326,7 @@ struct SayKurt : Says<SayKurt, Fourth> {
     T value(const FourthParts<T>& parts, double n, const T&) const {
         const double unbiased = (n - 1.0) / ((n - 2.0) * (n - 3.0));
         const T ratio = (parts.m4 / parts.m2) / parts.m2, power = parts.m2 * parts.m2;
-        return choose(power < T(LEAST_POWER), T(none), plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))));
+        return over_power(power, plain(unbiased * (n * (n + 1.0) * ratio - 3.0 * (n - 1.0))), none);
     }
 };
 struct SayCov : Says<SayCov, Both> {
@@ -337,7 +344,7 @@ struct SayCorr : Says<SayCorr, Both> {
     T value(const BothParts<T>& parts, double, const T&) const {
         const T corr = parts.xy / (root(parts.xx) * root(parts.yy)), one = 1.0;
         const T most = choose(one < corr, one, choose(corr < -one, -one, corr));
-        return choose(parts.xx < T(LEAST_POWER), T(none), choose(parts.yy < T(LEAST_POWER), T(none), plain(most)));
+        return over_power(parts.xx, over_power(parts.yy, plain(most), none), none);
     }
 };
 
