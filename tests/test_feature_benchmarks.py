@@ -144,11 +144,18 @@ def test_the_readme_is_rewritten_from_a_run(benchmarks, scenarios, tmp_path):
 
     found = {"perfcore": 2.0, "pandas": 90.0, "bottleneck": 1.5}
     results = [
-        {"side": side, "ns": spread(ns), "ratio": spread(ns / 2), "answers": "right", "version": f"{side} 1"}
+        {
+            "side": side,
+            "ns": spread(ns),
+            "ratio": spread(ns / 2),
+            "answers": "right",
+            "version": f"{side} 1",
+            "rounds": 7,
+        }
         for side, ns in found.items()
     ]
     document = {
-        "machine": dict.fromkeys(("processor", "cores", "system"), "some"), "date": "2024-01-01", "rounds": 7,
+        "machine": dict.fromkeys(("processor", "cores", "system"), "some"), "date": "2024-01-01",
         "scenarios": {name: {"results": results} for name in scenarios},
     }  # fmt: skip
     table, path = benchmarks.features.table, tmp_path / "README.md"
@@ -157,7 +164,7 @@ def test_the_readme_is_rewritten_from_a_run(benchmarks, scenarios, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "stale" not in text
     row = "| `features-rolling-mean` | rolling mean, window 50 | 2.00 ns | bottleneck 1.50 ns |"
-    assert f"{row} bottleneck 0.75 ×; pandas 45 × | 0.9 × |" in text
+    assert f"{row} bottleneck 0.75 ×; pandas 45 × | 0.9 × |" in text and "medians of 7 interleaved" in text
     del document["scenarios"]["features-rsi"]
     with pytest.raises(SystemExit, match="lack features-rsi"):
         table.rewrite(tmp_path, document)

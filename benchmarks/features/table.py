@@ -59,7 +59,7 @@ def table(document: dict) -> str:
             *lines,
             "",
             f"{machine['processor']}, {machine['cores']} cores, {document['date']}; {machine['system']}; "
-            f"{', '.join(versions)}. Time a row, or a call; medians of {document['rounds']} interleaved rounds, one "
+            f"{', '.join(versions)}. Time a row, or a call; medians of {_rounds(document)} interleaved rounds, one "
             "thread on all sides, each in a process of its own, answers compared first.",
         ]
     )
@@ -89,3 +89,11 @@ def _time(result: dict) -> str:
 
 if __name__ == "__main__":
     print(table(results.read(sys.argv[1:])))
+
+
+def _rounds(document: dict) -> str:
+    """Of perfcore's side: runs that were put together may have had more and fewer."""
+    of_scenarios = (document["scenarios"][name] for name in SCENARIOS if name in document["scenarios"])
+    sides = (side for each in of_scenarios for side in each["results"] if side["side"] == OWN)
+    counts = sorted({side["rounds"] for side in sides if "rounds" in side})
+    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
