@@ -127,16 +127,19 @@ class Refusal(Exception):
 
 
 cdef class Lookup:
-    """Codes of Python objects, by equality; ``nan``, ``none`` and ``unknown``: the codes of these (-1: refused)."""
+    """Codes of Python objects, by equality; ``nan``, ``none``, ``unknown``, ``na``: the codes of these (-1: refused).
+
+    ``na`` is pandas.NA's, which scikit-learn's encoders do not know for a missing value.
+    """
 
     cdef readonly dict table
-    cdef readonly int32_t nan, none, unknown
+    cdef readonly int32_t nan, none, unknown, na
     cdef Texts _texts
 
-    def __init__(self, dict table not None, int32_t nan, int32_t none, int32_t unknown):
+    def __init__(self, dict table not None, int32_t nan, int32_t none, int32_t unknown, int32_t na):
         cdef Py_ssize_t size
         cdef const char* text
-        self.table, self.nan, self.none, self.unknown = dict(table), nan, none, unknown
+        self.table, self.nan, self.none, self.unknown, self.na = dict(table), nan, none, unknown, na
         for key, code in table.items():
             if isinstance(key, str):
                 try:
@@ -154,7 +157,7 @@ cdef class Lookup:
         found = PyDict_GetItem(self.table, cell)
         if found == NULL:
             hash(cell)  # PyDict_GetItem is silent about what cannot be hashed
-            return self.unknown
+            return self.na if type(cell).__name__ == "NAType" else self.unknown
         return <object>found
 
     def of(self, cell):

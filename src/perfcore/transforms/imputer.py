@@ -60,7 +60,7 @@ class SimpleImputer:
             allows = "nan" if self.missing != self.missing else "finite"
             read = block.numbers if self.keeps_dtype else block.floats
             has_text = any(isinstance(each, Text) for each in block.columns)
-            if self.keeps_dtype and has_text and not block.trace.has_bools_among_numbers(block):
+            if self.keeps_dtype and has_text and not block.trace.has_bools_for_numbers(block):
                 raise Unfused("SimpleImputer: a column of no numbers where it was fitted to one of numbers")
             block = read(allows, "SimpleImputer", self.n_features)
             filled = block.each([self._step(block, each) for each in self.fills.tolist()])

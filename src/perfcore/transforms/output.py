@@ -66,9 +66,12 @@ def _filled(cells: np.ndarray, fills: Sequence[tuple[Any, Any, bool]]) -> np.nda
         if each is INFERRED and not _are_texts(cells):
             continue
         missing, fill, takes_nan = each
-        if not takes_nan and (cells != cells).any():
+        try:
+            is_nan, is_missing = cells != cells, cells != cells if missing != missing else cells == missing
+        except TypeError as error:  # pandas.NA, which is neither equal nor unequal
+            raise InputError(f"SimpleImputer: {error}; allowed: None or NaN where cells are missing") from error
+        if not takes_nan and is_nan.any():
             raise InputError("Input X contains NaN.")
-        is_missing = cells != cells if missing != missing else cells == missing
         cells[is_missing.astype(bool)] = fill
     return cells
 
@@ -170,6 +173,11 @@ class Output:
                 return InputError(f"Found unknown categories during transform, first in row {row}")
             (slot, j), codes, *_ = looked_up
             cell = run.tables[slot].objects(j)[row]
+            if looked_up.text.fills and type(cell).__name__ == "NAType":
+                return InputError(
+                    "SimpleImputer: pandas.NA, allowed: None or NaN where cells are missing "
+                    f"(column {_named(run, (slot, j))}, row {row})"
+                )
             return InputError(
                 f"Found unknown categories [{cell!r}] in column {codes.place} during transform "
                 f"(column {_named(run, (slot, j))}, row {row})"
@@ -367,7 +375,9 @@ def lookup_of(codes: Codes, text: Text, among_texts: bool = False) -> Lookup:
         return codes.nan if cell != cell else codes.table.get(cell, codes.unknown)
 
     keys = [*codes.table, *(missing for missing, *_ in text.fills if missing is not None and missing == missing)]
-    return Lookup({key: code(key) for key in keys}, code(float("nan")), code(None), codes.unknown)
+    # An imputer compares each cell with what is missing, which raises of pandas.NA.
+    na = -1 if any(each is not INFERRED for each in text.fills) else codes.unknown
+    return Lookup({key: code(key) for key in keys}, code(float("nan")), code(None), codes.unknown, na)
 
 
 def through(values: np.ndarray, steps: tuple[Step, ...]) -> np.ndarray:

@@ -97,16 +97,31 @@ class Trace:
         return isinstance(table, ArrowTable) and any(table.columns.table.column(j).null_count for _, j in sources)
 
     def is_of_objects(self, block: Block) -> bool:
-        """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object."""
+        """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object.
+
+        Or of polars' or Arrow's numbers, where bools are missing.
+        """
         if block.dtype is not None:
             return block.dtype.kind == "O"
+        if block.columns and not self.tells_dtypes(block):
+            return self.are_numbers(block) and self.dtype_of(block, checked=False).kind == "O"
         dtypes = self._pandas_dtypes(block)
         kinds = {each.kind for each in dtypes}
         return all(isinstance(each, np.dtype) for each in dtypes) and "O" in kinds and kinds <= set("Oiuf")
 
-    def has_bools_among_numbers(self, block: Block) -> bool:
-        """Whether check_array(dtype=None) makes numbers of a data frame with columns of bool among others."""
-        return {"b"} < {each.kind for each in self._pandas_dtypes(block)} <= set("biuf")
+    def are_numbers(self, block: Block) -> bool:
+        """Whether columns of polars or Arrow are of numbers and bools."""
+        kinds = {self.run.tables[slot].kinds[j] for slot, j in (column.source for column in block.columns)}  # type: ignore[attr-defined]
+        return kinds <= {"float32", "float64", "int", "bool"}
+
+    def has_bools_for_numbers(self, block: Block) -> bool:
+        """Whether check_array(dtype=None) makes numbers of a data frame with columns of bool."""
+        if block.dtype is None and block.columns and not self.tells_dtypes(block):
+            return self.dtype_of(block, checked=False).kind in "iuf"
+        dtypes = self._pandas_dtypes(block)
+        kinds = {each.kind for each in dtypes}
+        # Of nullable columns alone, or beside others, it makes float64.
+        return kinds <= set("biuf") and (kinds > {"b"} or not all(isinstance(each, np.dtype) for each in dtypes))
 
     def _pandas_dtypes(self, block: Block) -> list[Any]:
         """Of a pandas data frame's columns; none of what is no data frame."""

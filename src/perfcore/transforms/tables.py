@@ -181,7 +181,7 @@ class PandasTable:
         if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
             return Number(source)
         kind = getattr(dtype, "kind", "O")
-        return Number(source) if kind in "iuf" else Text(source)
+        return Number(source) if kind in "biuf" else Text(source)  # of nullable bools check_array() makes floats
 
     def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         if places is None:
@@ -238,13 +238,10 @@ class PandasTable:
         cells = self._cells(place)
         if hasattr(dtype, "categories") and hasattr(cells, "cat"):
             values = np.asarray(dtype.categories).tolist()
-            known = np.array([lookup.of(value) for value in values] + [lookup.nan], np.int32)
+            known = np.array([*map(lookup.of, values), _missing(dtype.categories.dtype, lookup)], np.int32)
             return known[cells.cat.codes.to_numpy()]
         if getattr(dtype, "storage", "") == "pyarrow":
-            column = cells.array.__arrow_array__()
-            if column.null_count and dtype.na_value is not np.nan:
-                raise InputError(f"column {self._name(place)!r}: pandas.NA; cast the column to str or object")
-            return texts(column, lookup, lookup.nan)
+            return texts(cells.array.__arrow_array__(), lookup, _missing(dtype, lookup))
         return lookup.of_objects(self.objects(place))
 
     def whole(self, places: Sequence[int] | None) -> np.ndarray | None:
@@ -255,6 +252,13 @@ class PandasTable:
 
     def part(self, places: Sequence[int]) -> Any:
         return self.frame if list(places) == list(range(self.width)) else self.frame.take(list(places), axis=1)
+
+
+def _missing(dtype: Any, lookup: Lookup) -> int:
+    """The code of what is missing in a pandas column of the dtype."""
+    from pandas import NA
+
+    return lookup.na if getattr(dtype, "na_value", None) is NA else lookup.nan
 
 
 def _has_nan(dtype: Any) -> bool:
@@ -295,10 +299,15 @@ class ArrowTable:
             kind, column = self.kinds[j], self.columns.table.column(j)
             if kind in ("text", "category", "null", "decimal"):
                 return np.dtype(np.float64 if checked else object)
-            if kind == "bool" and column.null_count and not checked:
+            if kind == "bool" and column.null_count and not checked and not self._has_floats(places):
                 return np.dtype(object)
             dtypes.append(np.dtype(np.float64) if kind == "int" and column.null_count else _dtype(column.type))
         return np.result_type(*dtypes)
+
+    def _has_floats(self, places: Sequence[int]) -> bool:
+        """Whether bools are made floats, and nulls NaN, since others are: polars finds a type that holds all."""
+        is_polars = type(self.source).__module__.startswith("polars")
+        return is_polars and any(self.kinds[j].startswith("float") for j in places)
 
     def order(self, places: Sequence[int] | None) -> str:
         return "C" if type(self.source).__module__.startswith("pyarrow") else "F"
@@ -319,6 +328,8 @@ class ArrowTable:
             return np.full(self.n_rows, np.nan, object)  # as polars makes numpy's array of such a column
         cells = np.empty(self.n_rows, object)
         cells[:] = self.columns.table.column(place).to_pylist()
+        if self.kinds[place] in ("int", "float32", "float64") and type(self.source).__module__.startswith("pyarrow"):
+            cells[cells == None] = np.nan  # noqa: E711 - of each cell: pyarrow makes numpy's floats of such a column
         return cells
 
     def codes(self, place: int, lookup: Lookup) -> np.ndarray:
