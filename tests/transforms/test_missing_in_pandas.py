@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 
 import perfcore
 
@@ -114,3 +122,40 @@ def test_objects_with_pandas_na_are_refused_in_words():
     pipeline = make_pipeline(SimpleImputer(strategy="most_frequent"), LogisticRegression()).fit(numbers, RICH)
     with pytest.raises(perfcore.InputError, match="SimpleImputer: .*NA"):
         perfcore.compile(pipeline).predict(numbers.where(numbers.notna(), pd.NA))
+
+
+def test_an_indicator_over_objects_says_what_is_allowed():
+    numbers = PEOPLE[["age"]]
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
+    fast = perfcore.compile(make_pipeline(imputer, LogisticRegression()).fit(numbers, RICH))
+    with pytest.raises(perfcore.InputError, match="table of objects, allowed: numbers"):
+        fast.predict(numbers.astype(object))
+
+
+@pytest.mark.parametrize("function", [np.abs, None])
+def test_a_model_reads_bools_beside_whole_numbers_of_a_data_frame_as_scikit_learn(function):
+    random = np.random.default_rng(0)
+    table = (
+        pd.DataFrame(random.integers(-(2**40), 2**40, (500, 9))).add_prefix("n").assign(flag=random.random(500) > 0.5)
+    )
+    pipeline = make_pipeline(FunctionTransformer(function), LinearRegression()).fit(table, random.normal(size=500))
+    fast = perfcore.compile(pipeline)
+    for rows in (table, table[:1], table[:37]):
+        assert fast.predict(rows).tobytes() == pipeline.predict(rows).tobytes()
+
+
+@pytest.mark.parametrize("step", [Normalizer(), SelectKBest(k=1), Binarizer(), FunctionTransformer(np.abs)])
+@pytest.mark.parametrize("make", [lambda table: table, np.ndarray.tolist])
+def test_arrays_of_texts_are_no_numbers_to_steps_that_ask_for_such(step, make):
+    numbers = np.random.default_rng(0).normal(size=(40, 2))
+    pipeline = make_pipeline(step, LogisticRegression()).fit(numbers, RICH)
+    for predict in (pipeline.predict, perfcore.compile(pipeline).predict):
+        with pytest.raises((ValueError, TypeError)):
+            predict(make(numbers.astype(str)))
+
+
+def test_arrays_of_texts_are_numbers_to_steps_that_make_floats_of_them():
+    numbers = np.random.default_rng(0).normal(size=(40, 2))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(numbers, RICH)
+    for texts in (numbers.astype(str), numbers.astype(str).tolist()):
+        assert perfcore.compile(pipeline).predict_proba(texts).tobytes() == pipeline.predict_proba(texts).tobytes()

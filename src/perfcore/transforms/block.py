@@ -131,6 +131,8 @@ class Block:
 
     def numbers(self, allows: str, name: str, n_features: int) -> Block:
         """check_array(dtype="numeric") of the block: whole numbers stay such."""
+        if self.trace.is_of_texts(self):
+            raise InputError(f"{name}: an array of texts, allowed: numbers; convert it to float64")
         block = self._of_numbers(name, n_features)
         if block.dtype.kind == "f":
             return block._checked(allows)
@@ -187,6 +189,11 @@ class Block:
         if self.dtype is not None:
             return self
         return replace(self, dtype=self.trace.dtype_of(self, checked=False), names=None)
+
+    def handed_on(self) -> Block:
+        """The block as check_array() of the model makes an array of it."""
+        is_read = self.dtype is None and self.columns and self.trace.tells_dtypes(self)
+        return self._array_of_frame() if is_read and self.trace.has_bools_for_numbers(self) else self.stacked()
 
     def of_objects(self) -> Block:
         """check_array(dtype=object) of the block."""

@@ -68,6 +68,10 @@ class SimpleImputer:
             filled = filled.select(self.kept)
         if self.indicated is None:
             return filled
+        if is_of_objects:
+            raise Unfused(
+                "SimpleImputer(add_indicator=True): a table of objects, allowed: numbers; convert it to float64"
+            )
         mask = block.each([self._mark()] * block.width)
         if len(self.indicated) < self.n_features:
             mask = mask.take(self.indicated)

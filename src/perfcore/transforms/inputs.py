@@ -155,7 +155,7 @@ class PipelineInputs:
             raise InputError(str(why)) from None
         if trace.is_live:
             return None, trace.value(block)
-        return Plan(trace.stages, Output(block.stacked())), None
+        return Plan(trace.stages, Output(block.handed_on())), None
 
     # -- rows --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..inputs.frames import Frame
-from .block import Block, Coded, Hot, Number, Opaque, Unfused
+from .block import Block, Coded, Hot, Number, Opaque, Text, Unfused
 from .output import Output, Run
 from .row import RowTable
 from .rows import Rows
@@ -95,6 +95,13 @@ class Trace:
         sources = [column.source for column in block.columns]
         table = self.run.tables[sources[0][0]] if sources else None
         return isinstance(table, ArrowTable) and any(table.columns.table.column(j).null_count for _, j in sources)
+
+    def is_of_texts(self, block: Block) -> bool:
+        """Whether it is an array of texts, which check_array(dtype="numeric") refuses."""
+        tables = [
+            self.run.tables[each.source[0]] for each in block.columns if isinstance(each, Text) and not each.fills
+        ]
+        return any(isinstance(table, ArrayTable) and table.is_of_texts for table in tables)
 
     def is_of_objects(self, block: Block) -> bool:
         """Whether check_array(dtype=None) makes objects of it: it is of numpy's dtypes, and one of them is object.

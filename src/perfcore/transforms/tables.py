@@ -70,19 +70,20 @@ def table_of(X: Any) -> Table:
         return PandasTable(frame) if frame.is_pandas else ArrowTable(X)
     if hasattr(X, "tocsr"):
         raise InputError("a sparse table before a pipeline's first step is not supported")
-    return ArrayTable(X if isinstance(X, np.ndarray) else _array(X))
+    return ArrayTable(X) if isinstance(X, np.ndarray) else _listed(X)
 
 
-def _array(X: Any) -> np.ndarray:
+def _listed(X: Any) -> ArrayTable:
     try:
         array = np.asarray(X)
+        is_of_texts = array.dtype.kind == "U"
         if array.dtype.kind not in "biufc":
             array = np.array(X, dtype=object)
     except (TypeError, ValueError) as error:
         raise InputError(f"cannot make a table of {type(X).__qualname__}: {error}") from error
     if array.ndim != 2:
         raise no_table(X, array.shape)
-    return array
+    return ArrayTable(array, is_of_texts)
 
 
 def as_numbers(cells: np.ndarray, place: Any) -> np.ndarray:
@@ -104,22 +105,23 @@ def as_numbers(cells: np.ndarray, place: Any) -> np.ndarray:
 
 
 class ArrayTable:
-    """A numpy array."""
+    """A numpy array; ``is_of_texts``: or a list, of which numpy would make texts."""
 
-    def __init__(self, array: np.ndarray):
+    def __init__(self, array: np.ndarray, is_of_texts: bool = False):
         self.names: tuple[str, ...] | None = None
         if array.ndim != 2:
             raise no_table(array, array.shape)
         if array.dtype.kind not in "biufOU" or array.dtype.itemsize > 8 and array.dtype.kind != "U":
             raise InputError(f"dtype {array.dtype} is not supported; convert the table to float64")
         self.array, self.n_rows = np.asarray(array), len(array)  # no masks: scikit-learn looks at none
+        self.is_of_texts = is_of_texts or array.dtype.kind == "U"
 
     @property
     def width(self) -> int:
         return self.array.shape[1]
 
     def signature(self) -> Any:
-        return "array", self.array.dtype, self.array.shape[1], order_of(self.array)
+        return "array", self.array.dtype, self.array.shape[1], order_of(self.array), self.is_of_texts
 
     def column(self, source: Source) -> Column:
         return Text(source) if self.array.dtype.kind in "OUb" else Number(source)
@@ -178,10 +180,8 @@ class PandasTable:
     def column(self, source: Source) -> Column:
         dtype = self.dtypes[source[1]]
         dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
-        if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
-            return Number(source)
-        kind = getattr(dtype, "kind", "O")
-        return Number(source) if kind in "biuf" else Text(source)  # of nullable bools check_array() makes floats
+        numbers = "iuf" if isinstance(dtype, np.dtype) else "biuf"  # of nullable bools check_array() makes floats
+        return Number(source) if getattr(dtype, "kind", "O") in numbers else Text(source)
 
     def dtype(self, places: Sequence[int] | None, checked: bool = True) -> np.dtype | None:
         if places is None:
