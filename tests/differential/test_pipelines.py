@@ -216,12 +216,10 @@ def test_polars_and_arrow_tables(steps, assert_same_bits):
         pytest.skip("this scikit-learn chooses no columns of polars' or Arrow's tables by name")
     fast = perfcore.compile(pipe)
     assert_same_bits(pipe.predict_proba(other), fast.predict_proba(other))
-    for X in (
-        other.to_arrow(),
-        pa.RecordBatch.from_pandas(TEST[few]),
-        other.with_columns(pl.col("town").cast(pl.Categorical)),
-    ):
-        known = X if isinstance(X, pa.Table) else other  # whose array lies otherwise than polars'
+    table = other.to_arrow()
+    categories = other.with_columns(pl.col("town").cast(pl.Categorical))
+    batch = pa.RecordBatch.from_pandas(TEST[few])  # which scikit-learn takes as a table alone
+    for X, known in ((table, table), (batch, table), (categories, other)):
         assert_same_bits(pipe.predict_proba(known), fast.predict_proba(X))
     chunks = pl.concat([other[:100], other[100:]], rechunk=False)
     assert_same_bits(pipe.predict_proba(other), fast.predict_proba(chunks))
