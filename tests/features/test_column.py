@@ -105,6 +105,14 @@ def test_runs_of_rising_keys_are_groups(n):
         assert np.array_equal(x[told.firsts][told.codes], x)
 
 
+def test_whole_numbers_that_a_list_would_round_are_no_keys():
+    for x in ([2**63 + 1, -1, 2**63 + 2], [2**53, 2**53 + 1, 0.5]):
+        with pytest.raises(InputError, match="is no float64"):
+            groups(x)
+    assert groups([2**63, -1, 2**63]).codes.tolist() == [0, 1, 0]
+    assert groups([1, 0.5, 1.0]).codes.tolist() == [0, 1, 0]
+
+
 def test_keys_come_back_as_they_are():
     for x, said in ((["b", "a"], ["b", "a"]), (np.array([2.0, 3.0]), [2.0, 3.0]), (D[:2], [DAY, 0])):
         assert keys(x, "by").values(np.array([1, 0])) == said[::-1]

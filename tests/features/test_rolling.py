@@ -177,8 +177,15 @@ def test_a_window_takes_the_room_of_the_rows_that_are_there(window):
         assert rolling(x, window, min_periods=1, by=x // 2).tobytes() == expanding(x, by=x // 2).tobytes()
 
 
-def test_a_negative_zero_keeps_its_sign():
-    assert np.signbit(f.rolling_sum(np.full(5, -0.0), 2)[1:]).all()
+@pytest.mark.parametrize("window", [1, 2, 100, None, "2s", "300s"])
+@pytest.mark.parametrize("kind", ["sum", "mean"])
+def test_a_negative_zero_keeps_its_sign_in_windows_of_any_length(kind, window):
+    x, times = np.full(400, -0.0), np.arange(400).astype("M8[s]")
+    on = times if isinstance(window, str) else None
+    told = getattr(f, f"rolling_{kind}")(x, window, min_periods=1, on=on)
+    assert np.signbit(told).all() and (told == 0).all()
+    x[0] = 0.0
+    assert not np.signbit(getattr(f, f"expanding_{kind}")(x)).any()
 
 
 @pytest.mark.parametrize("closed", ["right", "left", "both", "neither"])
@@ -268,6 +275,7 @@ def test_what_is_no_window_is_refused(window):
     "call",
     [
         lambda: f.rolling_mean(X, 2, closed="middle"),
+        lambda: f.mean(2, closed=["left"]),
         lambda: f.rolling_mean(X, 2, min_periods=3),
         lambda: f.rolling_mean(X, None, min_periods=2**70),
         lambda: f.rolling_mean(X, "3D", min_periods=2**40, on=np.arange(len(X))),

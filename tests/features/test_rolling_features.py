@@ -227,6 +227,7 @@ def test_a_pipeline_takes_it():
         ({"features": {("close", "low"): [LAG]}}, "lag_2 is of 1 columns"),
         ({"features": {"close": [f.mean("3D")]}}, "mean_3D: a window of time needs on="),
         ({"late": "ignore"}, "late='ignore': allowed are 'raise', 'drop', 'revise_last'"),
+        ({"late": ["drop"]}, r"late=\['drop'\]: allowed are 'raise', 'drop', 'revise_last'"),
         ({"late": "drop"}, "late='drop' needs on="),
         ({"by": "code", "after": "code"}, "after='code': a column that is known only after its row is neither"),
         ({"on": "date", "after": ["close", "date"]}, "after='date': a column that is known only after its row is"),

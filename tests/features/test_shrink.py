@@ -189,6 +189,16 @@ def test_what_an_integer_type_does_not_hold_is_refused_and_never_wrapped(name):
         assert cells(report.apply(kinds(np.array([0.0, 100.0]))[place])) == [0, 100]
 
 
+def test_floats_take_the_integers_that_they_keep():
+    _, report = f.shrink(pd.DataFrame({"x": [0.1, 1e300]}))
+    kept = [2**60, -(2**63), 2**53 + 2, 3]
+    assert report.apply(pd.DataFrame({"x": kept}))["x"].tolist() == kept
+    assert report.apply(pd.DataFrame({"x": np.array([2**63], np.uint64)}))["x"].tolist() == [2.0**63]
+    for lost in (2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**64 - 1):
+        with pytest.raises(perfcore.InputError, match=f"float64 holds what it keeps exactly; {lost} came, in row 1"):
+            report.apply(pd.DataFrame({"x": np.array([0, lost], "int64" if lost < 2**63 else "uint64")}))
+
+
 def test_missing_cells_that_the_type_cannot_hold_are_refused():
     _, report = f.shrink(pd.DataFrame({"x": [1, 2]}))
     for none in (pd.Series([1, np.nan]), pd.Series([1, None], dtype="Int64"), pd.Series([1, None], dtype=object)):

@@ -303,6 +303,10 @@ def keys(x: Any, name: Any) -> Keys:
     A cell that is null, NaN, NaT or masked is no key.
     """
     array = raw(x, name)
+    if isinstance(x, list | tuple) and array.dtype.kind == "f":
+        lost = next((cell for cell in x if isinstance(cell, int) and float(cell) != cell), None)
+        if lost is not None:
+            raise InputError(f"{name}: {lost} is no float64, as the cells beside it make it: give keys of one type")
     if isinstance(array, np.ndarray) and array.dtype.kind in "OUT":
         array = _objects_to_arrow(array, name)
     if not isinstance(array, np.ndarray):

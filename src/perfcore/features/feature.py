@@ -42,7 +42,7 @@ class Window:
         ``min_periods`` is, unless given, all rows of a window of rows, and otherwise 1.
         """
         closed = "right" if closed is None else closed
-        if closed not in CLOSED:
+        if not isinstance(closed, str) or closed not in CLOSED:
             raise ConfigurationError(f"closed={closed!r}: allowed are {', '.join(map(repr, CLOSED))}")
         rows = nanoseconds = None
         if window is not None:

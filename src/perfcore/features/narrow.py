@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
-WHOLE = 2**53  # beyond it float64 leaves integers out
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,10 @@ def not_floats(values: np.ndarray, name: str, tolerance: float) -> np.ndarray:
     """Which of the values the float type does not keep within the relative tolerance."""
     too_long = np.zeros(len(values), bool)
     if values.dtype.kind in "iu":
-        too_long = (values > WHOLE) | (values < -WHOLE)
-        values = values.astype(np.float64)
+        floats = values.astype(np.float64)
+        inside = floats < float(np.iinfo(values.dtype).max + 1)  # a power of two
+        too_long = np.where(inside, floats, 0.0).astype(values.dtype) != values
+        values = floats
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         kept = values.astype(name).astype(values.dtype)
         same = (kept == values) | (np.isnan(kept) & np.isnan(values))

@@ -69,7 +69,7 @@ class Schema:
     @classmethod
     def over(cls, told: Any, names: tuple[str, ...], is_named: bool, nan_is_missing: bool) -> Schema:
         """The same of columns alone, their kinds not known yet."""
-        if told.late not in LATE:
+        if not isinstance(told.late, str) or told.late not in LATE:
             raise ConfigurationError(f"late={told.late!r}: allowed are {', '.join(map(repr, LATE))}")
         blank = Table(None, "numpy", names, is_named, 0)
         by = tuple(blank.name(each) for each in several(told.by))

@@ -27,9 +27,9 @@ inline double greatest(const double* cells, int64_t n) {
     return *std::max_element(most, most + AT_ONCE);
 }
 
-// Of cells and of missing ones. Infinity, a NaN that is no missing cell and, where they are not to be taken for 0, cells
-// of -0.0 are none of these.
-inline bool are_sums_exact(const double* cells, int64_t n, bool nan_is_missing, bool takes_minus_0) {
+// Of cells and of missing ones. Infinity, a NaN that is no missing cell and -0.0, whose sum with itself has a sign that
+// none has from which it was taken away, are none of these.
+inline bool are_sums_exact(const double* cells, int64_t n, bool nan_is_missing) {
     uint64_t odd = 0;
     const double most = greatest(cells, n);
     if (!nan_is_missing)
@@ -40,8 +40,7 @@ inline bool are_sums_exact(const double* cells, int64_t n, bool nan_is_missing, 
     double to_quanta;
     std::memcpy(&to_quanta, &exponent, sizeof to_quanta);
     to_quanta *= 3;  // sums are less than two thirds of it; beside it, cells are rounded to a 2^52nd of these
-    const double zero = takes_minus_0 ? 0.0 : -0.0;
-    for (int64_t i = 0; i < n; i++) odd |= bits_of(cells[i] + zero) ^ bits_of((cells[i] + to_quanta) - to_quanta);
+    for (int64_t i = 0; i < n; i++) odd |= bits_of(cells[i]) ^ bits_of((cells[i] + to_quanta) - to_quanta);
     return odd == 0;
 }
 
@@ -55,7 +54,7 @@ public:
     bool run(const Series& series, double* out) const {
         const double* cells = series.columns[0];
         for (const int64_t n : {std::min(series.n, FEW_CELLS), series.n})
-            if (!TAKES_MISSING<M> && !are_sums_exact(cells, n, nan_is_missing_, takes_minus_0())) return false;
+            if (!TAKES_MISSING<M> && !are_sums_exact(cells, n, nan_is_missing_)) return false;
         if (span_.time != 0) of_time(cells, series.times, series.n, out);
         else of_rows(cells, series.n, out);
         return true;
@@ -63,8 +62,6 @@ public:
 
 private:
     static constexpr int64_t FEW_CELLS = 16;  // of which most series show that their sums are rounded
-
-    bool takes_minus_0() const { return span_.rows == 0 || span_.size() > SHORT; }  // as ladders do
 
     // What a row adds.
     typename M::Kept of_row(double x) const {

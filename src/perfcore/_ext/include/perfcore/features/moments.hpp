@@ -51,14 +51,15 @@ struct TotalOver {
     static Parts merge(const Parts& a, const Parts& b, const T*, const Shares&) { return {a.sum + b.sum}; }
 
     static Anchor anchor(const T*) { return {}; }
-    static Body nothing() { return {0.0, {T(-0.0)}, T(0.0)}; }  // x + -0.0 is x, whatever its sign
+    static Body nothing() { return {0.0, {T(-0.0)}, T(-0.0)}; }  // x + -0.0 is x, whatever its sign
     static void push(Body& body, const Anchor&, const T* cells) {
         body.n++;
         more(body.parts, cells, body.n);
     }
     static void add(Body& body, const Body& with) {
         const T sum = body.parts.sum + with.parts.sum, of_with = sum - body.parts.sum;
-        body.low = body.low + ((body.parts.sum - (sum - of_with)) + (with.parts.sum - of_with) + with.low);
+        // Subtracted: where nothing was rounded it is 0.0, and sums of -0.0 alone stay -0.0.
+        body.low = body.low - (((sum - of_with) - body.parts.sum) + (of_with - with.parts.sum) - with.low);
         body.parts.sum = sum;
         body.n += with.n;
     }

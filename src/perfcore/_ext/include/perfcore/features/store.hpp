@@ -80,6 +80,7 @@ public:
     int64_t first_late(const int64_t* entities, const int64_t* times, int64_t n) {
         if (!has_times_ || late_ == Late::DROP) return -1;
         std::vector<std::pair<int64_t, int64_t>> times_before;
+        times_before.reserve(size_t(n));  // nothing is thrown while times are changed
         int64_t found = -1;
         for (int64_t i = 0; i < n && found < 0; i++) {
             if (entities[i] < 0) continue;
