@@ -59,6 +59,18 @@ def test_streams_are_clean_under(sanitizer, tmp_path, repository):
     assert (ran.returncode, ran.stdout) == (0, "all streams agree\n"), ran.stdout + ran.stderr[-4000:]
 
 
+def test_batches_are_clean(tmp_path, repository):
+    """Random windows over random series: in vectors and without them, by threads, after a history; as the steps."""
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program, include = tmp_path / "batches", repository / "src/perfcore/_ext/include"
+    flags = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{include}"]
+    subprocess.run([compiler, *FLAGS, *flags, repository / "tests/sanitizers/batches.cpp", "-o", program], check=True)
+    ran = subprocess.run([program], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "all batches agree\n"), ran.stdout + ran.stderr[-4000:]
+
+
 def test_portable_kernels_agree_on_aarch64(build):
     compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:
