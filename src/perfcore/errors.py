@@ -11,6 +11,8 @@
        ├─ InputError              a table the source would refuse, too       (also ValueError)
        ├─ MismatchError           verify() or assert_causal() found unequal  (also AssertionError)
        ├─ CacheError              a cache that is closed, or holds too much  (also RuntimeError)
+       ├─ OverloadedError         more is waiting than may wait              (also RuntimeError)
+       ├─ MissingExtraError       a library that an extra brings             (also ImportError)
        └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
 """
 
@@ -54,6 +56,14 @@ class MismatchError(PerfcoreError, AssertionError):
 
 class CacheError(PerfcoreError, RuntimeError):
     """A cache that cannot do it now: it is closed, read-only, or views hold too many of its rows."""
+
+
+class OverloadedError(PerfcoreError, RuntimeError):
+    """A request refused at once, for it could not be answered in time or too many wait already."""
+
+
+class MissingExtraError(PerfcoreError, ImportError):
+    """A library that is not installed; the message names the extra that brings it."""
 
 
 class ConfigurationError(PerfcoreError, ValueError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from .. import extras
 from ..errors import ConfigurationError
 from .reasons import reason
 
@@ -34,7 +35,7 @@ class CFunction(NamedTuple):
 
 def rows_function(function: Callable, n_columns: int, cache: bool) -> CFunction:
     """``void (*)(const double *const *columns, int64_t n, double *out)`` of a function of numbers, a call a row."""
-    numba = _numba(function)
+    numba = extras.require("numba", f"{function.__qualname__}, to be compiled,")
     float64, cells = numba.float64, numba.types.CPointer(numba.float64)
     inner = _compiled(numba, function, float64(*[float64] * n_columns), cache)
     names = [f"x{j}" for j in range(n_columns)]
@@ -72,7 +73,7 @@ def windows_function(function: Callable) -> CFunction:
 
     ``void (*)(const double *cells, const int64_t *begins, const int64_t *ends, int64_t n, double *out)``
     """
-    numba = _numba(function)
+    numba = extras.require("numba", f"{function.__qualname__}, to be compiled,")
     float64, numbers = numba.types.CPointer(numba.float64), numba.types.CPointer(numba.int64)
     # Read-only: the cells are the table's own, and those of the next window.
     array = numba.types.Array(numba.float64, 1, "C", readonly=True)
@@ -88,16 +89,6 @@ def windows_function(function: Callable) -> CFunction:
 
     outer = numba.cfunc(numba.void(float64, numbers, numbers, numba.int64, float64))(call)
     return CFunction(outer.address, outer)
-
-
-def _numba(function: Callable) -> Any:
-    try:
-        import numba
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{function.__qualname__}: Numba, which compiles it, is not there: pip install 'perfcore[jit]'"
-        ) from error
-    return numba
 
 
 def _compiled(numba: Any, function: Callable, signature: Any, cache: bool) -> Any:

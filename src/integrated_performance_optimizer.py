@@ -1,0 +1,1 @@
+"""The import name of the performance guide: its names, from `perfcore.optimizer`."""
