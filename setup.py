@@ -39,6 +39,7 @@ setup(
                     for kernel in ("bitslice", "deep", "lanes")
                 ),
             ),
+            extension("calls"),
             extension("direct"),
             extension("cache"),
             extension("cells"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ._ext.calls import Calls
 from ._ext.direct import Direct, Predict, PredictProba
 from ._ext.forest import ForestKernel
 from .model import Model
@@ -12,7 +13,7 @@ from .model import Model
 KINDS: dict[str, type[Direct]] = {"predict": Predict, "predict_proba": PredictProba}
 
 
-def methods(model: Model, kernel: ForestKernel, general: Any, most: float) -> dict[str, Callable]:
+def methods(model: Model, kernel: ForestKernel, general: Any, most: float, calls: Calls) -> dict[str, Callable]:
     """Those that ``general``, a predictor without them, has and that can do without it for plain arrays.
 
     They are bound to an object of their own, which refers to ``general`` and not to the predictor that bears them:
@@ -21,6 +22,7 @@ def methods(model: Model, kernel: ForestKernel, general: Any, most: float) -> di
     Parameters
     ----------
     most : nanoseconds of work above which a table is left to ``general``, which may take several threads
+    calls : counts what they answer; ``general`` counts what it answers
     """
     plain = getattr(model.inputs, "plain", lambda: None)()
     if plain is None:
@@ -28,7 +30,7 @@ def methods(model: Model, kernel: ForestKernel, general: Any, most: float) -> di
     found: dict[str, Callable] = {}
     for name in KINDS.keys() & set(model.answers.methods):
         names = (name, f"{name}_one")
-        rest = (plain, most, *(getattr(general, each) for each in names))
+        rest = (plain, most, *(getattr(general, each) for each in names), calls)
         in_python = getattr(model.answers, name)
         steps = model.answers.steps(name, model.body.n_outputs) if hasattr(model.answers, "steps") else None
         try:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import direct, isa, kernels, threads
+from ._ext.calls import Calls, counted
 from .batches import answers, tables_of
+from .calls import enlisted, stats
 from .engines import WORTH_A_THREAD, Engine, EnsembleEngine, ForestEngine, LinearEngine, SumEngine
 from .errors import ConfigurationError, InputError
 from .estimator import FIT_CONTEXT, Fitted
@@ -52,21 +54,21 @@ def compile(  # noqa: A001 - perfcore.compile is the name users know from other 
     """
     from .readers import read
 
-    return Predictor(read(model, iteration_range), kernel=kernel, n_threads=n_threads)
+    return enlisted(Predictor(read(model, iteration_range), kernel=kernel, n_threads=n_threads))
 
 
 def load(path: str | os.PathLike, *, kernel: str | None = None, n_threads: int | None = None) -> Predictor:
     """Open a ``.pcore`` file written by `Predictor.save`; needs no framework installed."""
     from .model.file import read_model
 
-    return Predictor(read_model(path), kernel=kernel, n_threads=n_threads)
+    return enlisted(Predictor(read_model(path), kernel=kernel, n_threads=n_threads))
 
 
 class _Method:
     """A method that the predictor has only where its source has one, so that hasattr() tells the truth."""
 
     def __init__(self, function, needs: str):
-        self.function, self.needs = function, needs
+        self.function, self.needs = counted(function), needs
         self.__doc__ = function.__doc__
 
     def __set_name__(self, owner, name):
@@ -117,6 +119,7 @@ class Predictor(Fitted):
     _forced: str | None
     _n_threads: int | None
     _engine: Engine
+    _calls: Calls
 
     def __init__(self, model: Model, *, kernel: str | None = None, n_threads: int | None = None):
         kernels.chosen(kernel)  # a model without a forest refuses unknown names, too
@@ -125,11 +128,11 @@ class Predictor(Fitted):
             raise ConfigurationError(f"kernel={kernel!r}: {model.origin} holds no forest, only a forest has kernels")
         n_threads = None if n_threads is None else threads.resolve(n_threads)
         engine = _engine(model, kernel, n_threads)
-        vars(self).update(_model=model, _forced=kernel, _n_threads=n_threads, _engine=engine)
+        vars(self).update(_model=model, _forced=kernel, _n_threads=n_threads, _engine=engine, _calls=Calls())
         if isinstance(engine, ForestEngine):
             general = object.__new__(Predictor)
             vars(general).update(vars(self))
-            vars(self).update(direct.methods(model, engine.kernel, general, 2 * WORTH_A_THREAD))
+            vars(self).update(direct.methods(model, engine.kernel, general, 2 * WORTH_A_THREAD, self._calls))
 
     # -- the source's own methods --------------------------------------------------------------
 
@@ -251,6 +254,18 @@ class Predictor(Fitted):
 
         return fingerprint(self._model)
 
+    def stats(self) -> dict[str, Any]:
+        """Its calls so far, by whoever makes them in this process.
+
+        Returns
+        -------
+        dict
+            ``calls`` that were answered, their ``rows``, calls that ``failed``; and of the calls that were ``timed``,
+            one in 64, seconds: their ``mean``, and ``p50``, ``p95``, ``p99``, which are the ends of buckets of a
+            quarter octave; None before the first.
+        """
+        return stats(self._calls)
+
     def __repr__(self) -> str:
         return f"<perfcore.Predictor of {self._model.origin}>"
 
@@ -307,4 +322,4 @@ class Predictor(Fitted):
 def _from_bytes(data: bytes, kernel: str | None, n_threads: int | None, held: Sequence[Any] = ()) -> Predictor:
     from .model.file import from_bytes
 
-    return Predictor(from_bytes(data, held), kernel=kernel, n_threads=n_threads)
+    return enlisted(Predictor(from_bytes(data, held), kernel=kernel, n_threads=n_threads))

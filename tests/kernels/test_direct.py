@@ -16,6 +16,7 @@ import pytest
 from forests import Recipe, layouts, make_forest, make_table
 
 from perfcore import Predictor
+from perfcore._ext.calls import Calls
 from perfcore._ext.direct import Predict
 from perfcore.answers.catboost import CatBoostAnswers
 from perfcore.answers.lightgbm import LightGBMAnswers
@@ -289,7 +290,7 @@ def test_every_row_and_table_is_taken_or_refused_as_by_the_general_methods(name)
 
 def test_lists_and_tuples_of_plain_numbers_need_no_general_method():
     fast, _ = make_predictor()
-    alone = Predict(fast._engine.kernel, fast._model.answers.steps("predict", 1), Plain(), 1e9, None, None)
+    alone = Predict(fast._engine.kernel, fast._model.answers.steps("predict", 1), Plain(), 1e9, None, None, Calls())
     row = [0.5, -1, 2.0, 0, 1]
     for given in (row, tuple(row), list(map(int, row)), list(map(float, row))):
         assert told(alone.predict_one, given) == told(fast.predict_one, np.array(given, np.float64))

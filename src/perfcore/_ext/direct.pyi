@@ -5,6 +5,7 @@ import numpy as np
 
 from ..answers import Steps
 from ..inputs import Plain
+from .calls import Calls
 from .forest import ForestKernel
 
 LINKS: tuple[str, ...]
@@ -19,6 +20,7 @@ class Direct:
         most: float,
         of_table: Callable[..., Any],
         of_row: Callable[[Any], Any],
+        calls: Calls,
     ) -> None: ...
 
 class Predict(Direct):

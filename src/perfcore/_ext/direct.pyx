@@ -11,6 +11,7 @@ from cpython.sequence cimport PySequence_Fast_GET_ITEM, PySequence_Fast_GET_SIZE
 from libc.math cimport isnan
 from libc.stdint cimport int64_t
 
+from .calls cimport Calls
 from .forest cimport LONG, Engine, ForestKernel, Status, Table
 
 cnp.import_array()
@@ -92,6 +93,7 @@ cdef class Direct:
     plain : perfcore.inputs.Plain
     most : nanoseconds that a call may be expected to take; longer ones are the general method's
     of_table, of_row : the general methods
+    calls : counts what is answered here
     """
 
     cdef ForestKernel _kernel
@@ -99,6 +101,7 @@ cdef class Direct:
     cdef Steps _steps
     cdef object _of_margins  # None where there are steps
     cdef object _of_table, _of_row
+    cdef Calls _calls
     cdef cnp.ndarray _labels
     cdef tuple _scalars  # of the labels
     cdef int64_t _n_features, _n_columns
@@ -106,13 +109,15 @@ cdef class Direct:
     cdef double _below, _most
     cdef bint _takes_tables, _takes_nan, _looks, _flat, _by_columns, _row_is_long
 
-    def __cinit__(self, ForestKernel kernel not None, steps, plain, double most, of_table, of_row):
+    def __cinit__(
+        self, ForestKernel kernel not None, steps, plain, double most, of_table, of_row, Calls calls not None
+    ):
         self._kernel, self._engine = kernel, kernel._engine
         self._n_features, self._n_columns = kernel._view.n_features, kernel._view.n_outputs
         self._type = cnp.NPY_FLOAT if kernel._view.sums_in_float else cnp.NPY_DOUBLE
         self._below, self._takes_nan, self._takes_tables = plain.below, plain.takes_nan, plain.takes_tables
         self._looks = not (plain.takes_nan and isnan(self._below))
-        self._most, self._of_table, self._of_row = most, of_table, of_row
+        self._most, self._of_table, self._of_row, self._calls = most, of_table, of_row, calls
         self._row_is_long = self._engine.choice(1).cost > LONG
         if callable(steps):
             self._of_margins = steps
@@ -221,12 +226,18 @@ cdef class Direct:
     cdef object _row(self, row):
         cdef Table table
         cdef cnp.ndarray cells = None
+        cdef int64_t began = self._calls.counted.begin()
         if cnp.PyArray_CheckExact(row):
             cells = row
         elif type(row) is list or type(row) is tuple:
             cells = self._cells_of(row)
         if cells is None or cnp.PyArray_NDIM(cells) != 1 or not self._takes(&table, cells, 1):
             return self._of_row(row)
+        answer = self._answer_of(table)
+        self._calls.counted.count_row(began)
+        return answer
+
+    cdef object _answer_of(self, const Table& table):
         if self._of_margins is not None:
             answer = self._of_margins(self._margins(table, self._row_is_long))
             return [each[0] for each in answer] if isinstance(answer, list) else answer[0]
@@ -262,6 +273,7 @@ cdef class Direct:
 
     cdef object _table(self, X, n_threads):
         cdef Table table
+        cdef int64_t began = self._calls.counted.begin()
         if (n_threads is not None or not self._takes_tables or not cnp.PyArray_CheckExact(X)
                 or cnp.PyArray_NDIM(X) != 2 or cnp.PyArray_DIM(X, 0) == 0):
             return self._general(X, n_threads)
@@ -269,10 +281,16 @@ cdef class Direct:
         cdef double cost = self._engine.choice(n).cost
         if cost >= self._most or not self._takes(&table, X, n):
             return self._general(X, n_threads)
+        answer = self._answers_of(table, cost > LONG)
+        self._calls.counted.count_table(began, n)
+        return answer
+
+    cdef object _answers_of(self, const Table& table, bint is_long):
+        cdef int64_t n = table.n
         if self._of_margins is not None:
-            return self._of_margins(self._margins(table, cost > LONG))
+            return self._of_margins(self._margins(table, is_long))
         if <int>self._steps.choice != 0:
-            return self._labels_of(table, cost > LONG)
+            return self._labels_of(table, is_long)
         cdef cnp.npy_intp shape[2]
         shape[0], shape[1] = n, 2 if self._steps.both else self._n_columns
         cdef int ndim = 1 if self._flat and not self._steps.both else 2
@@ -280,7 +298,7 @@ cdef class Direct:
         cdef char* x = <char*>cnp.PyArray_DATA(out)
         if self._by_columns:
             x += n * cnp.PyArray_ITEMSIZE(out)
-        self._fill(table, x, cost > LONG)
+        self._fill(table, x, is_long)
         if self._steps.both:
             self._widen(x, n, self._by_columns)
         return out
