@@ -1,0 +1,136 @@
+"""Batcher: many callers, one row or a few each, one call of the predictor.
+
+::
+
+    predict ───────┐ idle: in the caller's own thread, at once
+    predict_async ─┤
+                   └ busy ──▶ queue, in order ──▶ worker: as many rows as half the objective has time for
+                                                     │
+    each caller ◀── its part of the answer ──────────┘
+
+A request waits for the call that is under way and then for its own, so each may take half of what the objective
+allows. How long a call of n rows takes is learned from the calls (`cost_model.CostModel`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from typing import Any
+
+from ..errors import ConfigurationError
+from .dispatcher import Dispatcher, Request, late
+from .requests import Rows
+
+
+class Batcher:
+    """Answers rows of many callers by few calls of a predictor.
+
+    Safe from many threads and from any number of event loops. A process that forks begins with an empty queue.
+
+    Parameters
+    ----------
+    predictor : an object with ``method``, or a function from a table to its answer, a row each
+        It is called by at most ``workers`` threads at once.
+    method : str
+        What is asked of an object; ignored for a function.
+    max_rows : int
+        Rows of a call at most, whatever there is time for. A single request may hold more.
+    max_queue : int
+        Rows that may wait; who comes then gets `OverloadedError` at once.
+    objective : float
+        Seconds within which 95 % of the requests should be answered, where the predictor is fast enough at all.
+    workers : int
+        Calls at once, each in a thread of its own.
+
+    Raises
+    ------
+    ConfigurationError
+        For a predictor without the method, and numbers outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        predictor: Any,
+        *,
+        method: str = "predict",
+        max_rows: int = 4096,
+        max_queue: int = 65536,
+        objective: float = 0.010,
+        workers: int = 1,
+    ):
+        function = getattr(predictor, method, None) or predictor
+        if not callable(function):
+            raise ConfigurationError(f"{type(predictor).__qualname__} has no method {method!r} and is no function")
+        for name, value in {"max_rows": max_rows, "max_queue": max_queue, "workers": workers}.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from 1")
+        if not objective > 0:
+            raise ConfigurationError(f"objective={objective!r}: allowed are seconds above 0")
+        of_row = getattr(predictor, f"{method}_one", None)
+        self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, float(objective), workers)
+        weakref.finalize(self, self._dispatcher.stop).atexit = False
+
+    def predict(self, rows: Any, *, timeout: float | None = None) -> Any:
+        """The predictor's answer for a row, or for a table of a few.
+
+        Parameters
+        ----------
+        rows : a mapping, list, tuple or 1-D array of cells, which gets one answer; or a table of any kind, which gets
+            the answers of its rows
+        timeout : seconds, optional
+            How long the caller has.
+
+        Raises
+        ------
+        OverloadedError
+            At once, where too many rows wait, or where the answer is not to be expected in time.
+        TimeoutError
+            Where it did not come in time.
+        Exception
+            Whatever the predictor raised for these rows.
+        """
+        request = Request(Rows(rows), timeout)
+        if not self._dispatcher.enter(request, time.perf_counter()):
+            request.wait(self._dispatcher)
+        return request.outcome()
+
+    async def predict_async(self, rows: Any, *, timeout: float | None = None) -> Any:
+        """`predict`, for callers in an event loop; one that is cancelled takes its rows back."""
+        request = Request(Rows(rows), timeout)
+        loop = asyncio.get_running_loop()
+        if self._dispatcher.enter(request, time.perf_counter(), loop):
+            return request.outcome()
+        try:
+            if timeout is None:
+                await request.future
+            else:
+                await asyncio.wait_for(request.future, timeout)
+        except (asyncio.CancelledError, TimeoutError) as reason:
+            self._dispatcher.take_back(request, "expired" if isinstance(reason, TimeoutError) else "cancelled")
+            if isinstance(reason, TimeoutError):
+                raise late(timeout) from None
+            raise
+        return request.outcome()
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since it was made, what waits, seconds that requests waited and took, and the learned a and b."""
+        return self._dispatcher.stats()
+
+    def close(self, *, drain: bool = True) -> None:
+        """Take no more requests, and return when those that wait are answered; or refuse them, where not ``drain``."""
+        self._dispatcher.stop(drain)
+        self._dispatcher.join()
+
+    def __enter__(self) -> Batcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Batcher:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.close)

@@ -1,0 +1,507 @@
+"""Batcher: many callers, one call; who gets what, in what order, and what becomes of those that cannot be served."""
+
+import asyncio
+import gc
+import os
+import threading
+import time
+import weakref
+from functools import partial
+
+import numpy as np
+import pytest
+
+from perfcore import ConfigurationError, InputError, OverloadedError
+from perfcore.runtime import Batcher
+
+
+class Doubling:
+    """Answers twice each row's first cell, keeps what it was asked, and can be held up."""
+
+    def __init__(self, seconds=0.0):
+        self.seconds, self.tables, self.threads = seconds, [], set()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.at_once = self.most_at_once = 0
+        self.lock = threading.Lock()
+
+    def predict(self, X):
+        with self.lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.tables.append(X)
+        self.threads.add(threading.current_thread())
+        self.gate.wait(10)
+        time.sleep(self.seconds)
+        with self.lock:
+            self.at_once -= 1
+        return 2 * np.asarray(X)[:, 0]
+
+    @property
+    def sizes(self):
+        return [len(each) for each in self.tables]
+
+
+@pytest.fixture
+def doubling():
+    return Doubling()
+
+
+def in_threads(*calls):
+    """Start each call in a thread of its own, in order; a function that waits for them and returns the outcomes."""
+    outcomes = [None] * len(calls)
+
+    def run(i, call):
+        try:
+            outcomes[i] = call()
+        except BaseException as error:
+            outcomes[i] = error
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.005)
+
+    def finish():
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+        return outcomes
+
+    return finish
+
+
+def wait_until(condition):
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it never came true")
+
+
+def held(doubling, batcher, *calls):
+    """The first caller holds the predictor up, the others come meanwhile; (first's outcome, the others')."""
+    doubling.gate.clear()
+    first = in_threads(lambda: batcher.predict([0.0]))
+    wait_until(lambda: len(doubling.tables) == 1)
+    others = in_threads(*calls)
+    wait_until(lambda: batcher.stats()["queued"] == len(calls))
+    doubling.gate.set()
+    return first()[0], others()
+
+
+def test_an_idle_batcher_answers_in_the_callers_own_thread_at_once(doubling):
+    with Batcher(doubling) as batcher:
+        assert batcher.predict([3.0, 1.0]) == 6.0
+        assert doubling.threads == {threading.current_thread()}
+        assert batcher.stats()["on the spot"] == 1
+
+
+def test_what_comes_while_it_is_busy_goes_into_one_call_in_order(doubling):
+    with Batcher(doubling) as batcher:
+        calls = [lambda i=i: batcher.predict(np.array([float(i), 0.0])) for i in range(1, 8)]
+        first, others = held(doubling, batcher, *calls)
+    assert first == 0.0 and others == [2.0 * i for i in range(1, 8)]
+    assert doubling.sizes == [1, 7]
+    assert np.array_equal(doubling.tables[1][:, 0], range(1, 8))
+
+
+def test_tables_get_their_rows_and_rows_their_answer(doubling):
+    with Batcher(doubling) as batcher:
+        table, row = np.arange(6.0).reshape(3, 2), np.array([9.0, 9.0])
+        _, (of_table, of_row, of_list) = held(
+            doubling,
+            batcher,
+            lambda: batcher.predict(table),
+            lambda: batcher.predict(row),
+            lambda: batcher.predict([[1.0, 2.0]]),
+        )
+    assert of_table.tolist() == [0.0, 4.0, 8.0] and of_row == 18.0 and np.ndim(of_row) == 0
+    assert of_list.tolist() == [2.0]
+
+
+def test_tables_of_other_dtypes_or_widths_are_not_mixed(doubling):
+    with Batcher(doubling) as batcher:
+        tables = [np.ones((1, 2)), np.ones((2, 2), np.float32), np.ones((2, 3)), np.ones((1, 3))]
+        held(doubling, batcher, *[lambda table=table: batcher.predict(table) for table in tables])
+    assert [(each.dtype, each.shape) for each in doubling.tables[1:]] == [
+        (np.float64, (1, 2)),
+        (np.float32, (2, 2)),
+        (np.float64, (3, 3)),
+    ]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_frames_are_joined_as_their_library_does(library):
+    made = pytest.importorskip(library)
+    frame = made.table if library == "pyarrow" else made.DataFrame
+    seen = []
+
+    def answer(X):
+        seen.append(X)
+        time.sleep(0.05)
+        column = X["a"].to_numpy()
+        return column * 10
+
+    with Batcher(answer) as batcher:
+        calls = [lambda i=i: batcher.predict(frame({"a": [i, i + 1], "b": ["x", "y"]})) for i in range(5)]
+        outcomes = in_threads(*calls)()
+    assert [each.tolist() for each in outcomes] == [[10 * i, 10 * i + 10] for i in range(5)]
+    assert all(type(each) is type(seen[0]) for each in seen) and len(seen) < 5
+
+
+def test_rows_by_name_become_a_frame():
+    pandas = pytest.importorskip("pandas")
+    seen = []
+
+    def answer(X):
+        seen.append(X)
+        time.sleep(0.02)
+        return [f"{name} {age}" for name, age in zip(X["name"], X["age"], strict=True)]
+
+    with Batcher(answer) as batcher:
+        outcomes = in_threads(*[lambda i=i: batcher.predict({"name": f"n{i}", "age": i}) for i in range(4)])()
+        assert batcher.predict([{"name": "p", "age": 1}, {"name": "q", "age": 2}]) == ["p 1", "q 2"]
+    assert outcomes == [f"n{i} {i}" for i in range(4)]
+    assert all(isinstance(each, pandas.DataFrame) for each in seen)
+
+
+def test_answers_of_several_outputs_are_cut_one_by_one():
+    def answer(X):
+        return [np.column_stack([X[:, 0], 1 - X[:, 0]]), np.column_stack([X[:, 1], 1 - X[:, 1]])]
+
+    with Batcher(answer) as batcher:
+        row = batcher.predict(np.array([0.25, 0.5]))
+        assert [each.tolist() for each in row] == [[0.25, 0.75], [0.5, 0.5]]
+        table = batcher.predict(np.array([[0.25, 0.5], [0.0, 1.0]]))
+        assert [each.shape for each in table] == [(2, 2), (2, 2)]
+
+
+def test_no_more_calls_run_at_once_than_there_are_workers():
+    for workers in (1, 3):
+        doubling = Doubling(0.002)
+        with Batcher(doubling, workers=workers, max_rows=2) as batcher:
+            in_threads(*[lambda: batcher.predict([1.0, 2.0]) for _ in range(30)])()
+        assert doubling.most_at_once <= workers
+        assert sum(doubling.sizes) == 30
+
+
+def test_a_call_has_no_more_rows_than_allowed_but_for_a_single_request():
+    doubling = Doubling()
+    with Batcher(doubling, max_rows=3) as batcher:
+        calls = [lambda n=n: batcher.predict(np.ones((n, 2))) for n in (1, 1, 2, 1, 5, 1)]
+        held(doubling, batcher, *calls)
+    assert doubling.sizes[1:] == [2, 3, 5, 1]
+
+
+# -- what goes wrong --------------------------------------------------------------------------------
+
+
+def test_rows_that_the_predictor_refuses_fail_for_their_caller_alone(doubling):
+    def answer(X):
+        X = doubling.predict(X)
+        if (X < 0).any():
+            raise ValueError("negative")
+        return X
+
+    with Batcher(answer) as batcher:
+        _, outcomes = held(
+            doubling, batcher, *[lambda i=i: batcher.predict(np.array([float(i), 0.0])) for i in (1, -1, 2, -2)]
+        )
+        assert batcher.stats()["failed"] == 2
+    assert outcomes[0] == 2.0 and outcomes[2] == 4.0
+    assert [type(outcomes[i]) for i in (1, 3)] == [ValueError, ValueError]
+
+
+def test_a_predictor_that_fails_fails_this_batch_and_not_the_next(doubling):
+    is_broken = True
+
+    def answer(X):
+        X = doubling.predict(X)
+        if is_broken and len(X) > 1:
+            raise RuntimeError("out of order")
+        return X
+
+    with Batcher(answer) as batcher:
+        _, outcomes = held(doubling, batcher, *[lambda: batcher.predict([1.0, 2.0])] * 3)
+        assert [str(each) for each in outcomes] == ["out of order"] * 3
+        assert len({id(each) for each in outcomes}) == 3  # raising writes a traceback upon it
+        is_broken = False
+        assert batcher.predict([[1.0, 2.0], [3.0, 4.0]]).tolist() == [2.0, 6.0]
+
+
+@pytest.mark.parametrize("answer", [lambda X: X[:-1, 0], lambda X: None, lambda X: 7.0, lambda X: []])
+def test_too_few_answers_are_an_error_for_all_and_nobody_hangs(answer):
+    with Batcher(answer) as batcher:
+        with pytest.raises(ConfigurationError, match="must answer as many rows as it is asked, 2; it answered"):
+            batcher.predict(np.ones((2, 1)))
+
+
+def test_a_full_queue_refuses_at_once(doubling):
+    with Batcher(doubling, max_queue=4) as batcher:
+        doubling.gate.clear()
+        first = in_threads(lambda: batcher.predict([0.0]))
+        wait_until(lambda: len(doubling.tables) == 1)
+        waiting = in_threads(lambda: batcher.predict(np.ones((4, 1))))
+        wait_until(lambda: batcher.stats()["queued rows"] == 4)
+        with pytest.raises(OverloadedError, match=r"4 rows wait already, and 4 may \(max_queue\)"):
+            batcher.predict([1.0])
+        doubling.gate.set()
+        assert first()[0] == 0.0 and waiting()[0].tolist() == [2.0] * 4
+        assert batcher.stats()["refused"] == 1
+
+
+def test_who_cannot_be_answered_in_time_is_refused_at_once():
+    doubling = Doubling(0.05)
+    with Batcher(doubling) as batcher:
+        for _ in range(4):
+            batcher.predict([1.0])  # it learns
+        waiting = in_threads(lambda: batcher.predict([1.0]))
+        wait_until(lambda: batcher.stats()["running"] == 1)
+        began = time.perf_counter()
+        with pytest.raises(OverloadedError, match="is to be expected in"):
+            batcher.predict([1.0], timeout=0.01)
+        assert time.perf_counter() - began < 0.04
+        waiting()
+
+
+def test_who_waits_too_long_gets_a_timeout_and_its_rows_are_not_asked(doubling):
+    with Batcher(doubling) as batcher:
+        doubling.gate.clear()
+        first = in_threads(lambda: batcher.predict([0.0]))
+        wait_until(lambda: len(doubling.tables) == 1)
+        with pytest.raises(TimeoutError, match="no answer within 0.05 s"):
+            batcher.predict([1.0], timeout=0.05)
+        doubling.gate.set()
+        first()
+        assert batcher.predict([2.0]) == 4.0
+        assert doubling.sizes == [1, 1] and batcher.stats()["expired"] == 1
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        (7.0, "expected a row"),
+        ("abc", "expected a row"),
+        (np.zeros((0, 3)), "at least one row"),
+        ([[1.0], [1.0, 2.0]], "rows of one length"),
+        (np.zeros((2, 2, 2)), "expected a row"),
+    ],
+)
+def test_what_is_no_rows_is_refused(doubling, rows, message):
+    with Batcher(doubling) as batcher:
+        with pytest.raises(InputError, match=message):
+            batcher.predict(rows)
+        assert doubling.tables == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_rows": 0}, {"max_queue": -1}, {"workers": 1.5}, {"objective": 0}, {"objective": float("nan")}],
+)
+def test_settings_outside_what_is_allowed_are_refused(doubling, settings):
+    with pytest.raises(ConfigurationError, match="allowed are"):
+        Batcher(doubling, **settings)
+    with pytest.raises(ConfigurationError, match="allowed are"), Batcher(doubling) as batcher:
+        batcher.predict([1.0], timeout=0)
+
+
+def test_a_predictor_without_the_method_is_refused(doubling):
+    with pytest.raises(ConfigurationError, match="Doubling has no method 'predict_proba'"):
+        Batcher(doubling, method="predict_proba")
+
+
+# -- the end ------------------------------------------------------------------------------------------
+
+
+def test_closing_answers_who_waits_and_takes_no_more(doubling):
+    batcher = Batcher(doubling)
+    doubling.gate.clear()
+    callers = in_threads(*[lambda i=i: batcher.predict([float(i)]) for i in range(5)])
+    wait_until(lambda: batcher.stats()["queued"] == 4)
+    closing = in_threads(batcher.close)
+    wait_until(lambda: batcher._dispatcher.is_closed)
+    with pytest.raises(OverloadedError, match="closed"):
+        batcher.predict([1.0])
+    doubling.gate.set()
+    closing()
+    assert callers() == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert not any(thread.name.startswith("perfcore-batcher") for thread in threading.enumerate())
+    batcher.close()
+
+
+def test_closing_without_draining_refuses_who_waits(doubling):
+    batcher = Batcher(doubling)
+    doubling.gate.clear()
+    callers = in_threads(*[lambda i=i: batcher.predict([float(i)]) for i in range(4)])
+    wait_until(lambda: batcher.stats()["queued"] == 3)
+    closing = in_threads(lambda: batcher.close(drain=False))
+    wait_until(lambda: batcher.stats()["queued"] == 0)
+    doubling.gate.set()
+    closing()
+    outcomes = callers()
+    assert outcomes[0] == 0.0 and [type(each) for each in outcomes[1:]] == [OverloadedError] * 3
+
+
+def test_a_batcher_that_nobody_holds_leaves_no_thread_and_no_predictor():
+    doubling = Doubling()
+    kept = weakref.ref(doubling)
+    batcher = Batcher(doubling)
+    held(doubling, batcher, partial(batcher.predict, [1.0]))
+    thread = batcher._dispatcher.threads[0]
+    del batcher, doubling
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+    del thread
+    gc.collect()
+    assert kept() is None
+
+
+def test_nothing_of_a_batch_is_held_until_the_next():
+    class Row(np.ndarray):
+        pass
+
+    doubling = Doubling()
+    with Batcher(doubling) as batcher:
+        row = np.ones(1).view(Row)
+        kept = weakref.ref(row)
+        held(doubling, batcher, partial(batcher.predict, row))
+        doubling.tables.clear()
+        del row
+        wait_until(lambda: gc.collect() is not None and kept() is None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_forked_process_begins_with_an_empty_queue(doubling):
+    with Batcher(doubling) as batcher:
+        doubling.gate.clear()
+        first = in_threads(lambda: batcher.predict([0.0]))
+        wait_until(lambda: len(doubling.tables) == 1)
+        waiting = in_threads(lambda: batcher.predict([1.0]))
+        wait_until(lambda: batcher.stats()["queued"] == 1)
+        pid = os.fork()
+        if pid == 0:
+            doubling.gate.set()
+            doubling.lock = threading.Lock()
+            right = batcher.stats()["queued"] == 0 and batcher.predict([4.0]) == 8.0
+            os._exit(0 if right else 1)
+        doubling.gate.set()
+        assert first()[0] == 0.0 and waiting()[0] == 2.0
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+# -- asyncio ------------------------------------------------------------------------------------------
+
+
+def test_callers_in_an_event_loop_share_calls(doubling):
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            found = await asyncio.gather(*(batcher.predict_async(np.array([float(i)])) for i in range(200)))
+            return found, batcher.stats()
+
+    doubling.seconds = 0.002
+    found, stats = asyncio.run(ask())
+    assert found == [2.0 * i for i in range(200)]
+    assert stats["requests"] == 200 and len(doubling.tables) < 20
+
+
+def test_a_slow_predictor_never_runs_in_the_event_loop():
+    doubling = Doubling(0.002)
+
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            for _ in range(6):
+                await batcher.predict_async([1.0])
+
+    asyncio.run(ask())
+    assert threading.current_thread() not in doubling.threads
+
+
+def test_what_takes_less_than_handing_it_over_is_done_on_the_spot():
+    async def ask():
+        async with Batcher(lambda X: [0.0] * len(X)) as batcher:
+            for _ in range(200):
+                await batcher.predict_async([1.0])
+            return batcher.stats()["on the spot"]
+
+    assert asyncio.run(ask()) > 100
+
+
+def test_a_cancelled_caller_is_not_asked_for_and_disturbs_no_other(doubling):
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            doubling.gate.clear()
+            tasks = [asyncio.create_task(batcher.predict_async([float(i)])) for i in range(4)]
+            while not doubling.tables:
+                await asyncio.sleep(0.005)
+            left = [task for task in tasks if not task.done()]
+            left[-1].cancel()
+            await asyncio.sleep(0)
+            doubling.gate.set()
+            found = await asyncio.gather(*tasks, return_exceptions=True)
+            return found, batcher.stats()
+
+    found, stats = asyncio.run(ask())
+    assert found[:3] == [0.0, 2.0, 4.0] and isinstance(found[3], asyncio.CancelledError)
+    assert stats["cancelled"] == 1
+
+
+def test_a_timeout_in_an_event_loop_is_a_timeout(doubling):
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            doubling.gate.clear()
+            with pytest.raises(TimeoutError, match="no answer within 0.05 s"):
+                await batcher.predict_async([1.0], timeout=0.05)
+            doubling.gate.set()
+            return await batcher.predict_async([2.0])
+
+    assert asyncio.run(ask()) == 4.0
+
+
+def test_a_loop_that_is_closed_while_it_is_waited_for_harms_nobody(doubling):
+    batcher = Batcher(doubling)
+    doubling.gate.clear()
+
+    async def ask():
+        task = asyncio.create_task(batcher.predict_async([1.0]))
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(ask())
+    doubling.gate.set()
+    assert batcher.predict([3.0]) == 6.0
+    batcher.close()
+
+
+# -- stress -------------------------------------------------------------------------------------------
+
+
+def test_every_one_of_many_callers_gets_its_own_answer():
+    doubling = Doubling()
+    wrong = []
+    with Batcher(doubling, max_rows=16, workers=2) as batcher:
+
+        def ask(seed):
+            random = np.random.default_rng(seed)
+            for _ in range(100):
+                X = random.normal(size=(int(random.integers(1, 5)), 2))
+                if not np.array_equal(batcher.predict(X), 2 * X[:, 0]):
+                    wrong.append(X)
+
+        in_threads(*[partial(ask, seed) for seed in range(8)])()
+        stats = batcher.stats()
+    assert wrong == [] and stats["requests"] == 800
+    assert stats["rows"] == sum(doubling.sizes)
+
+
+def test_stats_tell_what_was_waited_for_and_learned():
+    doubling = Doubling(0.005)
+    with Batcher(doubling) as batcher:
+        assert batcher.stats()["took"]["p95"] is None
+        for n in (1, 2, 4, 8):
+            batcher.predict(np.ones((n, 1)))
+        stats = batcher.stats()
+    assert 0.005 <= stats["took"]["p50"] <= stats["took"]["p99"]
+    assert stats["a"] + stats["b"] >= 0.004 and stats["objective"] == 0.010
