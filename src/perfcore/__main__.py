@@ -1,4 +1,4 @@
-"""``python -m perfcore``: demo, inspect, run."""
+"""``python -m perfcore``: demo, inspect, run, threads."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser("inspect", help="say what a model file becomes: trees, leaves, kernel, bytes")
     inspect.add_argument("model", help="a .pcore, .cbm or LightGBM text file, or an XGBoost JSON or UBJSON file")
     inspect.set_defaults(command=_inspect)
+    threads = commands.add_parser("threads", help="thread counts: what there is to use, and what was measured")
+    what = threads.add_mutually_exclusive_group()
+    what.add_argument("--show", action="store_true", help="print them (what it does unless told)")
+    what.add_argument("--reset", action="store_true", help="forget what was measured")
+    threads.set_defaults(command=_threads)
     run = commands.add_parser(
         "run",
         help="run a script or module, the predictions of installed frameworks through perfcore",
@@ -81,6 +86,16 @@ def _inspect(chosen: argparse.Namespace) -> int:
 
     is_saved = head(chosen.model, len(MAGIC)) == MAGIC
     print(load(chosen.model) if is_saved else compile(chosen.model))
+    return 0
+
+
+def _threads(chosen: argparse.Namespace) -> int:
+    from .threads import command, remembered
+
+    if chosen.reset:
+        print("forgotten" if remembered.reset() else "nothing was remembered")
+    else:
+        print(command.show())
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from . import isa, kernels, threads
 from .inputs.ensemble import PassedOn
 from .model import Model
+from .model.file import fingerprint
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -43,6 +45,7 @@ class BlockEngine(ABC):
 
     def __init__(self, model: Model, n_threads: int | None):
         self.inputs, self.n_threads = model.inputs, n_threads
+        self._fingerprint = cache(partial(fingerprint, model))
 
     @abstractmethod
     def nanoseconds(self, n_rows: int) -> float:
@@ -62,7 +65,11 @@ class BlockEngine(ABC):
         if n_threads is not None:
             return threads.resolve(n_threads)
         worth = int(self.nanoseconds(n_rows) / WORTH_A_THREAD)
-        return 1 if worth < 2 else min(worth, self.n_threads or threads.available())
+        if worth < 2:
+            return 1
+        if said := self.n_threads or threads.asked():
+            return min(worth, said)
+        return threads.measured(self._fingerprint, n_rows) or min(worth, threads.available())
 
 
 class ForestEngine(BlockEngine):
@@ -167,6 +174,7 @@ class EnsembleEngine:
 
     def __init__(self, model: Model, predictors: Sequence[Predictor]):
         self.members, self.inputs, self.predictors = model.body.members, model.inputs, predictors
+        self._fingerprint = cache(partial(fingerprint, model))
 
     @property
     def nbytes(self) -> int:
@@ -175,7 +183,14 @@ class EnsembleEngine:
     def margins(self, X: Any, n_threads: int | None) -> Asked:
         if n_threads is not None:
             threads.resolve(n_threads)
-        return Asked(self, self.inputs.table(X), n_threads)  # type: ignore[attr-defined]
+        table = self.inputs.table(X)  # type: ignore[attr-defined]
+        return Asked(self, table, n_threads or self._measured(table))
+
+    def _measured(self, table: Any) -> int | None:
+        """None: each member decides for itself."""
+        if threads.asked() or not hasattr(table, "__len__") or any(each.n_threads for each in self.predictors):
+            return None
+        return threads.measured(self._fingerprint, len(table))
 
     def margins_of_row(self, row: Any) -> Asked:
         if hasattr(self.inputs, "table_of_row"):

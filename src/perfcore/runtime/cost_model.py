@@ -12,9 +12,10 @@ TAIL = 0.95
 class CostModel:
     """Least squares over the calls so far, the late ones counting most; not safe from several threads at once.
 
-    It is the relative error that matters, for batches of one and of a thousand rows are both to be foreseen: a call
-    weighs the inverse square of what it is expected to take, in calls of one row. The tail is a quantile of the ratio of what a call took to what was expected, moved by a
-    step up at each ratio above it and by a smaller one down at each below.
+    It is the relative error that matters, as batches of one and of a thousand rows are both to be foreseen: a call
+    weighs the inverse square of what it is expected to take, in calls of one row. The tail is a quantile of the ratio
+    of what a call took to what was expected, moved by a step up at each ratio above it and by a smaller one down at
+    each below.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,152 @@
+"""tune(): how many threads are worth having, measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigurationError, InputError
+from . import counts, remembered
+from .limits import limit
+
+ROUNDS = 5
+SECONDS = 0.05  # each count is measured for so long at least
+NEAR = 1.05  # of the best time: that near, fewer threads are the better choice
+FAR = 1.10  # of the best time: what is that far off twice is given up
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What `tune` found, a line for each shape.
+
+    Attributes
+    ----------
+    plan : what was measured: a predictor's fingerprint, or a function's name
+    seconds : for each shape, by its number of rows, the median seconds of a call by thread count
+    n_threads : for each shape, the smallest count within 5 % of the best
+    """
+
+    plan: str
+    seconds: dict[int, dict[int, float]]
+    n_threads: dict[int, int]
+
+    def __str__(self) -> str:
+        lines = []
+        for n_rows, chosen in self.n_threads.items():
+            taken = ", ".join(f"{count}: {each * 1e3:.3g} ms" for count, each in self.seconds[n_rows].items())
+            lines.append(f"{n_rows:>12,} rows  {chosen} threads  ({taken})")
+        return "\n".join(lines)
+
+
+def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: bool = False) -> Tuned:
+    """Measure with how many threads calls are soonest, and remember it for this machine.
+
+    A predictor without a count of its own (``compile(n_threads=)``, ``predict(n_threads=)``,
+    ``PERFCORE_NUM_THREADS``) uses what was measured, in this process and in later ones, for calls of about as many
+    rows. Nothing is ever measured unless this function is called.
+
+    Parameters
+    ----------
+    target : a predictor, or a function of one table
+        A predictor is asked with its own ``n_threads=``; a function is called within `limit`.
+    shapes : tables; for a predictor of plain numbers, numbers of rows, too
+    again : bool
+        Measure also what is remembered.
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    ConfigurationError
+        For no shapes, numbers below 1, and targets that cannot be called.
+    InputError
+        Where the predictor does not take a table of numbers: give tables.
+    MissingExtraError
+        Where the extra that keeps the file is not installed.
+    """
+    call, plan = _caller(target, method)
+    if not shapes:
+        raise ConfigurationError("shapes is empty: give tables, or numbers of rows")
+    seconds: dict[int, dict[int, float]] = {}
+    chosen: dict[int, int] = {}
+    for shape in shapes:
+        table = _table(target, shape)
+        n_rows = len(table)
+        known = None if again else _known(plan, n_rows)
+        taken = known or _measured(partial(call, table))
+        best = min(taken.values())
+        seconds[n_rows], chosen[n_rows] = taken, min(count for count, each in taken.items() if each <= NEAR * best)
+        if known is None:
+            remembered.remember(plan, n_rows, chosen[n_rows], taken)
+    return Tuned(plan, seconds, chosen)
+
+
+def _caller(target: Any, method: str) -> tuple[Callable, str]:
+    """How to call it with a table and a number of threads, and under which name that is remembered."""
+    if hasattr(target, "fingerprint"):
+        if not hasattr(target, method):
+            raise ConfigurationError(f"{target!r} has no method {method!r}")
+        function = getattr(target, method)
+        return lambda table, count: function(table, n_threads=count), target.fingerprint
+    if not callable(target):
+        raise ConfigurationError(f"expected a predictor or a function of a table, got {type(target).__qualname__}")
+
+    def call(table: Any, count: int) -> None:
+        with limit(count):
+            target(table)
+
+    name = getattr(target, "__qualname__", type(target).__qualname__)
+    return call, f"{getattr(target, '__module__', None) or type(target).__module__}.{name}"
+
+
+def _table(target: Any, shape: Any) -> Any:
+    if isinstance(shape, bool) or not isinstance(shape, int | np.integer):
+        return shape
+    if shape < 1:
+        raise ConfigurationError(f"shapes: allowed are tables and numbers of rows from 1; got {shape}")
+    if not hasattr(target, "n_features_in_"):
+        raise ConfigurationError("a function is measured with tables; numbers of rows are for predictors")
+    table = np.random.default_rng(0).normal(size=(shape, target.n_features_in_)).astype(np.float32)
+    try:
+        target.predict(table[:1])
+    except InputError as error:
+        raise InputError(f"this predictor takes no table of plain numbers, so give tables of yours: {error}") from error
+    return table
+
+
+def _known(plan: str, n_rows: int) -> dict[int, float] | None:
+    found = remembered.read().get(remembered.machine(), {}).get(plan, {}).get(str(remembered.bucket(n_rows)))
+    return None if found is None else {int(count): each for count, each in found["seconds"].items()}
+
+
+def _measured(call: Callable[[int], Any]) -> dict[int, float]:
+    """Median seconds of a call by thread count; there and back again in each round, so that drifts cancel out."""
+    candidates = _candidates(counts.available())
+    taken: dict[int, list[float]] = {count: [] for count in candidates}
+    far_off = dict.fromkeys(candidates, 0)
+    for count in candidates:
+        call(count)
+    while True:
+        for count in (*candidates, *reversed(candidates)):
+            began = time.perf_counter()
+            call(count)
+            taken[count].append(time.perf_counter() - began)
+        medians = {count: median(each) for count, each in taken.items()}
+        best = min(medians.values())
+        for count in candidates:
+            far_off[count] += medians[count] > FAR * best
+        if all(len(taken[count]) >= 2 * ROUNDS and sum(taken[count]) >= SECONDS for count in candidates):
+            return medians
+        candidates = [count for count in candidates if far_off[count] < 2 or len(taken[count]) < ROUNDS]
+
+
+def _candidates(most: int) -> list[int]:
+    return sorted({*(1 << i for i in range(most.bit_length()) if 1 << i <= most), most})

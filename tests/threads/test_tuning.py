@@ -1,0 +1,236 @@
+"""tune(): what is measured, what is remembered, and who is asked first."""
+
+import json
+import multiprocessing
+import threading
+import time
+
+import numpy as np
+import pytest
+from small_models import lightgbm_texts
+
+import perfcore
+from perfcore import ConfigurationError, InputError, threads
+from perfcore.threads import remembered, tune, tuning
+
+pytest.importorskip("platformdirs")
+pytest.importorskip("filelock")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A cache folder of the test's own, with nothing in it."""
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(remembered, "_known", None)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def four(monkeypatch):
+    """A machine that pretends to four CPUs."""
+    monkeypatch.setattr(threads.counts, "bounds", lambda: {"affinity": 4, "limit": threads.counts.cap()})
+
+
+@pytest.fixture
+def fast(tmp_path):
+    (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+    return perfcore.compile(tmp_path / "model.txt")
+
+
+def sleeping(seconds):
+    """A function that takes so long with 1, 2 and 4 threads."""
+
+    def function(table):
+        time.sleep(seconds[threads.available()])
+
+    return function
+
+
+@pytest.mark.parametrize(
+    "seconds, chosen",
+    [
+        ({1: 0.020, 2: 0.010, 4: 0.005}, 4),
+        ({1: 0.020, 2: 0.010, 4: 0.0099}, 2),
+        ({1: 0.010, 2: 0.010, 4: 0.010}, 1),
+        ({1: 0.010, 2: 0.020, 4: 0.040}, 1),
+    ],
+)
+def test_the_smallest_count_within_five_percent_of_the_best_is_taken(four, seconds, chosen):
+    table = np.zeros((100, 2))
+    tuned = tune(sleeping(seconds), [table])
+    assert tuned.n_threads == {100: chosen}
+    assert set(tuned.seconds[100]) == {1, 2, 4} and "100 rows" in str(tuned)
+
+
+def test_what_is_remembered_is_not_measured_again_unless_asked(four):
+    calls = []
+
+    def function(table):
+        calls.append(len(table))
+
+    tune(function, [np.zeros((64, 1))])
+    n = len(calls)
+    again = tune(function, [np.zeros((100, 1))])  # of the same bucket
+    assert len(calls) == n and again.n_threads.keys() == {100}
+    tune(function, [np.zeros((128, 1))])
+    assert len(calls) > n
+    n = len(calls)
+    tune(function, [np.zeros((64, 1))], again=True)
+    assert len(calls) > n
+
+
+def test_a_predictor_uses_what_was_measured_for_it(four, fast, monkeypatch):
+    asked = []
+    engine = fast._engine
+    monkeypatch.setattr(type(engine), "nanoseconds", lambda self, n: 1e9)
+    monkeypatch.setattr(engine, "filled", lambda *a: asked.append(engine._threads_for(len(a[0]), a[3])) or a[0])
+    X = np.zeros((4000, fast.n_features_in_))
+    general = perfcore.Predictor.predict
+    general(fast, X)
+    remembered.remember(fast.fingerprint, 4000, 3, {1: 1.0, 3: 0.5})
+    general(fast, X)
+    general(fast, X, n_threads=2)
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "1")
+    general(fast, X)
+    assert asked == [4, 3, 2, 1]  # nothing said, measured, the argument, the environment over what was measured
+
+
+def test_an_argument_of_compile_is_stronger_than_environment_and_file(four, tmp_path, monkeypatch):
+    fast = perfcore.compile(tmp_path / "model.txt", n_threads=2) if (tmp_path / "model.txt").exists() else None
+    if fast is None:
+        (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+        fast = perfcore.compile(tmp_path / "model.txt", n_threads=2)
+    monkeypatch.setattr(type(fast._engine), "nanoseconds", lambda self, n: 1e9)
+    remembered.remember(fast.fingerprint, 4000, 3, {1: 1.0, 3: 0.5})
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "4")
+    assert fast._engine._threads_for(4000, None) == 2
+
+
+def test_a_limit_holds_for_what_was_measured(four, fast, monkeypatch):
+    monkeypatch.setattr(type(fast._engine), "nanoseconds", lambda self, n: 1e9)
+    remembered.remember(fast.fingerprint, 4000, 4, {1: 1.0, 4: 0.5})
+    with threads.limit(perfcore=2):
+        assert fast._engine._threads_for(4000, None) == 2
+
+
+def test_predictions_stay_the_same_bits(fast):
+    X = np.random.default_rng(0).normal(size=(20_000, fast.n_features_in_))
+    before = fast.predict(X)
+    tuned = tune(fast, [20_000, 10])
+    assert tuned.plan == fast.fingerprint and tuned.n_threads.keys() == {20_000, 10}
+    assert fast.predict(X).tobytes() == before.tobytes()
+
+
+def test_nothing_is_measured_or_read_by_predicting_rows(fast, monkeypatch):
+    monkeypatch.setattr(tuning, "_measured", None)
+    monkeypatch.setattr(remembered, "read", None)
+    fast.predict_one(np.zeros(fast.n_features_in_))
+    fast.predict(np.zeros((5, fast.n_features_in_)))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"protocol": 99}', b'{"protocol": 1, "machines": {"a": 3}}'])
+def test_a_file_that_is_damaged_is_as_none_and_is_written_anew(folder, fast, content):
+    folder.mkdir()
+    (folder / "threads.json").write_bytes(content)
+    assert remembered.read() == {} and remembered.measured(lambda: "x", 10) is None
+    remembered.remember("plan", 10, 2, {1: 2.0, 2: 1.0})
+    document = json.loads((folder / "threads.json").read_text())
+    assert document["protocol"] == 1 and remembered.measured(lambda: "plan", 10) is not None
+
+
+def test_another_machine_measures_for_itself(folder, monkeypatch):
+    remembered.remember("plan", 10, 1, {1: 1.0})
+    monkeypatch.setattr(remembered, "machine", lambda: "another")
+    monkeypatch.setattr(remembered, "_known", None)
+    assert remembered.measured(lambda: "plan", 10) is None
+
+
+def _remember(i):
+    remembered.remember(f"plan {i}", 10, 1, {1: 1.0})
+
+
+def test_many_processes_may_remember_at_once(folder):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_remember, args=(i,)) for i in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    workers = [threading.Thread(target=_remember, args=(i,)) for i in range(3, 9)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    (plans,) = remembered.read().values()
+    assert plans.keys() == {f"plan {i}" for i in range(9)}
+
+
+def test_reset_forgets_all(folder):
+    assert not remembered.reset()
+    remembered.remember("plan", 10, 1, {1: 1.0})
+    assert remembered.reset() and remembered.measured(lambda: "plan", 10) is None
+
+
+def test_a_cache_folder_that_cannot_be_written_is_an_os_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "file" / "below"))
+    with pytest.raises(OSError):
+        tune(lambda table: None, [np.zeros((3, 1))])
+
+
+@pytest.mark.parametrize(
+    "target, shapes, error, message",
+    [
+        (len, [], ConfigurationError, "shapes is empty"),
+        (len, [10], ConfigurationError, "a function is measured with tables"),
+        (3, [np.zeros((1, 1))], ConfigurationError, "expected a predictor or a function"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(target, shapes, error, message):
+    with pytest.raises(error, match=message):
+        tune(target, shapes)
+
+
+def test_numbers_of_rows_below_one_are_refused(fast):
+    with pytest.raises(ConfigurationError, match="numbers of rows from 1; got 0"):
+        tune(fast, [0])
+    with pytest.raises(ConfigurationError, match="has no method 'predict_proba'"):
+        tune(fast, [10], method="predict_proba")
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_a_predictor_of_other_than_numbers_asks_for_tables():
+    pytest.importorskip("sklearn")
+    pandas = pytest.importorskip("pandas")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    X = pandas.DataFrame({"a": ["x", "y"] * 20})
+    fast = perfcore.compile(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(X, [0, 1] * 20))
+    with pytest.raises(InputError, match="give tables of yours"):
+        tune(fast, [10])
+    assert tune(fast, [X]).n_threads[40] >= 1
+
+
+def test_perfcore_num_threads_is_a_number(monkeypatch):
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "two")
+    with pytest.raises(ConfigurationError, match="PERFCORE_NUM_THREADS='two'"):
+        threads.resolve(None)
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "1")
+    assert threads.resolve(None) == 1 and threads.resolve(3) == 3
+
+
+def test_the_command_shows_and_forgets(folder, fast, capsys):
+    from perfcore.__main__ import main
+
+    assert main(["threads"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"available     {threads.available()}") and "nothing yet" in shown and "blas" in shown
+    remembered.remember(fast.fingerprint, 1000, 2, {1: 0.002, 2: 0.001})
+    assert main(["threads", "--show"]) == 0
+    shown = capsys.readouterr().out
+    assert f"{fast.fingerprint}  " in shown and "512 rows and more  2 threads  (1: 2 ms, 2: 1 ms; " in shown
+    assert main(["threads", "--reset"]) == 0
+    assert capsys.readouterr().out == "forgotten\n" and not (folder / "threads.json").exists()
