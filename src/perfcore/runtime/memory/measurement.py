@@ -1,0 +1,140 @@
+"""measure(): what a block of code costs, in time, CPU, memory and I/O."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from .usage import clear_peak, peak, resident
+
+
+@dataclass
+class Measurement:
+    """Of a block: seconds and bytes, of the whole process; None before it is over, and where nothing tells.
+
+    Attributes
+    ----------
+    seconds : by the clock
+    cpu_seconds : of all its threads
+    io_seconds : that it waited for disks
+    read_bytes, written_bytes : to and from disks; what was in the system's cache is not among them
+    resident_before, resident_after, resident_peak : memory; the peak is the kernel's own high-water mark
+    error : the exception that ended the block
+    """
+
+    name: str = ""
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    io_seconds: float | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+    resident_before: int | None = None
+    resident_after: int | None = None
+    resident_peak: int | None = None
+    error: BaseException | None = None
+
+    @property
+    def cpu_percent(self) -> float | None:
+        """100 is one core, all the time."""
+        return None if not self.seconds or self.cpu_seconds is None else 100 * self.cpu_seconds / self.seconds
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return f"{self.name or 'block'}: not over yet"
+        told = [f"{self.seconds:.3g} s", f"CPU {self.cpu_seconds:.3g} s"]
+        if self.resident_before is not None and self.resident_after is not None:
+            told.append(f"memory {(self.resident_after - self.resident_before) / 1e6:+.1f} MB")
+        if self.resident_peak is not None:
+            told.append(f"peak {self.resident_peak / 1e6:.1f} MB")
+        if self.read_bytes is not None and self.written_bytes is not None:
+            told.append(f"read {self.read_bytes / 1e6:.1f} MB, written {self.written_bytes / 1e6:.1f} MB")
+        return f"{self.name or 'block'}: {', '.join(told)}"
+
+
+class measure(ContextDecorator):
+    """``with measure() as cost: ...``, or ``@measure(tell=print)`` before a function; `Measurement` has what it found.
+
+    Blocks may lie within one another and overlap between threads; each is of the whole process.
+
+    Parameters
+    ----------
+    name : str
+        For the report.
+    tell : function of a `Measurement`, optional
+        Called when a block is over, after an error, too.
+    """
+
+    def __init__(self, name: str = "", *, tell: Callable[[Measurement], Any] | None = None):
+        self.name, self.tell = name, tell
+        self._entered: list[_Block] = []
+
+    def __enter__(self) -> Measurement:
+        block = _Block(Measurement(self.name))
+        self._entered.append(block)
+        return block.found
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        block = self._entered.pop()
+        block.finish(error)
+        if self.tell is not None:
+            self.tell(block.found)
+
+    def __call__(self, function: Any) -> Any:
+        self.name = self.name or getattr(function, "__qualname__", "")
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> measure:
+        return measure(self.name, tell=self.tell)  # each call of a decorated function its own
+
+
+_open: list[_Block] = []
+_lock = threading.Lock()
+
+
+class _Block:
+    def __init__(self, found: Measurement):
+        self.found, self.process = found, psutil.Process()
+        self.highest = 0
+        with _lock:  # the high-water mark is one for all: who begins anew tells those who have begun already
+            _tell_open()
+            self.sees_peak = clear_peak()
+            _open.append(self)
+        found.resident_before = resident()
+        self.io, self.times = _io(self.process), self.process.cpu_times()
+        self.began = time.perf_counter()
+
+    def finish(self, error: BaseException | None) -> None:
+        found, times, io = self.found, self.process.cpu_times(), _io(self.process)
+        found.seconds = time.perf_counter() - self.began
+        found.cpu_seconds = times.user + times.system - self.times.user - self.times.system
+        if hasattr(times, "iowait"):
+            found.io_seconds = times.iowait - self.times.iowait
+        if io is not None and self.io is not None:
+            found.read_bytes, found.written_bytes = io[0] - self.io[0], io[1] - self.io[1]
+        found.resident_after = resident()
+        with _lock:
+            _tell_open()
+            _open.remove(self)
+        if self.sees_peak:
+            found.resident_peak = max(self.highest, found.resident_before or 0, found.resident_after)
+        found.error = error
+
+
+def _tell_open() -> None:
+    highest = peak()
+    for block in _open:
+        block.highest = max(block.highest, highest or 0)
+
+
+def _io(process: psutil.Process) -> tuple[int, int] | None:
+    try:
+        counters = process.io_counters()
+    except (AttributeError, psutil.Error, OSError):  # macOS has none; some containers forbid it
+        return None
+    return counters.read_bytes, counters.write_bytes

@@ -1,0 +1,133 @@
+"""BackgroundTasks: what a task holds is let go of when it is over, however it ends."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import ConfigurationError
+
+
+@dataclass
+class _Task:
+    name: str
+    resources: list[Any]
+    callbacks: list[Callable[[], Any]]
+    errors: list[Exception] = field(default_factory=list)
+
+
+class BackgroundTasks:
+    """Resources and clean-up callbacks of tasks, until each is finished.
+
+    Safe from many threads. Callbacks run in the thread that finishes the task, outside of any lock, so they may ask
+    and change this object; each runs once, whatever others raise, the last registered first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tasks: dict[Hashable, _Task] = {}
+        self._numbers = itertools.count(1)
+
+    def register(
+        self,
+        task_id: Hashable = None,
+        *,
+        name: str = "",
+        resources: Iterable[Any] = (),
+        callbacks: Iterable[Callable[[], Any]] = (),
+    ) -> Hashable:
+        """Begin a task; returns its id, which is made up where none is given.
+
+        Parameters
+        ----------
+        resources : what it holds; where an object has ``close()``, that is called when the task is over
+        callbacks : called when the task is over
+
+        Raises
+        ------
+        ConfigurationError
+            For an id that a running task has, and callbacks that cannot be called.
+        """
+        callbacks, resources = list(callbacks), list(resources)
+        for each in callbacks:
+            if not callable(each):
+                raise ConfigurationError(f"callbacks: expected functions, got {type(each).__qualname__}")
+        with self._lock:
+            if task_id is None:
+                task_id = next(number for each in self._numbers if (number := f"task-{each}") not in self._tasks)
+            if task_id in self._tasks:
+                raise ConfigurationError(f"task {task_id!r} is running already")
+            self._tasks[task_id] = _Task(name or str(task_id), resources, callbacks)
+        return task_id
+
+    def add(self, task_id: Hashable, *, resource: Any = None, callback: Callable[[], Any] | None = None) -> None:
+        """Something more that a running task holds; `ConfigurationError` where it is not running."""
+        with self._lock:
+            task = self._tasks.get(task_id)
+            if task is None:
+                raise ConfigurationError(f"task {task_id!r} is not running")
+            if resource is not None:
+                task.resources.append(resource)
+            if callback is not None:
+                task.callbacks.append(callback)
+
+    def finish(self, task_id: Hashable) -> list[Exception]:
+        """Let go of all that a task holds; the errors of callbacks. Nothing, where it is over already."""
+        with self._lock:
+            task = self._tasks.pop(task_id, None)
+        if task is None:
+            return []
+        while task.callbacks:
+            self._run(task, task.callbacks.pop())
+        while task.resources:
+            close = getattr(task.resources.pop(), "close", None)
+            if callable(close):
+                self._run(task, close)
+            del close
+        return task.errors
+
+    cancel = finish
+
+    @staticmethod
+    def _run(task: _Task, callback: Callable[[], Any]) -> None:
+        try:
+            callback()
+        except Exception as error:
+            task.errors.append(error)
+
+    @contextmanager
+    def managed(self, task_id: Hashable = None, **what: Any) -> Iterator[Hashable]:
+        """``with tasks.managed(callbacks=[...]) as task_id: ...``: finished when the block is, also by an error."""
+        task_id = self.register(task_id, **what)
+        try:
+            yield task_id
+        finally:
+            self.finish(task_id)
+
+    def running(self) -> list[Hashable]:
+        """Ids of the tasks that are not over, the oldest first."""
+        with self._lock:
+            return list(self._tasks)
+
+    def resources_of(self, task_id: Hashable) -> list[Any]:
+        """What a task holds; nothing where it is over."""
+        with self._lock:
+            task = self._tasks.get(task_id)
+            return [] if task is None else list(task.resources)
+
+    def stats(self) -> dict[str, int]:
+        with self._lock:
+            tasks = list(self._tasks.values())
+        return {
+            "tasks": len(tasks),
+            "resources": sum(len(each.resources) for each in tasks),
+            "callbacks": sum(len(each.callbacks) for each in tasks),
+        }
+
+    def close(self) -> list[Exception]:
+        """Finish all; the errors of callbacks."""
+        return [error for task_id in reversed(self.running()) for error in self.finish(task_id)]

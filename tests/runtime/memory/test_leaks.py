@@ -1,0 +1,160 @@
+"""check_leak(): planted leaks are found and named, and clean functions have none."""
+
+import ctypes
+import gc
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perfcore import ConfigurationError
+from perfcore.runtime.memory import check_leak, usage
+from perfcore.runtime.memory.slope import slope
+
+pytestmark = pytest.mark.skipif(usage().heap is None, reason="psutil before 7.2 does not tell what malloc has given")
+
+CACHE: dict = {}
+
+
+class Node:
+    def __init__(self):
+        self.itself = self
+        self.data = bytearray(5000)
+
+
+class Registry:
+    def __init__(self):
+        self.rows = []
+
+
+REGISTRY = Registry()
+
+
+def test_a_native_buffer_that_is_never_freed_is_native():
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype = ctypes.c_void_p
+    report = check_leak(lambda: libc.malloc(1000), rounds=8)
+    assert report.kind == "native" and 900 < report.low <= report.slope <= report.high < 1100
+    assert "memray" in str(report)
+
+
+def test_a_dict_that_grows_is_named():
+    report = check_leak(lambda: CACHE.__setitem__(len(CACHE), np.ones(100)), rounds=8)
+    assert report.kind == "python" and 700 < report.slope < 1500
+    (name,) = report.growing
+    assert name.endswith("test_leaks.CACHE") and name.startswith("dict") and report.growing[name] == pytest.approx(1)
+    assert report.allocations and name in str(report)
+    CACHE.clear()
+
+
+def test_who_holds_a_growing_list_is_named_through_attributes():
+    report = check_leak(lambda: REGISTRY.rows.append(bytearray(300)), rounds=8)
+    assert report.kind == "python" and any("REGISTRY.rows" in name for name in report.growing)
+    REGISTRY.rows.clear()
+
+
+def test_s3_15_cycles_that_only_the_collector_frees_are_named():
+    report = check_leak(Node, rounds=8)
+    assert report.kind == "python" and report.slope > 4000
+    assert any("Node.itself -> Node" in name for name in report.cycles)
+    gc.collect()
+
+
+def test_s3_03_an_optuna_study_that_is_kept_is_found_and_one_that_is_let_go_is_clean():
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    kept = optuna.create_study(sampler=sampler)
+
+    def trial(trial):
+        return trial.suggest_float("x", 0, 1)
+
+    report = check_leak(lambda: kept.optimize(trial, n_trials=1), rounds=8)
+    assert report.kind == "python" and any("trials" in name for name in report.growing), report
+
+    def whole():
+        optuna.create_study(sampler=sampler).optimize(trial, n_trials=3)
+
+    report = check_leak(whole, rounds=8)
+    assert not report.is_leak, report
+
+
+def test_open_files_are_found(tmp_path):
+    kept = []
+    (tmp_path / "file").write_text("")
+    report = check_leak(lambda: kept.append(open(tmp_path / "file")), rounds=8)  # noqa: SIM115
+    for each in kept:
+        each.close()
+    assert report.kind == "descriptors" and report.slope == pytest.approx(1)
+
+
+CLEAN = """
+import collections, functools, gc, hashlib, io, itertools, json, pickle, random, re, string, sys, tempfile, zlib
+import numpy as np
+from perfcore.runtime.memory import check_leak
+
+@functools.lru_cache(maxsize=50)
+def cached(n): return "x" * n
+
+ring, counter = collections.deque(maxlen=10), itertools.count()
+def fails():
+    try: raise ValueError("x" * 100)
+    except ValueError: pass
+def generator(): return sum(x for x in range(100))
+def closure():
+    x = bytearray(100)
+    return (lambda: len(x))()
+def file():
+    with open(sys.executable, "rb") as f: f.read(1000)
+class Plain:
+    def __init__(self): self.a = [1, 2, 3]
+clean = {
+    "json": lambda: json.loads(json.dumps({"a": [1, 2, 3] * 10})),
+    "normal": lambda: np.random.default_rng(0).normal(size=1000).sum(),
+    "sorted": lambda: sorted(random.random() for _ in range(100)),
+    "solve": lambda: np.linalg.solve(np.eye(10), np.ones(10)),
+    "errors": fails, "join": lambda: " ".join(map(str, range(100))), "sort": lambda: np.sort(np.arange(10_000.0)[::-1]),
+    "regex": lambda: re.sub("a", "b", "a" * 100), "pickle": lambda: pickle.loads(pickle.dumps(list(range(100)))),
+    "zlib": lambda: zlib.decompress(zlib.compress(b"abc" * 1000)), "hash": lambda: hashlib.sha256(b"x" * 1000).digest(),
+    "bounded cache": lambda: cached(next(counter) % 100), "ring": lambda: ring.append(bytearray(1000)),
+    "generator": generator, "closure": closure, "file": file, "object": Plain, "nothing": lambda: None,
+    "bytes": lambda: io.BytesIO(b"x" * 10_000).read(), "large": lambda: np.ones(500_000).sum(),
+}
+assert len(clean) == 20
+leaks = {name: str(report) for name, f in clean.items() if (report := check_leak(f, rounds=10)).is_leak}
+assert not leaks, leaks
+assert gc.isenabled() and gc.get_debug() == 0 and not gc.garbage
+"""
+
+
+def test_none_of_twenty_clean_functions_leaks():
+    subprocess.run([sys.executable, "-c", CLEAN], check=True)
+
+
+def test_what_the_function_raises_comes_through_and_the_collector_is_as_it_was():
+    with pytest.raises(ZeroDivisionError):
+        check_leak(lambda: 1 / 0)
+    assert gc.isenabled() and gc.get_debug() == 0
+
+
+@pytest.mark.parametrize("rounds", [7, 0, True, 10.0])
+def test_too_few_rounds_are_refused(rounds):
+    with pytest.raises(ConfigurationError, match="from 8"):
+        check_leak(print, rounds=rounds)
+
+
+@given(st.floats(-100, 100), st.integers(0, 2**32 - 1))
+def test_the_interval_of_a_slope_holds_the_slope(true, seed):
+    random = np.random.default_rng(seed)
+    x = np.arange(20.0)
+    found = slope(x, true * x + random.normal(scale=1e-9, size=20))
+    assert found.low <= found.value <= found.high and found.value == pytest.approx(true, abs=1e-6)
+
+
+def test_noise_without_a_slope_is_seldom_growth():
+    random = np.random.default_rng(0)
+    found = [slope(np.arange(20.0), random.normal(size=20)).is_growth for _ in range(500)]
+    assert np.mean(found) < 0.06

@@ -1,0 +1,130 @@
+"""Tasks and services let go of all they hold, however they end."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+from perfcore import ConfigurationError
+from perfcore.runtime.memory import BackgroundTasks, Services
+
+
+class Resource:
+    def __init__(self):
+        self.closed = 0
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.mark.parametrize("end", ["finish", "cancel", "close", "error"])
+def test_s3_06_however_a_task_ends_each_callback_ran_once_and_nothing_is_held(end):
+    tasks, ran, resource = BackgroundTasks(), [], Resource()
+
+    def fail():
+        ran.append("fails")
+        raise RuntimeError("mine")
+
+    what = {"resources": [resource, object()], "callbacks": [lambda: ran.append("first"), fail]}
+    if end == "error":
+        with pytest.raises(KeyError), tasks.managed("a", **what):
+            assert tasks.stats() == {"tasks": 1, "resources": 2, "callbacks": 2}
+            raise KeyError
+    else:
+        tasks.register("a", **what)
+        errors = tasks.close() if end == "close" else getattr(tasks, end)("a")
+        assert [str(each) for each in errors] == ["mine"]
+    assert ran == ["fails", "first"] and resource.closed == 1
+    assert tasks.stats() == {"tasks": 0, "resources": 0, "callbacks": 0} and tasks.resources_of("a") == []
+    assert tasks.finish("a") == [] and len(ran) == 2
+    kept = weakref.ref(resource)
+    del resource, what
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_callback_may_ask_and_change_the_tasks():
+    tasks, seen = BackgroundTasks(), []
+
+    def ask():
+        seen.append((tasks.running(), tasks.stats()["tasks"]))
+        tasks.finish("a")
+        tasks.register("b")
+
+    tasks.register("a", callbacks=[ask])
+    worker = threading.Thread(target=tasks.finish, args=("a",), daemon=True)
+    worker.start()
+    worker.join(10)
+    assert not worker.is_alive() and seen == [([], 0)] and tasks.running() == ["b"]
+
+
+def test_many_threads_finish_a_task_once():
+    for _ in range(50):
+        tasks, ran = BackgroundTasks(), []
+        tasks.register("a", callbacks=[lambda: ran.append(1)])  # noqa: B023
+        workers = [threading.Thread(target=tasks.finish, args=("a",)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert ran == [1]
+
+
+def test_ids_are_made_up_and_unique():
+    tasks = BackgroundTasks()
+    tasks.register("task-1")
+    first, second = tasks.register(), tasks.register()
+    assert len({first, second, "task-1"}) == 3
+    with pytest.raises(ConfigurationError, match="running already"):
+        tasks.register("task-1")
+    tasks.add("task-1", resource=(held := Resource()))
+    assert tasks.resources_of("task-1") == [held]
+    with pytest.raises(ConfigurationError, match="is not running"):
+        tasks.add("no such", resource=1)
+    with pytest.raises(ConfigurationError, match="expected functions"):
+        tasks.register(callbacks=[3])
+
+
+class Service:
+    def __init__(self, **settings):
+        if settings.get("fails"):
+            raise ValueError("no service")
+        self.settings, self.is_clean = settings, 0
+
+    def cleanup_resources(self):
+        self.is_clean += 1
+        if self.settings.get("dirty"):
+            raise OSError("cannot")
+
+
+def test_services_are_made_with_settings_and_cleaned_up_once():
+    services = Services(training=Service)
+    service = services.create("training", rounds=3)
+    assert service.settings == {"rounds": 3} and services.living() == [service]
+    assert services.clean_up(service) and not services.clean_up(service)
+    assert service.is_clean == 1 and services.living() == []
+
+
+def test_a_service_is_cleaned_up_after_an_error_and_one_that_cannot_be_made_leaves_nothing():
+    services = Services(training=Service)
+    with pytest.raises(KeyError), services.running("training") as service:
+        raise KeyError
+    assert service.is_clean == 1
+    with pytest.raises(ValueError, match="no service"), services.running("training", fails=True):
+        raise AssertionError
+    assert services.living() == []
+
+
+def test_closing_cleans_up_all_and_tells_who_could_not():
+    services = Services(training=Service, files=Resource, plain=dict)
+    made = [services.create("training", dirty=True), services.create("files"), services.create("plain")]
+    assert [str(each) for each in services.close()] == ["cannot"]
+    assert made[0].is_clean == made[1].closed == 1 and services.living() == []
+
+
+def test_services_that_are_not_known_are_refused():
+    with pytest.raises(ConfigurationError, match="no service 'x': there are none"):
+        Services().create("x")
+    with pytest.raises(ConfigurationError, match="expected a function"):
+        Services().add("x", 3)
