@@ -1,4 +1,4 @@
-"""``python -m perfcore``: demo, inspect, run, threads."""
+"""``python -m perfcore``: demo, inspect, run, threads, top."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--show", action="store_true", help="print them (what it does unless told)")
     what.add_argument("--reset", action="store_true", help="forget what was measured")
     threads.set_defaults(command=_threads)
+    top = commands.add_parser("top", help="watch a process that serves its metrics")
+    top.add_argument("address", help="where it serves: a socket's path, or 127.0.0.1:PORT")
+    top.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between looks (default: 1)")
+    top.add_argument("--once", action="store_true", help="print what there is now, and end")
+    top.set_defaults(command=_top)
     run = commands.add_parser(
         "run",
         help="run a script or module, the predictions of installed frameworks through perfcore",
@@ -96,6 +101,13 @@ def _threads(chosen: argparse.Namespace) -> int:
         print("forgotten" if remembered.reset() else "nothing was remembered")
     else:
         print(command.show())
+    return 0
+
+
+def _top(chosen: argparse.Namespace) -> int:
+    from .runtime.top import watch
+
+    watch(chosen.address, interval=chosen.interval, once=chosen.once)
     return 0
 
 

@@ -1,0 +1,107 @@
+"""``python -m perfcore top``: a live view of a process that serves metrics."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..extras import require
+
+
+def fetch(address: str, timeout: float = 5.0) -> dict[str, Any]:
+    """The snapshot of the process that serves at that address.
+
+    Raises
+    ------
+    ConfigurationError
+        Where nobody answers, or something else does.
+    """
+    connection = _Unix(address, timeout) if "/" in address else http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        connection.request("GET", "/json")
+        response = connection.getresponse()
+        found = json.loads(response.read())
+        if response.status != 200 or "predictors" not in found:
+            raise ValueError
+        return found
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise ConfigurationError(
+            f"{address}: no process serves perfcore's metrics there (perfcore.runtime.metrics.serve({address!r})): "
+            f"{error or 'another answer'}"
+        ) from error
+    finally:
+        connection.close()
+
+
+class _Unix(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float):
+        super().__init__("localhost", timeout=timeout)
+        self._path, self._seconds = path, timeout
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self._seconds)
+        self.sock.connect(self._path)
+
+
+def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
+    """Show it, every so many seconds until Ctrl-C, or once."""
+    live, console = require("rich.live", "python -m perfcore top"), require("rich.console", "python -m perfcore top")
+    if not interval > 0:
+        raise ConfigurationError(f"interval={interval!r}: allowed are seconds above 0")
+    seen, before = fetch(address), None
+    if once:
+        console.Console().print(view(address, seen, None))
+        return
+    with live.Live(view(address, seen, None), auto_refresh=False) as shown:
+        try:
+            while True:
+                time.sleep(interval)
+                before, seen = seen, fetch(address)
+                shown.update(view(address, seen, before), refresh=True)
+        except KeyboardInterrupt:
+            pass
+
+
+def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> Any:
+    """Tables of what is seen now, with rates since what was seen before."""
+    console, table = require("rich.console", "python -m perfcore top"), require("rich.table", "python -m perfcore top")
+    process, memory = seen["process"], seen["memory"]
+    seconds = None if before is None else seen["time"] - before["time"]
+    cpu = "-"
+    if before is not None and seconds:
+        cpu = f"{100 * (process['cpu_seconds'] - before['process']['cpu_seconds']) / seconds:.0f} %"
+    head = (
+        f"{address}  process {process['pid']}, CPU {cpu}, {process['threads']} threads, "
+        f"{memory['resident'] / 1e6:,.0f} MB of {memory['limit'] / 1e6:,.0f} MB"
+    )
+    predictors = table.Table("predictor", "calls", "calls/s", "rows", "rows/s", "failed", "p50", "p95", "p99")
+    for name, now in seen["predictors"].items():
+        then = (before or {}).get("predictors", {}).get(name)
+        rates = [_rate(now, then, field, seconds) for field in ("calls", "rows")]
+        predictors.add_row(
+            f"{name} ({now['origin']})", f"{now['calls']:,}", rates[0], f"{now['rows']:,}", rates[1],
+            f"{now['failed']:,}", *(_time(now[q]) for q in ("p50", "p95", "p99")),
+        )  # fmt: skip
+    others = table.Table("name", "kind", "figures")
+    for name, now in seen["others"].items():
+        figures = [f"{field} {value:,}" for field, value in now.items() if isinstance(value, int) and value]
+        others.add_row(name, now["kind"], now.get("error") or ", ".join(figures))
+    return console.Group(head, predictors, *([others] if seen["others"] else []))
+
+
+def _rate(now: dict, then: dict | None, field: str, seconds: float | None) -> str:
+    return "-" if then is None or not seconds else f"{(now[field] - then[field]) / seconds:,.0f}"
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds == float("inf"):
+        return "> 137 s"
+    scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")) if seconds >= s), (1e-9, "ns"))
+    return f"{seconds / scale:.3g} {unit}"

@@ -1,0 +1,226 @@
+"""Metrics as a dict, as Prometheus' text, over sockets, and watched in a terminal."""
+
+import gc
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+from small_models import lightgbm_texts
+
+import perfcore
+from perfcore import ConfigurationError
+from perfcore.runtime import Batcher, metrics, top
+
+pytest.importorskip("prometheus_client")
+
+
+@pytest.fixture
+def fast(tmp_path):
+    (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+    return perfcore.compile(tmp_path / "model.txt")
+
+
+def parsed(text):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def of(samples, wanted, **labels):
+    return [value for (metric, found), value in samples.items() if metric == wanted and labels.items() <= set(found)]
+
+
+def test_predictors_are_there_without_being_registered_and_by_name_if_they_are(fast):
+    before = len(metrics.snapshot()["predictors"])
+    assert before >= 1
+    metrics.register("prices", fast)
+    fast.predict(np.zeros((10, fast.n_features_in_)))
+    seen = metrics.snapshot()["predictors"]
+    assert len(seen) == before
+    assert {k: seen["prices"][k] for k in ("calls", "rows", "failed", "timed")} == {
+        "calls": 1, "rows": 10, "failed": 0, "timed": 1,
+    }  # fmt: skip
+    assert seen["prices"]["buckets"][-1] == (float("inf"), 1) and seen["prices"]["bytes"] == fast.nbytes
+    json.dumps(seen)
+
+
+def test_what_is_gone_is_shown_no_more():
+    cache = perfcore.ModelCache(max_items=3)
+    metrics.register("models", cache)
+    assert metrics.snapshot()["others"]["models"]["kind"] == "ModelCache"
+    del cache
+    gc.collect()
+    assert "models" not in metrics.snapshot()["others"]
+
+
+def test_what_fails_to_tell_says_so_and_hides_no_other():
+    class Broken:
+        def stats(self):
+            raise RuntimeError("closed")
+
+    broken, cache = Broken(), perfcore.ModelCache(max_items=3)
+    metrics.register("broken", broken)
+    metrics.register("whole", cache)
+    others = metrics.snapshot()["others"]
+    assert others["broken"]["error"] == "RuntimeError: closed" and others["whole"]["size"] == 0
+    metrics.text()
+
+
+@pytest.mark.parametrize("name, what", [("", object()), (3, object()), ("a", object()), ("b", {"stats": 1})])
+def test_what_cannot_be_shown_is_refused(name, what):
+    with pytest.raises(ConfigurationError):
+        metrics.register(name, what)
+
+
+def test_the_text_is_prometheus_own_and_has_the_numbers(fast):
+    metrics.register("prices", fast)
+    for _ in range(130):
+        fast.predict_one(np.zeros(fast.n_features_in_))
+    cache = perfcore.ModelCache(max_items=3)
+    cache["a"] = 1
+    cache.get("a"), cache.get("b")
+    batcher = Batcher(fast)
+    batcher.predict(np.zeros(fast.n_features_in_))
+    metrics.register("models", cache)
+    metrics.register("queue", batcher)
+    samples = parsed(metrics.text())
+    assert of(samples, "perfcore_predictor_calls_total", predictor="prices") == [131]
+    assert of(samples, "perfcore_predictor_timed_call_seconds_count", predictor="prices") == [3]
+    assert of(samples, "perfcore_predictor_timed_call_seconds_bucket", predictor="prices", le="+Inf") == [3]
+    assert of(samples, "perfcore_hits_total", name="models") == [1]
+    assert of(samples, "perfcore_size", name="models") == [1]
+    assert of(samples, "perfcore_requests_total", name="queue") == [1]
+    assert of(samples, "perfcore_memory_bytes", kind="resident")[0] > 1e6
+    batcher.close()
+
+
+@pytest.mark.parametrize("kind", ["port", "socket"])
+def test_it_is_served_and_stops_at_once(fast, tmp_path, kind):
+    address = "127.0.0.1:0" if kind == "port" else str(tmp_path / "metrics.sock")
+    metrics.register("prices", fast)
+    with metrics.serve(address) as server:
+        found = top.fetch(server.address)
+        assert found["predictors"]["prices"]["calls"] == 0 and found["process"]["pid"] == os.getpid()
+        if kind == "port":
+            with urllib.request.urlopen(f"http://{server.address}/metrics") as response:
+                assert "perfcore_predictor_calls_total" in response.read().decode()
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(f"http://{server.address}/other")
+        else:
+            assert stat.S_IMODE(os.stat(address).st_mode) == 0o600
+        began = time.perf_counter()
+    assert time.perf_counter() - began < 1
+    assert not os.path.exists(address)
+    assert not [each for each in threading.enumerate() if each.name == "perfcore-metrics"]
+    with pytest.raises(ConfigurationError, match="no process serves"):
+        top.fetch(server.address)
+
+
+def test_a_socket_left_behind_by_a_process_that_is_gone_is_replaced_and_one_in_use_is_not(tmp_path):
+    path = str(tmp_path / "m.sock")
+    code = f"import os\nfrom perfcore.runtime import metrics\nmetrics.serve({path!r})\nos._exit(0)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert os.path.exists(path)
+    with metrics.serve(path) as server:
+        with pytest.raises(OSError):
+            metrics.serve(path)
+        assert top.fetch(server.address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "192.168.1.1:80", "example.org:80", "127.0.0.1:x", "127.0.0.1:99999"])
+def test_other_addresses_than_this_machine_s_are_refused(address):
+    with pytest.raises(ConfigurationError, match="address="):
+        metrics.serve(address)
+
+
+def test_many_clients_may_ask_while_predictions_go_on(fast):
+    wrong = []
+    with metrics.serve() as server:
+
+        def ask():
+            for _ in range(10):
+                if "predictors" not in top.fetch(server.address):
+                    wrong.append(1)
+
+        clients = [threading.Thread(target=ask) for _ in range(6)]
+        for client in clients:
+            client.start()
+        while any(client.is_alive() for client in clients):
+            fast.predict_one(np.zeros(fast.n_features_in_))
+        for client in clients:
+            client.join()
+    assert wrong == []
+
+
+# -- top ------------------------------------------------------------------------------------------------
+
+
+def test_top_prints_what_there_is(fast, capsys):
+    pytest.importorskip("rich")
+    from perfcore.__main__ import main
+
+    metrics.register("prices", fast)
+    cache = perfcore.ModelCache(max_items=3)
+    metrics.register("models", cache)
+    cache["a"] = 1
+    fast.predict(np.zeros((1234, fast.n_features_in_)))
+    with metrics.serve() as server:
+        assert main(["top", server.address, "--once"]) == 0
+    shown = capsys.readouterr().out
+    assert "prices" in shown and "1,234" in shown and "ModelCache" in shown and f"process {os.getpid()}" in shown
+
+
+def test_top_shows_rates_between_two_looks(fast):
+    rich = pytest.importorskip("rich.console")
+    metrics.register("prices", fast)
+    before = metrics.snapshot()
+    fast.predict(np.zeros((500, fast.n_features_in_)))
+    now = metrics.snapshot()
+    before["time"], now["time"] = 0.0, 2.0
+    console = rich.Console(width=200, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(top.view("here", now, before))
+    line = next(line for line in console.export_text().splitlines() if "prices" in line)
+    assert "250" in line  # rows a second
+
+
+def test_top_says_where_nobody_answers(capsys):
+    from perfcore.__main__ import main
+
+    assert main(["top", "127.0.0.1:1", "--once"]) == 2
+    assert "no process serves perfcore's metrics there" in capsys.readouterr().err
+
+
+def test_importing_runtime_starts_nothing_and_loads_no_extra():
+    code = """
+import sys, threading
+import perfcore.runtime, perfcore.runtime.metrics, perfcore.runtime.top
+assert threading.active_count() == 1
+assert not {"prometheus_client", "rich", "pyarrow", "pandas"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_prometheus_client_the_extra_is_named():
+    code = """
+import sys
+sys.modules["prometheus_client"] = None
+import perfcore
+from perfcore.runtime import metrics
+metrics.snapshot()
+for call in (metrics.text, metrics.serve):
+    try: call()
+    except perfcore.MissingExtraError as error: assert "perfcore[runtime]" in str(error)
+    else: raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
