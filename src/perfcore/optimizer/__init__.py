@@ -18,6 +18,19 @@ _HOMES = {
     "model_cache": ("ModelCache",),
     "feature_cache": ("FeatureCache",),
     "batch_processor": ("PredictionBatchProcessor",),
+    "monitor": ("SystemMonitor", "monitor_system_health"),
+    "memory_manager": ("AdvancedMemoryManager", "MemoryProfiler", "gc_settings"),
+    "cpu": ("CPUOptimizer",),
+    "cache_manager": ("AdvancedCacheManager",),
+    "scheduler": ("OptimizationScheduler",),
+    "services": (
+        "BackgroundTaskManager",
+        "MLServiceFactory",
+        "TrainingService",
+        "ml_training_context",
+        "monitor_memory_usage",
+        "periodic_memory_cleanup",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

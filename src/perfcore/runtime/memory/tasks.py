@@ -75,6 +75,12 @@ class BackgroundTasks:
             if callback is not None:
                 task.callbacks.append(callback)
 
+    def forget_callbacks(self, task_id: Hashable) -> None:
+        """It is over without them; its resources are let go of all the same."""
+        with self._lock:
+            if task_id in self._tasks:
+                self._tasks[task_id].callbacks.clear()
+
     def finish(self, task_id: Hashable) -> list[Exception]:
         """Let go of all that a task holds; the errors of callbacks. Nothing, where it is over already."""
         with self._lock:

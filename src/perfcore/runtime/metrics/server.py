@@ -19,8 +19,9 @@ from .seen import snapshot
 
 
 class Server:
-    """Answers ``GET /metrics`` with Prometheus' text and ``GET /json`` with the snapshot, until it is closed or the process
-    ends, whether or not anybody holds this object.
+    """Answers ``GET /metrics`` with Prometheus' text and ``GET /json`` with the snapshot.
+
+    It serves until it is closed or the process ends, whether or not anybody holds this object.
 
     Attributes
     ----------

@@ -1,0 +1,218 @@
+"""The guide's schedule: light work each hour, more every six, all each night, upkeep on Sundays."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ..extras import require
+from .cache_manager import AdvancedCacheManager
+from .cpu import CPUOptimizer
+from .history import History
+from .memory_manager import AdvancedMemoryManager
+from .monitor import HIT_RATE
+from .optimizer import get_integrated_optimizer, optimize_system_performance
+
+HOURLY_MEMORY_MB = 600
+KEPT_DAYS = 30
+LOG_FILES = 5
+
+
+class OptimizationScheduler:
+    """Runs the optimizer's actions at the guide's times, by APScheduler.
+
+    A run that was missed, while the process was stopped or busy, is made up for once.
+
+    Parameters
+    ----------
+    folder : optional
+        Where the history (``history.jsonl``) and a log (``optimizer.log``, rotated each week) are kept; without it the
+        history is in memory only.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None = None):
+        self._folder = None if folder is None else Path(folder)
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._history = History(None if self._folder is None else self._folder / "history.jsonl")
+        self._scheduler: Any = None
+        self._log: logging.handlers.RotatingFileHandler | None = None
+        self._stopped = threading.Event()
+
+    @property
+    def optimization_history(self) -> list[dict[str, Any]]:
+        """What was done: ``timestamp``, ``type``, ``results``, ``total_improvements``."""
+        return self._history.entries
+
+    @property
+    def active_schedules(self) -> list[dict[str, Any]]:
+        """``type`` and ``next_run`` of each, once they are set up."""
+        jobs = [] if self._scheduler is None else self._scheduler.get_jobs()
+        return [{"type": job.id, "next_run": getattr(job, "next_run_time", None)} for job in jobs]
+
+    # -- schedules --------------------------------------------------------------------------------
+
+    def setup_optimization_schedule(self) -> None:
+        """Hourly, every six hours, daily at 03:00, Sundays at 02:00; a second time changes nothing.
+
+        Raises
+        ------
+        MissingExtraError
+            Where APScheduler is not installed.
+        """
+        if self._scheduler is None:
+            module = require("apscheduler.schedulers.background", "a schedule")
+            defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+            self._scheduler = module.BackgroundScheduler(job_defaults=defaults, daemon=True)
+        for kind, trigger in self._triggers().items():
+            job: Callable[[], None] = getattr(self, f"_{kind}_optimization")
+            self._scheduler.add_job(job, trigger, id=kind, replace_existing=True, **self._missed(kind, trigger))
+
+    def _triggers(self) -> dict[str, Any]:
+        cron = require("apscheduler.triggers.cron", "a schedule").CronTrigger
+        interval = require("apscheduler.triggers.interval", "a schedule").IntervalTrigger
+        return {
+            "hourly": interval(hours=1),
+            "medium": interval(hours=6),
+            "daily": cron(hour=3),
+            "weekly": cron(day_of_week="sun", hour=2),
+        }
+
+    def _missed(self, kind: str, trigger: Any) -> dict[str, Any]:
+        """Now as the first time, where the file says that a run was due since the last one."""
+        last = self._history.last(kind)
+        if last is None:
+            return {}
+        last, now = last.astimezone(), datetime.now().astimezone()
+        due = last + trigger.interval if hasattr(trigger, "interval") else trigger.get_next_fire_time(last, last)
+        return {"next_run_time": max(due, now)} if due is not None else {}
+
+    def start(self) -> None:
+        """Run in the background from now on."""
+        self.setup_optimization_schedule()
+        if not self._scheduler.running:
+            self._scheduler.start()
+
+    def stop(self) -> None:
+        """End, once what runs is over; it can be started again."""
+        self._stopped.set()
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None and scheduler.running:
+            scheduler.shutdown(wait=True)
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def __enter__(self) -> OptimizationScheduler:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def run_scheduler(self, duration_minutes: float | None = None) -> None:
+        """Run here until Ctrl-C, `stop`, or for so long; 0 is no time at all."""
+        self._stopped.clear()
+        self.start()
+        try:
+            self._stopped.wait(None if duration_minutes is None else 60 * duration_minutes)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    # -- what is done -----------------------------------------------------------------------------
+
+    def _hourly_optimization(self) -> None:
+        optimizer, results = get_integrated_optimizer(), []
+        report = optimizer.get_performance_report()
+        if report["system_state"]["memory_usage_mb"] > HOURLY_MEMORY_MB:
+            results.append(("memory", optimizer.optimize_memory_usage()))
+        if report["cache_performance"]["model_cache"]["hit_rate"] < HIT_RATE:
+            results.append(("cache", optimizer.optimize_model_cache()))
+        self._log_optimization("hourly", results)
+
+    def _medium_optimization(self) -> None:
+        optimizer = get_integrated_optimizer()
+        self._log_optimization(
+            "medium",
+            [
+                ("memory", optimizer.optimize_memory_usage()),
+                ("cache", optimizer.optimize_model_cache()),
+                ("feature", optimizer.optimize_feature_processing()),
+            ],
+        )
+
+    def _daily_optimization(self) -> None:
+        results: list[Any] = [(result["strategy"], result) for result in optimize_system_performance()]
+        results.append(("advanced_cache", AdvancedCacheManager().optimize_cache_sizes()))
+        results.append(("numpy_threads", {"threads": CPUOptimizer().optimize_numpy_threads()}))
+        self._log_optimization("daily", results)
+
+    def _weekly_optimization(self) -> None:
+        removed = self._cleanup_history()
+        cleanup = AdvancedMemoryManager().aggressive_cleanup()
+        rotated = self._rotate_logs()
+        self._log_optimization(
+            "weekly", [("deep_cleanup", cleanup), ("upkeep", {"entries_removed": removed, "logs_rotated": rotated})]
+        )
+
+    def _log_optimization(self, optimization_type: str, results: list[Any]) -> None:
+        improvements = sum(r[1].get("improvement_percent", 0) for r in results if isinstance(r[1], dict))
+        entry = {
+            "timestamp": datetime.now(),
+            "type": optimization_type,
+            "results": results,
+            "total_improvements": improvements,
+        }
+        self._history.add(entry)
+        self._write_log(f"{optimization_type}: {len(results)} actions, {improvements:.1f} %")
+
+    def _cleanup_history(self) -> int:
+        """Let go of entries older than thirty days; how many."""
+        return self._history.drop_before(datetime.now() - timedelta(days=KEPT_DAYS))
+
+    def _rotate_logs(self) -> bool:
+        """Begin a new log file, and keep the last five; whether there is a log."""
+        if self._folder is None:
+            return False
+        self._handler().doRollover()
+        return True
+
+    def _handler(self) -> logging.handlers.RotatingFileHandler:
+        if self._log is None:
+            assert self._folder is not None
+            self._log = logging.handlers.RotatingFileHandler(
+                self._folder / "optimizer.log", backupCount=LOG_FILES, encoding="utf-8", delay=True
+            )
+            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        return self._log
+
+    def _write_log(self, message: str) -> None:
+        if self._folder is not None:
+            record = logging.LogRecord("perfcore.optimizer", logging.INFO, __file__, 0, message, None, None)
+            self._handler().handle(record)
+
+    def get_optimization_summary(self, days: float = 7) -> dict[str, Any]:
+        """Of the last so many days: how often what was done; ``{"message": ...}`` where nothing was.
+
+        ``total_improvement`` sums the percents of different things, as the guide does; it only says whether any was.
+        """
+        recent = self._history.since(timedelta(days=days), datetime.now())
+        if not recent:
+            return {"message": "最近の最適化履歴がありません"}
+        total = sum(each["total_improvements"] for each in recent)
+        return {
+            "total_optimizations": len(recent),
+            "by_type": dict(Counter(each["type"] for each in recent)),
+            "total_improvement": total,
+            "avg_improvement": total / len(recent),
+            "period_days": days,
+        }
