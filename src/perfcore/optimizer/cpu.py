@@ -76,7 +76,7 @@ class CPUOptimizer:
             ThreadPoolExecutor(workers) as by_threads,
             ProcessPoolExecutor(workers, get_context("spawn")) as by_processes,
         ):
-            ways = {"sequential": map, "thread": by_threads.map, "process": by_processes.map}
+            ways: dict[str, Any] = {"sequential": map, "thread": by_threads.map, "process": by_processes.map}
             for way in ways.values():
                 list(way(_work, data))
             taken: dict[str, list[float]] = {name: [] for name in ways}
