@@ -1,0 +1,100 @@
+"""Fetcher: many URLs at once, a few at a time; one that fails does not disturb the others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..extras import require
+
+PAUSE = 0.1  # seconds before the first retry; each further one waits twice as long
+AGAIN = {408, 429, 500, 502, 503, 504}  # statuses that another try may change
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of a URL.
+
+    Attributes
+    ----------
+    content : bytes, or None where it failed
+    status : of the last answer; None where there was none
+    error : why it failed; None where it did not
+    attempts : how often it was asked for
+    seconds : all of them together
+    """
+
+    url: str
+    content: bytes | None
+    status: int | None
+    error: str | None
+    attempts: int
+    seconds: float
+
+
+class Fetcher:
+    """Fetches URLs by httpx.
+
+    Parameters
+    ----------
+    limit : requests at once
+    timeout : seconds for a try, from the connection to the last byte
+    retries : further tries after connections that failed, timeouts and statuses that may pass
+
+    Raises
+    ------
+    ConfigurationError
+        For numbers outside what is allowed.
+    """
+
+    def __init__(self, *, limit: int = 10, timeout: float = 10.0, retries: int = 2):
+        for name, value, least in (("limit", limit, 1), ("retries", retries, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from {least}")
+        if not timeout > 0:
+            raise ConfigurationError(f"timeout={timeout!r}: allowed are seconds above 0")
+        self.limit, self.timeout, self.retries = limit, timeout, retries
+
+    async def get_many(self, urls: Iterable[str]) -> list[Fetched]:
+        """All of them, in their order; nothing is raised for one that fails.
+
+        Raises
+        ------
+        MissingExtraError
+            Where httpx is not installed.
+        """
+        httpx = require("httpx", "fetching")
+        places = asyncio.Semaphore(self.limit)
+        limits = httpx.Limits(max_connections=self.limit, max_keepalive_connections=self.limit)
+        async with httpx.AsyncClient(timeout=None, limits=limits, follow_redirects=True) as client:
+            return await asyncio.gather(*(self._get(httpx, client, places, url) for url in urls))
+
+    async def _get(self, httpx: Any, client: Any, places: asyncio.Semaphore, url: str) -> Fetched:
+        began = time.perf_counter()
+        status, reason, attempt = None, "", 0
+        async with places:
+            for attempt in range(1, self.retries + 2):
+                if attempt > 1:
+                    await asyncio.sleep(PAUSE * 2 ** (attempt - 2))
+                try:
+                    async with asyncio.timeout(self.timeout):
+                        answer = await client.get(url)
+                except TimeoutError:
+                    reason = f"no answer within {self.timeout:g} s"
+                    continue
+                except Exception as error:  # httpx's own, and what a malformed URL raises
+                    reason = f"{type(error).__name__}: {error}"
+                    if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.UnsupportedProtocol):
+                        break
+                    continue
+                status = answer.status_code
+                if answer.is_success:
+                    return Fetched(url, answer.content, status, None, attempt, time.perf_counter() - began)
+                reason = f"status {status}"
+                if status not in AGAIN:
+                    break
+        return Fetched(url, None, status, reason, attempt, time.perf_counter() - began)

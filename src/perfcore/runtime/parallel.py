@@ -1,0 +1,206 @@
+"""map(): a function of each of many pieces, in order, by the way that is soonest; compare(): which that is.
+
+::
+
+    pieces ──▶ the first one here, timed ─┬─ little to do ──────────────▶ here, one after another
+                                          ├─ two at once by threads are sooner ▶ threads
+                                          └─ else, and much to do ──────▶ processes, which map their pieces
+
+No more than two pieces for each worker are under way, so memory stays bounded however many there are.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from statistics import median
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..extras import require
+from ..threads import resolve
+from . import progress as bars
+from .chunks import bytes_of, chunks
+from .sharing import Shared, opened
+
+WAYS = ("auto", "serial", "threads", "processes")
+SOON = 0.2  # seconds of work that are not worth starting workers for
+WORTH_PROCESSES = 2.0  # seconds
+GAIN = 1.3  # by which two threads at once must be faster than one
+ROUNDS = 3
+
+
+def map(  # noqa: A001 - what it is called everywhere
+    function: Callable[[Any], Any],
+    data: Any,
+    *,
+    max_bytes: int | None = None,
+    workers: int | None = None,
+    how: str = "auto",
+    progress: bool = False,
+) -> Iterator[Any]:
+    """What a function makes of each piece, in their order, as it is ready.
+
+    Parameters
+    ----------
+    function : of a piece; for processes one that can be pickled, or a local one, which cloudpickle takes
+    data : an iterable of pieces; or, with ``max_bytes``, a table or file that `chunks` cuts
+    max_bytes : of all pieces that are under way together
+    workers : threads or processes; by default as many as CPUs may be used, or ``PERFCORE_NUM_THREADS``
+    how : "serial", "threads", "processes", or "auto": measured while the first pieces are worked on
+    progress : whether a bar on stderr shows how many are done
+
+    Raises
+    ------
+    ConfigurationError
+        For arguments outside what is allowed.
+    Exception
+        Whatever the function raised for a piece, when that piece's turn comes; with the worker's traceback, and the
+        other pieces are given up. A worker process that is killed is a ``TerminatedWorkerError``.
+    """
+    if how not in WAYS:
+        raise ConfigurationError(f"how={how!r}: allowed are {', '.join(WAYS)}")
+    if not callable(function):
+        raise ConfigurationError(f"expected a function, got {type(function).__qualname__}")
+    n_workers = resolve(workers)
+    if max_bytes is not None:
+        data = chunks(data, _piece(max_bytes, n_workers))
+    elif bytes_of(data) is not None or isinstance(data, str | os.PathLike):
+        raise ConfigurationError("a table or file is cut into pieces by max_bytes=, which is missing")
+    n = len(data) if hasattr(data, "__len__") else None
+    results = _mapped(function, iter(data), n, n_workers, how)
+    return bars.shown(results, n) if progress else results
+
+
+def _piece(max_bytes: int, workers: int) -> int:
+    """Bytes of a piece: two for each worker are under way, and a file's reader holds some more."""
+    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
+        raise ConfigurationError(f"max_bytes={max_bytes!r}: allowed are whole numbers from 1")
+    return max(1, max_bytes // (2 * workers + 4))
+
+
+def _mapped(
+    function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int, how: str
+) -> Iterator[Any]:
+    if how == "auto":
+        done, how = _tried(function, pieces, n, workers)
+        yield from done
+    if how == "serial" or workers == 1:
+        yield from builtins.map(function, pieces)
+        return
+    with ExitStack() as stack:
+        if how == "threads":
+            pool = stack.enter_context(ThreadPoolExecutor(workers))
+            yield from _in_order(lambda piece: pool.submit(function, piece), pieces, 2 * workers)
+        else:
+            shared = stack.enter_context(Shared())
+            yield from _in_order(partial(_sent, _processes(workers), shared, function), pieces, 2 * workers)
+
+
+def _tried(function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int) -> tuple[list[Any], str]:
+    """The first results, and which way is best for the rest."""
+    first = list(islice(pieces, 1))
+    if not first:
+        return [], "serial"
+    began = time.perf_counter()
+    done = [function(first[0])]
+    alone = time.perf_counter() - began
+    left = None if n is None else (n - 1) * alone
+    if workers == 1 or (left is not None and left < SOON):
+        return done, "serial"
+    pair = list(islice(pieces, 2))
+    if len(pair) < 2:
+        return [*done, *builtins.map(function, pair)], "serial"
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(abs, (1, 2)))  # its threads are started
+        began = time.perf_counter()
+        done += pool.map(function, pair)
+        together = time.perf_counter() - began
+    if 2 * alone > GAIN * together:
+        return done, "threads"
+    return done, "processes" if left is None or left > WORTH_PROCESSES else "serial"
+
+
+def _in_order(submit: Callable[[Any], Future], pieces: Iterator[Any], most: int) -> Iterator[Any]:
+    under_way: deque[Future] = deque()
+    try:
+        for piece in pieces:
+            under_way.append(submit(piece))
+            if len(under_way) >= most:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        for each in under_way:
+            each.cancel()
+
+
+def _processes(workers: int) -> Executor:
+    loky = require("joblib.externals.loky", "work in processes")
+    return loky.get_reusable_executor(max_workers=workers)
+
+
+def _sent(pool: Executor, shared: Shared, function: Callable[[Any], Any], piece: Any) -> Future:
+    small = shared.put(piece)
+    future = pool.submit(_work, function, small)
+    future.add_done_callback(lambda _: shared.drop(small))
+    return future
+
+
+def _work(function: Callable[[Any], Any], shared: Any) -> Any:
+    return function(opened(shared))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Median seconds for all pieces by each way, workers started beforehand.
+
+    Attributes
+    ----------
+    best : the way of the least seconds; of ways within 5 % of it the first of serial, threads, processes
+    """
+
+    seconds: dict[str, float]
+    workers: int
+    best: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{way:<10} {each:9.4f} s  {self.seconds['serial'] / each:5.2f} ×{'  <- best' if way == self.best else ''}"
+            for way, each in self.seconds.items()
+        )
+
+
+def compare(function: Callable[[Any], Any], pieces: Iterable[Any], *, workers: int | None = None) -> Comparison:
+    """Time the ways in which a function can be applied to pieces, in turn, three rounds.
+
+    Raises
+    ------
+    ConfigurationError
+        Where there are no pieces.
+    Exception
+        Whatever the function raises.
+    """
+    pieces, n_workers = list(pieces), resolve(workers)
+    if not pieces:
+        raise ConfigurationError("there are no pieces to time")
+    ways = [way for way in WAYS if way != "auto"]
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for way in ways:
+        list(map(function, pieces, workers=n_workers, how=way))
+    for _ in range(ROUNDS):
+        for way in ways:
+            began = time.perf_counter()
+            list(map(function, pieces, workers=n_workers, how=way))
+            taken[way].append(time.perf_counter() - began)
+    seconds = {way: median(each) for way, each in taken.items()}
+    least = min(seconds.values())
+    return Comparison(seconds, n_workers, next(way for way in ways if seconds[way] <= 1.05 * least))

@@ -1,0 +1,195 @@
+"""Work in pieces: order, ways, memory, errors, and workers that die."""
+
+import glob
+import os
+import threading
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+from perfcore import ConfigurationError, InputError
+from perfcore.runtime import parallel
+from perfcore.runtime.chunks import bytes_of, chunks
+from perfcore.runtime.memory import measure
+
+joblib = pytest.importorskip("joblib")
+WAYS = ("serial", "threads", "processes", "auto")
+
+
+def double(x):
+    return 2 * x
+
+
+def total(table):
+    return float(np.asarray(table).sum())
+
+
+def fail_at_three(x):
+    if x == 3:
+        raise LookupError("number three")
+    return x
+
+
+def die(x):
+    if x == 2:
+        os._exit(9)
+    return x
+
+
+def slow(x):
+    time.sleep(0.05)
+    return threading.current_thread() is threading.main_thread()
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_s1_06_results_come_in_order_and_are_those_of_a_plain_map(how):
+    assert list(parallel.map(double, range(50), how=how, workers=2)) == [2 * x for x in range(50)]
+    assert list(parallel.map(double, [], how=how, workers=2)) == []
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+def test_local_functions_are_taken_too(how):
+    add = 3
+    assert list(parallel.map(lambda x: x + add, range(5), how=how, workers=2)) == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_worker_s_error_reaches_the_caller_with_its_traceback_when_its_turn_comes(how):
+    results = parallel.map(fail_at_three, range(1000), how=how, workers=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(LookupError, match="number three") as raised:
+        next(results)
+    shown = "".join(__import__("traceback").format_exception(raised.value))
+    assert "fail_at_three" in shown and "number three" in shown
+
+
+def test_a_worker_that_is_killed_is_an_error_and_no_hang_and_the_next_call_works():
+    with pytest.raises(RuntimeError, match="terminated|killed|abruptly"):
+        list(parallel.map(die, range(8), how="processes", workers=2))
+    assert list(parallel.map(double, range(4), how="processes", workers=2)) == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("how", ["threads", "processes"])
+def test_no_more_is_under_way_than_two_pieces_a_worker(how):
+    taken = []
+
+    def pieces():
+        for i in range(200):
+            taken.append(i)
+            yield i
+
+    results = parallel.map(double, pieces(), how=how, workers=2)
+    for i in range(20):
+        next(results)
+        assert len(taken) <= i + 2 * 2 + 1
+    results.close()
+
+
+def test_s0_19_little_work_is_done_here_one_after_another():
+    seen = list(parallel.map(lambda x: threading.current_thread() is threading.main_thread(), range(100), workers=2))
+    assert all(seen)
+
+
+def test_work_that_lets_go_of_the_interpreter_is_done_by_threads():
+    seen = list(parallel.map(slow, range(12), workers=2))
+    assert seen[0] and not any(seen[3:])
+
+
+def test_ways_are_compared():
+    found = parallel.compare(partial(time.sleep), [0.02] * 6, workers=2)
+    assert found.best in ("threads", "processes") and found.seconds["serial"] >= 0.12
+    assert "<- best" in str(found)
+    assert parallel.compare(double, range(3), workers=2).best == "serial"
+    with pytest.raises(ConfigurationError, match="no pieces"):
+        parallel.compare(double, [])
+
+
+# -- pieces ---------------------------------------------------------------------------------------------
+
+
+def tables():
+    numbers = np.arange(5000.0).reshape(1000, 5)
+    yield "numpy", numbers
+    pandas, polars, pyarrow = (pytest.importorskip(each) for each in ("pandas", "polars", "pyarrow"))
+    columns = {f"c{i}": numbers[:, i] for i in range(5)}
+    yield "pandas", pandas.DataFrame(columns)
+    yield "polars", polars.DataFrame(columns)
+    yield "pyarrow", pyarrow.table(columns)
+
+
+@pytest.mark.parametrize("how", ["serial", "threads", "processes"])
+def test_tables_are_cut_and_all_their_rows_are_seen_once(how):
+    for library, table in tables():
+        pieces = list(chunks(table, 4000))
+        assert len(pieces) >= 10 and sum(map(len, pieces)) == 1000, library
+        assert all(bytes_of(piece) <= 4000 + 400 or library == "pandas" for piece in pieces), library
+        found = list(parallel.map(total, table, max_bytes=20_000, how=how, workers=2))
+        assert len(found) > 3 and sum(found) == np.arange(5000.0).sum(), library
+    assert not glob.glob("/dev/shm/perfcore-*")
+
+
+def test_a_file_is_read_piece_by_piece(tmp_path):
+    import pyarrow.feather
+    import pyarrow.parquet
+
+    table = pyarrow.table({"a": np.arange(20_000.0), "b": np.arange(20_000)})
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    pyarrow.feather.write_feather(table, tmp_path / "t.arrow", compression="uncompressed")
+    for name in ("t.parquet", "t.arrow"):
+        pieces = list(chunks(tmp_path / name, 30_000))
+        assert all(piece.nbytes <= 30_000 for piece in pieces)
+        assert pyarrow.Table.from_batches(pieces).equals(table)
+    (tmp_path / "text").write_text("no table at all")
+    with pytest.raises(InputError, match="neither a Parquet nor an Arrow file"):
+        list(chunks(tmp_path / "text", 1000))
+
+
+def test_s1_16_data_of_three_times_the_budget_finishes_inside_it(tmp_path):
+    import pyarrow.parquet
+
+    budget, n = 30_000_000, 1_250_000
+    with pyarrow.parquet.ParquetWriter(tmp_path / "t.parquet", pyarrow.schema({"a": "double"})) as writer:
+        for i in range(10):
+            column = np.random.default_rng(i).normal(size=n)
+            writer.write_table(pyarrow.table({"a": column}), row_group_size=100_000)
+    assert 10 * n * 8 > 3 * budget
+    list(parallel.map(total, tmp_path / "t.parquet", max_bytes=1_000_000, how="serial"))  # libraries are loaded
+    with measure() as cost:
+        found = list(parallel.map(total, tmp_path / "t.parquet", max_bytes=budget, how="threads", workers=2))
+    assert len(found) > 3
+    if cost.resident_peak is not None:
+        assert cost.resident_peak - cost.resident_before < budget
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"how": "fast"}, {"workers": 0}, {"max_bytes": 0}, {"max_bytes": 1.5}],
+)
+def test_arguments_outside_what_is_allowed_are_refused(arguments):
+    with pytest.raises(ConfigurationError, match="allowed are"):
+        list(parallel.map(double, np.ones((3, 3)), **arguments))
+
+
+def test_a_table_without_a_budget_and_what_is_no_table_with_one_are_refused():
+    with pytest.raises(ConfigurationError, match="max_bytes="):
+        parallel.map(total, np.ones((3, 3)))
+    with pytest.raises(InputError, match="expected a table"):
+        list(parallel.map(total, [1, 2], max_bytes=100))
+    with pytest.raises(ConfigurationError, match="expected a function"):
+        parallel.map(3, [1])
+
+
+def test_a_bar_shows_how_far_it_is_and_the_results_are_the_same(capsys):
+    pytest.importorskip("rich")
+    assert list(parallel.map(double, range(10), progress=True, how="serial")) == [2 * x for x in range(10)]
+    results = parallel.map(fail_at_three, range(10), progress=True, how="serial")
+    with pytest.raises(LookupError):
+        list(results)
+
+
+def test_perfcore_num_threads_says_how_many_workers(monkeypatch):
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "1")
+    seen = list(parallel.map(lambda x: threading.current_thread() is threading.main_thread(), range(5), how="threads"))
+    assert all(seen)
