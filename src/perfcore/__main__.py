@@ -1,8 +1,9 @@
-"""``python -m perfcore``: demo, inspect, run, threads, top."""
+"""``python -m perfcore``: demo, doctor, inspect, run, threads, top."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 
 from . import __version__
@@ -53,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--show", action="store_true", help="print them (what it does unless told)")
     what.add_argument("--reset", action="store_true", help="forget what was measured")
     threads.set_defaults(command=_threads)
+    doctor = commands.add_parser("doctor", help="say what is found here, and what is worth changing")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
+    doctor.set_defaults(command=_doctor)
     top = commands.add_parser("top", help="watch a process that serves its metrics")
     top.add_argument("address", help="where it serves: a socket's path, or 127.0.0.1:PORT")
     top.add_argument("--interval", type=float, default=1.0, metavar="SECONDS", help="between looks (default: 1)")
@@ -101,6 +105,14 @@ def _threads(chosen: argparse.Namespace) -> int:
         print("forgotten" if remembered.reset() else "nothing was remembered")
     else:
         print(command.show())
+    return 0
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from .doctor import examine
+
+    found = examine()
+    print(json.dumps(found.as_dict(), indent=1) if chosen.json else found)
     return 0
 
 

@@ -29,7 +29,7 @@ _HOMES = {
     "Fetcher": "fetching",
     "tune_batch_size": "batch_size",
 }
-_PARTS = ("memory", "metrics", "parallel")
+_PARTS = ("memory", "metrics", "parallel", "profiling")
 
 
 def __getattr__(name: str) -> Any:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .counts import asked, available, bounds, resolve
-from .remembered import measured
+from .remembered import measured, processor
 
 if TYPE_CHECKING:
     from .limits import limit
     from .pool import Pool, pools
     from .tuning import Tuned, tune
 
-__all__ = ["Pool", "Tuned", "asked", "available", "bounds", "limit", "measured", "pools", "resolve", "tune"]
+__all__ = [
+    "Pool",
+    "Tuned",
+    "asked",
+    "available",
+    "bounds",
+    "limit",
+    "measured",
+    "pools",
+    "processor",
+    "resolve",
+    "tune",
+]
 
 _HOMES = {"limit": "limits", "Pool": "pool", "pools": "pool", "Tuned": "tuning", "tune": "tuning"}
 

@@ -93,7 +93,7 @@ def reset() -> bool:
 def machine() -> str:
     """What a count depends on beside the plan: the processor, how many of it there are to use, perfcore's version."""
     bounds = [each for name, each in counts.bounds().items() if each is not None and name != "limit"]
-    return f"{_processor()}, {min(bounds)} CPUs, perfcore {_version()}"
+    return f"{processor()}, {min(bounds)} CPUs, perfcore {_version()}"
 
 
 @cache
@@ -105,7 +105,7 @@ def _version() -> str:
 
 
 @cache
-def _processor() -> str:
+def processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))

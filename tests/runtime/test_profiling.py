@@ -1,0 +1,160 @@
+"""Profilers: what they see, that they are off again, and what they draw."""
+
+import cProfile
+import subprocess
+import sys
+import time
+import tracemalloc
+import xml.dom.minidom
+
+import numpy as np
+import pytest
+
+from perfcore import ConfigurationError, MissingExtraError
+from perfcore.runtime import profiling
+from perfcore.runtime.flame_graph import flame_graph
+
+
+def slow_part(seconds):
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        sum(range(100))
+
+
+def work(seconds=0.05):
+    slow_part(seconds)
+    return "done"
+
+
+def fails():
+    raise LookupError("mine")
+
+
+def holds():
+    return [np.ones(200_000), bytearray(100_000)]
+
+
+WAYS = {
+    "cProfile": lambda f: profiling.time(f),
+    "pyinstrument": lambda f: profiling.time(f, by="pyinstrument"),
+    "line_profiler": lambda f: profiling.lines(f, of=[slow_part]),
+    "tracemalloc": lambda f: profiling.memory(f),
+    "memray": lambda f: profiling.memory(f, by="memray"),
+}
+
+
+def ask(way, function):
+    if way in ("pyinstrument", "line_profiler", "memray"):
+        pytest.importorskip(way)
+    return WAYS[way](function)
+
+
+@pytest.mark.parametrize("way", ["cProfile", "pyinstrument", "line_profiler"])
+def test_s1_10_the_slow_part_is_first_and_the_result_is_there(way):
+    found = ask(way, work)
+    assert found.result == "done" and found.by == way and found.unit == "seconds"
+    where, seconds, times = found.rows[0] if way != "line_profiler" else max(found.rows, key=lambda row: row[1])
+    text = found.text() + where
+    assert "slow_part" in text or "sum" in text
+    assert found.table(1)[0].keys() == {"where", "seconds", "times"}
+
+
+@pytest.mark.parametrize("way", ["tracemalloc", "memray"])
+def test_memory_that_is_held_is_told_with_its_line_and_peak(way):
+    found = ask(way, holds)
+    assert len(found.result) == 2 and found.unit == "bytes"
+    assert found.peak >= 1_700_000
+    assert sum(held for _, held, _ in found.rows) >= 1_600_000
+    if way == "tracemalloc":
+        assert any("test_profiling.py" in where or "numeric.py" in where for where, _, _ in found.rows[:2])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_the_function_raises_comes_through_and_the_profiler_is_off(way):
+    with pytest.raises(LookupError, match="mine"):
+        ask(way, fails)
+    assert sys.getprofile() is None and sys.gettrace() is None and not tracemalloc.is_tracing()
+    cProfile.Profile().runcall(len, "")  # no other profiler is in the way
+    assert ask(way, work).result == "done"
+
+
+@pytest.mark.parametrize(
+    "way, suffixes",
+    [("cProfile", []), ("pyinstrument", [".html"]), ("tracemalloc", [".svg"]), ("memray", [".html", ".svg"])],
+)
+def test_what_a_tool_draws_is_written_and_what_it_does_not_is_refused(way, suffixes, tmp_path):
+    found = ask(way, work if way in ("cProfile", "pyinstrument") else holds)
+    found.save(tmp_path / "p.txt")
+    assert (tmp_path / "p.txt").read_text().strip()
+    for suffix in suffixes:
+        found.save(tmp_path / f"p{suffix}")
+        text = (tmp_path / f"p{suffix}").read_text()
+        assert "<svg" in text if suffix == ".svg" else "<html" in text.lower()
+    with pytest.raises(ConfigurationError, match=f"by {way} is saved as"):
+        found.save(tmp_path / "p.pdf")
+
+
+def test_tracing_that_was_on_stays_on():
+    tracemalloc.start()
+    try:
+        profiling.memory(holds)
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_process_is_seen_from_outside():
+    pytest.importorskip("shutil").which("py-spy")
+    code = "import time\ndef busy():\n    while True: sum(range(1000))\nprint('ready', flush=True)\nbusy()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        process.stdout.readline()
+        try:
+            found = profiling.sample(process.pid, 1)
+        except (MissingExtraError, ConfigurationError) as reason:
+            pytest.skip(str(reason))
+        assert "busy" in found.text() and found.unit == "samples"
+        assert "busy" in found.drawings[".svg"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_arguments_outside_what_is_allowed_are_refused():
+    for call in (
+        lambda: profiling.time(work, by="x"),
+        lambda: profiling.memory(work, by="x"),
+        lambda: profiling.sample(0),
+        lambda: profiling.sample(1, -1),
+    ):
+        with pytest.raises(ConfigurationError, match="allowed are"):
+            call()
+
+
+def test_s1_17_a_missing_tool_names_its_extra():
+    code = """
+import sys
+for name in ("pyinstrument", "line_profiler", "memray"): sys.modules[name] = None
+import perfcore
+from perfcore.runtime import profiling
+for call in (lambda: profiling.time(len, "", by="pyinstrument"), lambda: profiling.lines(len, ""),
+             lambda: profiling.memory(len, "", by="memray")):
+    try: call()
+    except perfcore.MissingExtraError as error: assert "perfcore[profile]" in str(error)
+    else: raise AssertionError
+assert profiling.time(len, "abc").result == 3
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_flame_graph_is_a_drawing_whose_boxes_have_their_share():
+    text = flame_graph({("a", "b<c>"): 3.0, ("a", "d"): 1.0, ("e",): 4.0}, "seconds", "title & more")
+    document = xml.dom.minidom.parseString(text)
+    boxes = {
+        group.getElementsByTagName("title")[0].firstChild.data.split(":")[0]: float(
+            group.getElementsByTagName("rect")[0].getAttribute("width")
+        )
+        for group in document.getElementsByTagName("g")
+    }
+    assert boxes == {"all": 1200, "a": 600, "b<c>": 450, "d": 150, "e": 600}
+    assert flame_graph({}, "seconds", "nothing").count("<rect") == 0

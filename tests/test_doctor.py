@@ -1,0 +1,58 @@
+"""python -m perfcore doctor."""
+
+import json
+
+import pytest
+
+from perfcore import doctor, threads
+from perfcore.__main__ import main
+
+
+def test_it_tells_of_machine_threads_memory_libraries_and_files(capsys):
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    for title in ("machine", "threads", "memory", "libraries", "extras", "files", "advice"):
+        assert f"\n{title}\n" in "\n" + shown
+    assert "numpy" in shown and f"CPUs to use            {threads.available()}" in shown
+
+
+def test_its_json_has_the_same(capsys):
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["sections"].keys() == {"machine", "threads", "memory", "libraries", "extras", "files"}
+    assert isinstance(found["advice"], list) and found["sections"]["libraries"]["numpy"]
+
+
+def test_pools_with_more_threads_than_cpus_are_advised_against():
+    with threads.limit(perfcore=1):
+        advice = doctor.examine().advice
+    pools = [pool for pool in threads.pools() if pool.kind in ("blas", "openmp") and pool.n_threads > 1]
+    if not pools:
+        pytest.skip("no library here has more than one thread")
+    assert any(pools[0].library in each and "OMP_NUM_THREADS" in each for each in advice)
+
+
+def test_known_faults_of_versions_are_told(monkeypatch):
+    monkeypatch.setitem(doctor.FAULTS, "numpy", [("0", "999", "is an example")])
+    assert any(each.startswith("numpy") and "is an example" in each for each in doctor.examine().advice)
+
+
+def test_a_lesser_instruction_set_that_is_forced_is_told(monkeypatch):
+    monkeypatch.setenv("PERFCORE_ISA", "portable")
+    found = doctor.examine()
+    assert found.sections["machine"]["in use"] == "portable"
+    if found.sections["machine"]["instruction sets"] != "portable":
+        assert any("PERFCORE_ISA" in each for each in found.advice)
+
+
+def test_a_damaged_file_is_told(tmp_path, monkeypatch):
+    pytest.importorskip("platformdirs")
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path))
+    assert "nothing was tuned" in doctor.examine().sections["files"]["thread counts"]
+    (tmp_path / "threads.json").write_text("{")
+    assert any("--reset" in each for each in doctor.examine().advice)
+
+
+def test_nothing_is_advised_where_nothing_is_amiss():
+    found = doctor.Findings({"machine": {"a": "b"}})
+    assert str(found).endswith("nothing to change")
