@@ -18,20 +18,28 @@ from .features import table as feature_table
 from .features.contenders import RIVALS as FEATURE_RIVALS
 from .features.scenarios import SCENARIOS as FEATURE_SCENARIOS
 from .models import ROOM, NotInstalled, version
+from .runtime import runner as runtime_runner
+from .runtime import table as runtime_table
+from .runtime.scenarios import SCENARIOS as RUNTIME_SCENARIOS
 from .scenarios import RECIPES, SCENARIOS
 
 LATEST = ROOM / "latest.json"
+FAMILIES: tuple[tuple[dict, Any, Any], ...] = (
+    (CACHE_SCENARIOS, cache_runner, cache_table),
+    (FEATURE_SCENARIOS, feature_runner, feature_table),
+    (RUNTIME_SCENARIOS, runtime_runner, runtime_table),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.list:
-        known = {name: scenario.what for name, scenario in (SCENARIOS | CACHE_SCENARIOS | FEATURE_SCENARIOS).items()}
+        known = {name: scenario.what for scenarios in _scenarios() for name, scenario in scenarios.items()}
         print("\n".join(f"{name:<26} {what}" for name, what in known.items()))
         return 0
     if chosen.merge or chosen.readme is not None:
         return _put_together(chosen)
-    known = [*SCENARIOS, *CACHE_SCENARIOS, *FEATURE_SCENARIOS]
+    known = [name for scenarios in _scenarios() for name in scenarios]
     unknown = sorted(set(chosen.ids) - set(known))
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
@@ -74,10 +82,9 @@ def _put_together(chosen: argparse.Namespace) -> int:
     if chosen.readme is not None:
         if not document["scenarios"].keys().isdisjoint(SCENARIOS):
             readme.rewrite(Path("."), document)
-        if not document["scenarios"].keys().isdisjoint(CACHE_SCENARIOS):
-            cache_table.rewrite(Path("."), document)
-        if not document["scenarios"].keys().isdisjoint(FEATURE_SCENARIOS):
-            feature_table.rewrite(Path("."), document)
+        for scenarios, _, table in FAMILIES:
+            if not document["scenarios"].keys().isdisjoint(scenarios):
+                table.rewrite(Path("."), document)
     if chosen.merge:
         _write(document, [chosen.json or str(LATEST)])
     return 0
@@ -109,10 +116,9 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
         _print(name, scenario.what, found)
     pool.close()
     for name in ids:
-        if name in CACHE_SCENARIOS:
-            _run_family(name, CACHE_SCENARIOS, cache_runner, cache_table, document, chosen.check)
-        elif name in FEATURE_SCENARIOS:
-            _run_family(name, FEATURE_SCENARIOS, feature_runner, feature_table, document, chosen.check)
+        for scenarios, *family in FAMILIES:
+            if name in scenarios:
+                _run_family(name, scenarios[name], *family, document, chosen.check)
     if worst := results.margins(document):
         print("\nnarrowest:", *(f"{each.name} {each.ratio:.2f} × {each.against}" for each in worst[:3]), sep="\n  ")
     _write(document, [chosen.json] * bool(chosen.json) + [LATEST] * (not chosen.check and not chosen.ids))
@@ -126,8 +132,12 @@ def _run(ids: list[str], chosen: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _run_family(name: str, scenarios: dict, runner: Any, table: Any, document: dict, is_check: bool) -> None:
-    scenario = scenarios[name].tiny() if is_check else scenarios[name]
+def _scenarios() -> list[dict]:
+    return [SCENARIOS, *(scenarios for scenarios, *_ in FAMILIES)]
+
+
+def _run_family(name: str, scenario: Any, runner: Any, table: Any, document: dict, is_check: bool) -> None:
+    scenario = scenario.tiny() if is_check else scenario
     found = runner.run(scenario, 0 if is_check else document["rounds"])
     document["scenarios"][name] = {
         "what": scenario.what,

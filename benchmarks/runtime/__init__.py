@@ -1,0 +1,1 @@
+"""The runtime's parts against what does without them; docs/benchmarks.md says how it measures."""

@@ -1,0 +1,62 @@
+"""What is measured. An id is permanent: a scenario that must change gets a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+OWN = "perfcore"
+BEST = "the best"  # of all the others
+
+
+@dataclass(frozen=True)
+class Target:
+    """Bounds of a figure of perfcore's, or of how many times as long a side takes."""
+
+    of: str  # a figure, a side, or `BEST`
+    least: float | None = None
+    most: float | None = None
+
+    def is_met(self, found: float) -> bool:
+        return (self.least is None or found >= self.least) and (self.most is None or found <= self.most)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Each side in a process of its own, perfcore first."""
+
+    what: str
+    does: str  # module and function of this package
+    targets: tuple[Target, ...]
+    unit: str = ""  # what a time is of; without one there are figures only
+    sides: tuple[str, ...] = ()  # who is asked beside perfcore
+    models: tuple[str, ...] = ()  # of `benchmarks.scenarios.RECIPES`
+    settings: dict[str, Any] = field(default_factory=dict)
+    few: dict[str, Any] = field(default_factory=dict)  # settings where answers alone are compared
+    near: float = 0.0  # how far answers may lie apart, relatively; 0: the same bits
+    rounds: int = 7  # at most
+    is_tiny: bool = False
+
+    def tiny(self) -> Scenario:
+        return replace(self, settings=self.settings | self.few, is_tiny=True)
+
+
+_CALLERS = {"callers": 1_000, "objective": 0.010}
+_FEW_CALLERS = {"callers": 40}
+
+SCENARIOS = {
+    "runtime-batcher-asyncio": Scenario(
+        "1,000 asyncio callers of one row each, LightGBM, 500 trees × 31 leaves", "callers.of_loop",
+        (Target("LightGBM", least=5), Target("p99 (ms)", most=10)), "request", ("LightGBM", "perfcore, no batcher"),
+        ("lgb31",), _CALLERS, _FEW_CALLERS,
+    ),
+    "runtime-batcher-threads": Scenario(
+        "8 threads, 200 calls of one row each, the same model", "callers.of_threads", (Target("LightGBM", least=1),),
+        "request", ("LightGBM", "perfcore, no batcher"), ("lgb31",), {"threads": 8, "calls": 200}, {"calls": 5},
+    ),
+    "runtime-batcher-pipeline": Scenario(
+        "1,000 asyncio callers of a dict each, a scikit-learn pipeline that is not compiled", "callers.of_pipeline",
+        (Target("scikit-learn", least=20), Target("p99 (ms)", most=100)), "request", ("scikit-learn",),
+        settings=_CALLERS | {"objective": 0.100}, few=_FEW_CALLERS,
+    ),
+}  # fmt: skip
