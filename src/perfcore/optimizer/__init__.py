@@ -22,6 +22,7 @@ _HOMES = {
     "memory_manager": ("AdvancedMemoryManager", "MemoryProfiler", "gc_settings"),
     "cpu": ("CPUOptimizer",),
     "cache_manager": ("AdvancedCacheManager",),
+    "plan": ("AsyncDataFetcher", "MemoryMonitor", "ParallelDataProcessor", "PerformanceProfiler"),
     "scheduler": ("OptimizationScheduler",),
     "services": (
         "BackgroundTaskManager",

@@ -76,6 +76,8 @@ class AdvancedCacheManager:
     def optimize_cache_sizes(self) -> dict[str, dict[str, Any]]:
         """The guide's rule: smaller by three tenths below a score of 30, larger by as many above one of 80 where used.
 
+        No smaller than 20 models and 1,000 arrays, no larger than 200 and 10,000; a size beyond these stays.
+
         Returns
         -------
         dict
@@ -125,7 +127,7 @@ class AdvancedCacheManager:
 def _new_size(size: int, analysis: Mapping[str, Any], least: int, most: int) -> int:
     score, pattern = analysis["efficiency_score"], analysis["access_patterns"]["pattern"]
     if score < POOR:
-        return int(max(least, size * 0.7))
+        return min(size, int(max(least, size * 0.7)))
     if score > GOOD and pattern == "frequent":
-        return int(min(most, size * 1.3))
+        return max(size, int(min(most, size * 1.3)))
     return size

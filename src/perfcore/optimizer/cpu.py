@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,24 @@ import numpy as np
 from .. import threads
 from ..errors import ConfigurationError
 from ..runtime.batch_size import tune_batch_size
+from ..runtime.parallel import compare
 from .optimizer import get_integrated_optimizer
 
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-ROUNDS = 3
+_NAMES = {"serial": "sequential", "threads": "thread", "processes": "process"}
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What `CPUOptimizer.optimize_numpy_threads` set for this process, and what was before."""
+
+    limit: threads.limit
+    environment: dict[str, str | None]
+    cpus: int
+
+
+_lock = threading.RLock()
+_held: _Held | None = None
 
 
 class CPUOptimizer:
@@ -25,38 +39,42 @@ class CPUOptimizer:
 
     Attributes
     ----------
-    cpu_count : by affinity and the container's quota
+    cpu_count : by affinity, the container's quota and the environment
     optimal_workers : half of them, two at least
     """
 
     def __init__(self) -> None:
-        self.cpu_count = threads.available()
+        with _lock:  # what one of these set in the environment is no bound to the next one
+            self.cpu_count = threads.available() if _held is None else _held.cpus
         self.optimal_workers = max(2, self.cpu_count // 2)
-        self._limit: threads.limit | None = None
-        self._environment: dict[str, str | None] = {}
 
     def optimize_numpy_threads(self) -> int:
         """Half of the CPUs for BLAS, OpenMP, Numba and Arrow: those that are loaded now, and by the environment those
         that processes started from now on load. How many threads that is; `restore_numpy_threads` undoes it.
         """
+        global _held
         count = max(1, self.cpu_count // 2)
-        self.restore_numpy_threads()
-        self._environment = {name: os.environ.get(name) for name in VARIABLES}
-        self._limit = threads.limit(blas=count, openmp=count, numba=count, arrow=count).__enter__()
-        os.environ.update(dict.fromkeys(VARIABLES, str(count)))
+        with _lock:
+            self.restore_numpy_threads()
+            environment = {name: os.environ.get(name) for name in VARIABLES}
+            limit = threads.limit(blas=count, openmp=count, numba=count, arrow=count).__enter__()
+            _held = _Held(limit, environment, self.cpu_count)
+            os.environ.update(dict.fromkeys(VARIABLES, str(count)))
         return count
 
     def restore_numpy_threads(self) -> None:
-        """Threads and environment as they were before; nothing, where they are."""
-        held, self._limit = self._limit, None
-        if held is None:
-            return
-        held.__exit__(None, None, None)
-        for name, value in self._environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        """Threads and environment of this process as they were before any of these set them."""
+        global _held
+        with _lock:
+            held, _held = _held, None
+            if held is None:
+                return
+            held.limit.__exit__(None, None, None)
+            for name, value in held.environment.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
     def benchmark_threading_vs_multiprocessing(self, data_size: int = 10000) -> dict[str, Any]:
         """Sines and cosines of ``cpu_count`` arrays one after another, by threads, by processes: medians of rounds.
@@ -65,34 +83,26 @@ class CPUOptimizer:
         -------
         dict
             ``sequential_time``, ``thread_time``, ``process_time`` in seconds, starting the workers not included;
-            ``thread_speedup``, ``process_speedup``; ``optimal_method``: "sequential", "thread" or "process";
-            ``data_size``, ``workers``.
+            ``thread_speedup``, ``process_speedup``; ``optimal_method``: "sequential", "thread" or "process", of those
+            within 5 % of the soonest the first; ``data_size``, ``workers``.
+
+        Raises
+        ------
+        MissingExtraError
+            Where joblib is not installed.
         """
         if isinstance(data_size, bool) or not isinstance(data_size, int) or data_size < 1:
             raise ConfigurationError(f"data_size={data_size!r}: allowed are whole numbers from 1")
         data = [np.random.default_rng(i).normal(size=data_size) for i in range(max(2, self.cpu_count))]
-        workers = self.optimal_workers
-        with (
-            ThreadPoolExecutor(workers) as by_threads,
-            ProcessPoolExecutor(workers, get_context("spawn")) as by_processes,
-        ):
-            ways: dict[str, Any] = {"sequential": map, "thread": by_threads.map, "process": by_processes.map}
-            for way in ways.values():
-                list(way(_work, data))
-            taken: dict[str, list[float]] = {name: [] for name in ways}
-            for _ in range(ROUNDS):
-                for name, way in ways.items():
-                    began = time.perf_counter()
-                    list(way(_work, data))
-                    taken[name].append(time.perf_counter() - began)
-        seconds = {name: float(np.median(each)) for name, each in taken.items()}
+        found = compare(_work, data, workers=self.optimal_workers)
+        seconds = {name: found.seconds[way] for way, name in _NAMES.items()}
         return {
             **{f"{name}_time": each for name, each in seconds.items()},
             "thread_speedup": seconds["sequential"] / seconds["thread"],
             "process_speedup": seconds["sequential"] / seconds["process"],
-            "optimal_method": min(seconds, key=lambda name: seconds[name]),
+            "optimal_method": _NAMES[found.best],
             "data_size": data_size,
-            "workers": workers,
+            "workers": self.optimal_workers,
         }
 
     def optimize_batch_processing(

@@ -16,26 +16,40 @@ MOST, KEPT = 1000, 500
 
 
 class History:
-    """Entries with a ``timestamp``, the oldest first; 1,000 at most.
+    """Entries with ``timestamp`` (local time), ``type``, ``total_improvements``, the oldest first; 1,000 at most.
 
     Parameters
     ----------
-    path : of a file with a line of JSON for each entry; None keeps them in memory only
-        Lines that are cut short or not ours are left out. Where the file cannot be written, that is warned of once,
-        and the entries stay in memory.
+    path : of a file with a line of JSON for each entry, and one that says when it began; None keeps them in memory only
+        Lines that are cut short or not ours are left out. Where the file cannot be written, that is warned of, the
+        entries stay in memory, and are written with the next one that can be. One process writes a file.
+
+    Attributes
+    ----------
+    began : when `begin` was called first; None before
     """
 
     def __init__(self, path: str | os.PathLike | None = None):
         self.path = None if path is None else Path(path)
         self._lock = threading.Lock()
-        self._has_warned = False
+        self._is_behind = False  # whether memory has what the file has not
+        self.began: datetime | None = None
         self.entries: list[dict[str, Any]] = self._read()
+
+    def begin(self, when: datetime) -> None:
+        """Schedules count from then; nothing, where they do from some time before."""
+        with self._lock:
+            if self.began is None:
+                self.began = when
+                self._rewrite()
 
     def add(self, entry: dict[str, Any]) -> None:
         with self._lock:
             self.entries.append(entry)
             if len(self.entries) > MOST:
                 self.entries = self.entries[-KEPT:]
+                self._rewrite()
+            elif self._is_behind:
                 self._rewrite()
             else:
                 self._append(entry)
@@ -65,11 +79,15 @@ class History:
         for line in self.path.read_bytes().splitlines():
             try:
                 entry = json.loads(line)
-                entry["timestamp"] = datetime.fromisoformat(entry["timestamp"])
-                entry["type"]
-            except (ValueError, KeyError, TypeError):
+                if "began" in entry:
+                    self.began = _local(entry["began"])
+                else:
+                    told = {"timestamp": _local(entry["timestamp"]), "type": str(entry["type"])}
+                    entries.append(entry | told | {"total_improvements": float(entry["total_improvements"])})
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
-            entries.append(entry)
+        if self.began is None:
+            self.began = min((each["timestamp"] for each in entries), default=None)
         return entries[-MOST:]
 
     def _append(self, entry: dict[str, Any]) -> None:
@@ -77,12 +95,9 @@ class History:
             return
         try:
             with open(self.path, "a+b") as file:
-                file.seek(0, os.SEEK_END)
                 if file.tell():
                     file.seek(-1, os.SEEK_END)
-                    is_cut_short = file.read(1) != b"\n"
-                    file.seek(0, os.SEEK_END)
-                    file.write(b"\n" if is_cut_short else b"")
+                    file.write(b"" if file.read(1) == b"\n" else b"\n")  # after a line that was cut short
                 file.write(_line(entry))
                 file.flush()
                 os.fsync(file.fileno())
@@ -92,16 +107,24 @@ class History:
     def _rewrite(self) -> None:
         if self.path is None:
             return
+        began = [] if self.began is None else [json.dumps({"began": self.began.isoformat()}).encode() + b"\n"]
         try:
-            replace_file(self.path, map(_line, self.entries))
+            replace_file(self.path, [*began, *map(_line, self.entries)])
+            self._is_behind = False
         except OSError as error:
             self._warn(error)
 
     def _warn(self, error: OSError) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            warnings.warn(f"{self.path}: the history is kept in memory only: {error}", RuntimeWarning, stacklevel=4)
+        if not self._is_behind:
+            self._is_behind = True
+            warnings.warn(f"{self.path}: the history is in memory only for now: {error}", RuntimeWarning, stacklevel=4)
+
+
+def _local(text: str) -> datetime:
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo is None else when.astimezone().replace(tzinfo=None)
 
 
 def _line(entry: dict[str, Any]) -> bytes:
-    return json.dumps(entry | {"timestamp": entry["timestamp"].isoformat()}, default=str).encode() + b"\n"
+    told = entry | {"timestamp": entry["timestamp"].isoformat()}
+    return json.dumps(told, default=str, skipkeys=True).encode() + b"\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,23 +78,40 @@ class AdvancedMemoryManager:
 
 
 @contextmanager
-def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool = False) -> Iterator[None]:
-    """``with gc_settings((50_000, 20, 20)): ...``: the collector runs more seldom, and is as it was afterwards.
+def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool = False) -> Iterator[dict[str, float]]:
+    """``with gc_settings((50_000, 20, 20)) as seen: ...``: the collector runs more seldom, and is as it was afterwards.
 
     Parameters
     ----------
     threshold : as `gc.set_threshold` takes it
     freeze : leave what is there now out of collections, as after loading large models
+
+    Yields
+    ------
+    dict
+        ``collections`` and ``seconds`` that they took, so far: whether a setting is worth it, with and without
     """
-    before = gc.get_threshold()
+    before, seen, began = gc.get_threshold(), {"collections": 0.0, "seconds": 0.0}, 0.0
+
+    def count(phase: str, _: dict) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            seen["collections"] += 1
+            seen["seconds"] += time.perf_counter() - began
+
     if freeze:
         gc.collect()
         gc.freeze()
     try:
         if threshold is not None:
             gc.set_threshold(*threshold)
-        yield
+        gc.callbacks.append(count)
+        yield seen
     finally:
+        if count in gc.callbacks:
+            gc.callbacks.remove(count)
         gc.set_threshold(*before)
         if freeze:
             gc.unfreeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from datetime import datetime
 from typing import Any
@@ -64,7 +65,7 @@ class IntegratedPerformanceOptimizer:
         self._lock = threading.RLock()
         self._looked: dict[str, tuple[int, int, int]] = {}  # look-ups, hits and misses for room at the last run
         self._rates: dict[str, float] = {}  # hit rates before an adjustment whose effect is to be seen
-        self._held: Any = None  # the limit of threads that an action set
+        self._held: weakref.finalize | None = None  # lifts the limit of threads that an action set
 
     # -- actions ----------------------------------------------------------------------------------
 
@@ -118,9 +119,14 @@ class IntegratedPerformanceOptimizer:
         return result
 
     def _hold_threads(self, held: Any) -> None:
-        if self._held is not None:
-            self._held.__exit__(None, None, None)
-        self._held = held.__enter__()
+        self._lift_threads()
+        self._held = weakref.finalize(self, held.__enter__().__exit__)  # once, also where nobody cleans up
+        self._held.atexit = False
+
+    def _lift_threads(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held()
 
     # -- what is seen -----------------------------------------------------------------------------
 
@@ -167,9 +173,7 @@ class IntegratedPerformanceOptimizer:
         """Empty the caches, lift what it holds; it can be used again."""
         self.model_cache.clear()
         self.feature_cache.clear()
-        if self._held is not None:
-            self._held.__exit__(None, None, None)
-            self._held = None
+        self._lift_threads()
 
 
 def _unknown(name: str) -> OptimizationResult:

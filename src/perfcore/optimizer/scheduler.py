@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
+import math
 import os
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigurationError
 from ..extras import require
 from .cache_manager import AdvancedCacheManager
 from .cpu import CPUOptimizer
@@ -23,18 +27,21 @@ from .optimizer import get_integrated_optimizer, optimize_system_performance
 HOURLY_MEMORY_MB = 600
 KEPT_DAYS = 30
 LOG_FILES = 5
+_THREADS = "perfcore-schedule"
 
 
 class OptimizationScheduler:
     """Runs the optimizer's actions at the guide's times, by APScheduler.
 
-    A run that was missed, while the process was stopped or busy, is made up for once.
+    They run one after another in a thread of their own. A run that was missed, while the process was stopped or busy,
+    is made up for once. A run that fails is noted, and changes nothing about the next ones. A process that forks begins
+    with a stopped one.
 
     Parameters
     ----------
     folder : optional
-        Where the history (``history.jsonl``) and a log (``optimizer.log``, rotated each week) are kept; without it the
-        history is in memory only.
+        Where the history (``history.jsonl``) and a log (``optimizer.log``, rotated each week) are kept, of one process
+        at a time; without it the history is in memory only.
     """
 
     def __init__(self, folder: str | os.PathLike | None = None):
@@ -43,7 +50,7 @@ class OptimizationScheduler:
             self._folder.mkdir(parents=True, exist_ok=True)
         self._history = History(None if self._folder is None else self._folder / "history.jsonl")
         self._scheduler: Any = None
-        self._log: logging.handlers.RotatingFileHandler | None = None
+        self._pid = os.getpid()
         self._stopped = threading.Event()
 
     @property
@@ -54,7 +61,7 @@ class OptimizationScheduler:
     @property
     def active_schedules(self) -> list[dict[str, Any]]:
         """``type`` and ``next_run`` of each, once they are set up."""
-        jobs = [] if self._scheduler is None else self._scheduler.get_jobs()
+        jobs = [] if self._scheduler is None or self._pid != os.getpid() else self._scheduler.get_jobs()
         return [{"type": job.id, "next_run": getattr(job, "next_run_time", None)} for job in jobs]
 
     # -- schedules --------------------------------------------------------------------------------
@@ -67,13 +74,23 @@ class OptimizationScheduler:
         MissingExtraError
             Where APScheduler is not installed.
         """
-        if self._scheduler is None:
-            module = require("apscheduler.schedulers.background", "a schedule")
-            defaults = {"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
-            self._scheduler = module.BackgroundScheduler(job_defaults=defaults, daemon=True)
+        if self._scheduler is None or self._pid != os.getpid():
+            self._scheduler, self._pid = self._new_scheduler(), os.getpid()
+        self._history.begin(datetime.now())
         for kind, trigger in self._triggers().items():
-            job: Callable[[], None] = getattr(self, f"_{kind}_optimization")
-            self._scheduler.add_job(job, trigger, id=kind, replace_existing=True, **self._missed(kind, trigger))
+            if self._scheduler.get_job(kind) is None:
+                due = self._due(kind, trigger)
+                self._scheduler.add_job(self._run, trigger, (kind,), id=kind, name=kind, next_run_time=due)
+
+    @staticmethod
+    def _new_scheduler() -> Any:
+        module = require("apscheduler.schedulers.background", "a schedule")
+        pool = require("apscheduler.executors.pool", "a schedule").ThreadPoolExecutor
+        return module.BackgroundScheduler(
+            executors={"default": pool(1, {"thread_name_prefix": _THREADS})},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+            daemon=True,
+        )
 
     def _triggers(self) -> dict[str, Any]:
         cron = require("apscheduler.triggers.cron", "a schedule").CronTrigger
@@ -85,30 +102,34 @@ class OptimizationScheduler:
             "weekly": cron(day_of_week="sun", hour=2),
         }
 
-    def _missed(self, kind: str, trigger: Any) -> dict[str, Any]:
-        """Now as the first time, where the file says that a run was due since the last one."""
-        last = self._history.last(kind)
-        if last is None:
-            return {}
+    def _due(self, kind: str, trigger: Any) -> datetime:
+        """When it is to run first: after the last time that the history knows of, and now, where that is over."""
+        last = self._history.last(kind) or self._history.began
+        assert last is not None  # `begin` was called
         last, now = last.astimezone(), datetime.now().astimezone()
         due = last + trigger.interval if hasattr(trigger, "interval") else trigger.get_next_fire_time(last, last)
-        return {"next_run_time": max(due, now)} if due is not None else {}
+        return max(due, now)
+
+    def _run(self, kind: str) -> None:
+        job: Callable[[], None] = getattr(self, f"_{kind}_optimization")
+        try:
+            job()
+        except Exception as error:
+            failed = {"success": False, "error": f"{type(error).__name__}: {error}", "improvement_percent": 0.0}
+            self._log_optimization(kind, [("failed", failed)])
 
     def start(self) -> None:
-        """Run in the background from now on."""
+        """Run in the background from now on; nothing, where it does already."""
         self.setup_optimization_schedule()
         if not self._scheduler.running:
             self._scheduler.start()
 
     def stop(self) -> None:
-        """End, once what runs is over; it can be started again."""
+        """End, once what runs is over, unless that is what stops it; it can be started again."""
         self._stopped.set()
         scheduler, self._scheduler = self._scheduler, None
-        if scheduler is not None and scheduler.running:
-            scheduler.shutdown(wait=True)
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+        if scheduler is not None and scheduler.running and self._pid == os.getpid():
+            scheduler.shutdown(wait=not threading.current_thread().name.startswith(_THREADS))
 
     def __enter__(self) -> OptimizationScheduler:
         self.start()
@@ -118,15 +139,31 @@ class OptimizationScheduler:
         self.stop()
 
     def run_scheduler(self, duration_minutes: float | None = None) -> None:
-        """Run here until Ctrl-C, `stop`, or for so long; 0 is no time at all."""
+        """Run here until Ctrl-C, SIGTERM, `stop`, or for so long; 0 is no time at all.
+
+        SIGTERM is heeded where this is the main thread and nobody else handles it.
+
+        Raises
+        ------
+        ConfigurationError
+            For durations below 0.
+        """
+        if duration_minutes is not None and not 0 <= duration_minutes < math.inf:
+            raise ConfigurationError(f"duration_minutes={duration_minutes!r}: allowed are None and minutes from 0")
+        is_ours = threading.current_thread() is threading.main_thread()
+        is_ours = is_ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         self._stopped.clear()
-        self.start()
         try:
+            if is_ours:
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
+            self.start()
             self._stopped.wait(None if duration_minutes is None else 60 * duration_minutes)
         except KeyboardInterrupt:
             pass
         finally:
             self.stop()
+            if is_ours:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     # -- what is done -----------------------------------------------------------------------------
 
@@ -183,22 +220,23 @@ class OptimizationScheduler:
         """Begin a new log file, and keep the last five; whether there is a log."""
         if self._folder is None:
             return False
-        self._handler().doRollover()
+        with contextlib.closing(self._log_file()) as log:
+            log.doRollover()
         return True
 
-    def _handler(self) -> logging.handlers.RotatingFileHandler:
-        if self._log is None:
-            assert self._folder is not None
-            self._log = logging.handlers.RotatingFileHandler(
-                self._folder / "optimizer.log", backupCount=LOG_FILES, encoding="utf-8", delay=True
-            )
-            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        return self._log
+    def _log_file(self) -> logging.handlers.RotatingFileHandler:
+        assert self._folder is not None
+        log = logging.handlers.RotatingFileHandler(
+            self._folder / "optimizer.log", backupCount=LOG_FILES, encoding="utf-8", delay=True
+        )
+        log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        return log
 
     def _write_log(self, message: str) -> None:
         if self._folder is not None:
             record = logging.LogRecord("perfcore.optimizer", logging.INFO, __file__, 0, message, None, None)
-            self._handler().handle(record)
+            with contextlib.closing(self._log_file()) as log:
+                log.handle(record)
 
     def get_optimization_summary(self, days: float = 7) -> dict[str, Any]:
         """Of the last so many days: how often what was done; ``{"message": ...}`` where nothing was.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
-
 from ..errors import ConfigurationError
+from ..runtime.memory import trim
 from ..runtime.memory.services import clean_up
 from ..runtime.memory.tasks import BackgroundTasks
+from ..runtime.memory.usage import heap
 from .messages import say
 
 logger = logging.getLogger("perfcore.optimizer")
@@ -40,9 +40,10 @@ class TrainingService:
         return self.result
 
     def cleanup_resources(self) -> None:
-        clean_up(self.result)
+        result = self.result
         self._train = self.result = None
         self.settings = {}
+        clean_up(result)
 
 
 class MLServiceFactory:
@@ -108,10 +109,13 @@ class BackgroundTaskManager(BackgroundTasks):
 def periodic_memory_cleanup(services: Iterable[Any] = ()) -> int:
     """Have idle services let go of what they hold, and collect garbage; how many objects that were.
 
-    Tasks that run are left alone. On a timer: ``Ticker(periodic_memory_cleanup, 900)``.
+    Tasks that run are left alone. A service that cannot clean up is logged, and keeps no other back.
     """
     for service in services:
-        clean_up(service)
+        try:
+            clean_up(service)
+        except Exception:
+            logger.exception("%s: clean-up failed", type(service).__qualname__)
     collected = gc.collect()
     logger.info("定期クリーンアップ完了: %dオブジェクト回収", collected)
     return collected
@@ -121,17 +125,20 @@ def periodic_memory_cleanup(services: Iterable[Any] = ()) -> int:
 def monitor_memory_usage(operation_name: str) -> Iterator[dict[str, float]]:
     """``with monitor_memory_usage("load") as seen: ...`` prints how resident memory changed, after an error, too.
 
+    Garbage is collected and malloc trimmed before and after: what malloc only keeps for later is no change.
+
     Yields
     ------
     dict
-        ``before``, ``after`` and ``change`` in megabytes, the last two once it is over
+        ``before``, ``after`` and ``change`` in megabytes, the last two once it is over; and ``live_change``, of what is
+        in use by whoever called malloc, where the system tells
     """
-    process = psutil.Process()
-    seen = {"before": process.memory_info().rss / 2**20}
+    seen, in_use = {"before": trim().after / 2**20}, heap()
     try:
         yield seen
     finally:
-        gc.collect()
-        seen["after"] = process.memory_info().rss / 2**20
+        seen["after"] = trim().after / 2**20
         seen["change"] = seen["after"] - seen["before"]
+        if in_use is not None:
+            seen["live_change"] = ((heap() or 0) - in_use) / 2**20
         say(f"{operation_name}: メモリ変化 {seen['change']:+.2f}MB")
