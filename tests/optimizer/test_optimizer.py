@@ -246,3 +246,20 @@ def test_the_guides_import_name_hands_on_the_same_objects():
     assert all(getattr(guide, name) is getattr(optimizer, name) for name in guide.__all__)
     with pytest.raises(AttributeError, match="no_such"):
         guide.no_such  # noqa: B018
+
+
+def test_threads_that_an_action_limits_are_free_again_when_its_optimizer_is_gone():
+    from perfcore import threads
+
+    before = threads.available()
+    for end in (IntegratedPerformanceOptimizer.cleanup, None):
+        instance = IntegratedPerformanceOptimizer()
+        instance._hold_threads(threads.limit(1))
+        instance._hold_threads(threads.limit(1))
+        assert threads.available() == 1
+        if end is not None:
+            end(instance)
+            assert threads.available() == before
+        del instance
+        gc.collect()
+        assert threads.available() == before
