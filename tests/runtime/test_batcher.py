@@ -505,3 +505,114 @@ def test_stats_tell_what_was_waited_for_and_learned():
         stats = batcher.stats()
     assert 0.005 <= stats["took"]["p50"] <= stats["took"]["p99"]
     assert stats["a"] + stats["b"] >= 0.004 and stats["objective"] == 0.010
+
+
+# -- who has only so long -----------------------------------------------------------------------------
+
+
+def test_a_caller_with_a_timeout_gets_it_also_from_an_idle_batcher(doubling):
+    with Batcher(doubling) as batcher:
+        doubling.gate.clear()
+        with pytest.raises(TimeoutError, match="no answer within 0.05 s"):
+            batcher.predict([1.0], timeout=0.05)
+        doubling.gate.set()
+
+
+def test_timeouts_without_an_end_are_waited_for(doubling):
+    with Batcher(doubling) as batcher:
+        assert batcher.predict([1.0], timeout=float("inf")) == 2.0
+        assert batcher.predict([1.0], timeout=1e300) == 2.0
+
+
+def test_a_predictor_that_was_slow_at_first_is_tried_again_by_callers_with_timeouts():
+    doubling = Doubling(0.06)
+
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            for _ in range(4):
+                await batcher.predict_async([1.0])
+            doubling.seconds = 0.0
+            for _ in range(20):
+                try:
+                    return await batcher.predict_async([1.0], timeout=0.05)
+                except (OverloadedError, TimeoutError):
+                    pass
+
+    assert asyncio.run(ask()) == 2.0
+
+
+def test_the_only_caller_is_not_counted_as_waiting_for_itself():
+    with Batcher(lambda X: time.sleep(0.01 * len(X)) or X[:, 0]) as batcher:
+        for n in (1, 1, 2, 2, 1):
+            batcher.predict(np.ones((n, 1)))
+        dispatcher = batcher._dispatcher
+        assert dispatcher._seconds_ahead(1) == dispatcher.model.expected(1)
+
+
+def test_rows_that_were_taken_back_make_room_at_once(doubling):
+    with Batcher(doubling, max_queue=4) as batcher:
+        doubling.gate.clear()
+        first = in_threads(lambda: batcher.predict([0.0]))
+        wait_until(lambda: len(doubling.tables) == 1)
+        for _ in range(10):
+            with pytest.raises(TimeoutError):
+                batcher.predict(np.ones((3, 1)), timeout=0.001)
+        assert batcher.stats()["queued rows"] == batcher.stats()["queued"] == 0
+        assert batcher.stats()["expired"] == 10
+        doubling.gate.set()
+        first()
+
+
+# -- threads ------------------------------------------------------------------------------------------
+
+
+def test_closing_ends_all_workers_while_callers_are_answered_on_the_spot():
+    gates = [threading.Event() for _ in range(3)]
+
+    def answer(X):
+        gates[int(X[0][0])].wait(10)
+        return [0.0] * len(X)
+
+    batcher = Batcher(answer, workers=2)
+    spots = in_threads(*[lambda i=i: batcher.predict([i]) for i in range(2)])  # both places are taken
+    waiting = in_threads(*[lambda: batcher.predict([2])] * 2)
+    wait_until(lambda: batcher.stats()["queued"] == 2 and len(batcher._dispatcher.threads) == 2)
+    gates[2].set()
+    closing = in_threads(batcher.close)
+    wait_until(lambda: batcher._dispatcher.is_closed)
+    time.sleep(0.05)
+    gates[0].set()
+    waiting()
+    gates[1].set()
+    spots()
+    closing()
+    assert not any(thread.is_alive() for thread in batcher._dispatcher.threads)
+
+
+def test_where_no_thread_can_be_had_callers_are_told_and_none_hangs(doubling, monkeypatch):
+    def no_more(self):
+        raise RuntimeError("can't start new thread")
+
+    with Batcher(doubling) as batcher:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_more)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                batcher.predict([1.0], timeout=1.0)
+        assert batcher.stats()["queued"] == 0
+        assert batcher.predict([1.0], timeout=5.0) == 2.0
+
+
+def test_a_batcher_that_is_collected_within_its_own_worker_does_not_hang(doubling):
+    batcher = Batcher(doubling)
+    dispatcher = batcher._dispatcher
+    held(doubling, batcher, partial(batcher.predict, [1.0]))
+
+    def collect():
+        nonlocal batcher
+        with dispatcher.lock:
+            del batcher
+            gc.collect()
+
+    in_threads(collect)()
+    dispatcher.threads[0].join(10)
+    assert not dispatcher.threads[0].is_alive()

@@ -70,7 +70,7 @@ class Batcher:
             raise ConfigurationError(f"objective={objective!r}: allowed are seconds above 0")
         of_row = getattr(predictor, f"{method}_one", None)
         self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, float(objective), workers)
-        weakref.finalize(self, self._dispatcher.stop).atexit = False
+        weakref.finalize(self, self._dispatcher.stop_soon).atexit = False
 
     def predict(self, rows: Any, *, timeout: float | None = None) -> Any:
         """The predictor's answer for a row, or for a table of a few.
@@ -80,12 +80,13 @@ class Batcher:
         rows : a mapping, list, tuple or 1-D array of cells, which gets one answer; or a table of any kind, which gets
             the answers of its rows
         timeout : seconds, optional
-            How long the caller has.
+            How long the caller has. One who has only so long never calls the predictor itself, unless that is as soon
+            done as handed over.
 
         Raises
         ------
         OverloadedError
-            At once, where too many rows wait, or where the answer is not to be expected in time.
+            At once, where too many rows wait, or where the answer is not to be expected in time behind the others.
         TimeoutError
             Where it did not come in time.
         Exception
@@ -107,11 +108,12 @@ class Batcher:
                 await request.future
             else:
                 await asyncio.wait_for(request.future, timeout)
-        except (asyncio.CancelledError, TimeoutError) as reason:
-            self._dispatcher.take_back(request, "expired" if isinstance(reason, TimeoutError) else "cancelled")
-            if isinstance(reason, TimeoutError):
-                raise late(timeout) from None
+        except asyncio.CancelledError:
+            self._dispatcher.take_back(request, "cancelled")
             raise
+        except TimeoutError:
+            if self._dispatcher.take_back(request, "expired"):
+                raise late(timeout) from None
         return request.outcome()
 
     def stats(self) -> dict[str, Any]:

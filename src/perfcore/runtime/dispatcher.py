@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import contextlib
 import os
 import threading
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +43,9 @@ class Request:
         self.woken: Any = None  # a lock that its thread waits for, where it has none
 
     def wait(self, dispatcher: Dispatcher) -> None:
-        seconds = -1 if self.timeout is None else max(0.0, self.came + self.timeout - time.perf_counter())
+        seconds = -1.0
+        if self.deadline is not None:
+            seconds = min(max(0.0, self.deadline - time.perf_counter()), threading.TIMEOUT_MAX)
         try:
             in_time = self.woken.acquire(timeout=seconds)
         except BaseException:  # Ctrl-C
@@ -81,7 +85,7 @@ class Dispatcher:
         """With nothing waiting and no thread: at first, and in a process that was forked."""
         self.lock = threading.Lock()
         self.work = threading.Condition(self.lock)
-        self.queue: deque[Request] = deque()
+        self.queue: OrderedDict[Request, None] = OrderedDict()  # in order, and one in the midst leaves at once
         self.n_queued = self.n_running = 0  # rows, calls
         self.threads: list[threading.Thread] = []
         self.model = CostModel()
@@ -93,29 +97,29 @@ class Dispatcher:
 
     def enter(self, request: Request, now: float, loop: Any = None) -> bool:
         """Whether it was answered on the spot; else it is in the queue."""
-        n = request.rows.n
         with self.lock:
             if self.is_closed:
                 raise OverloadedError("the batcher is closed: it takes no more requests")
-            at_once = not self.queue and self.n_running < self.workers and self._may_run_here(n, loop)
-            if at_once:
-                self.n_running += 1
-            else:
-                self._enqueue(request, now, loop)
+            is_idle = not self.queue and self.n_running < self.workers
+            if not (is_idle and self._may_run_here(request, loop)):
+                self._enqueue(request, now, loop, is_idle)
                 return False
+            self.n_running += 1
         self.run([request], "on the spot")
         return True
 
-    def _may_run_here(self, n: int, loop: Any) -> bool:
-        """A thread that would wait anyway may do it; an event loop only what takes no longer than handing it over."""
-        return loop is None or (self.model.is_learned and self.model.tail(n) <= HANDOFF)
+    def _may_run_here(self, request: Request, loop: Any) -> bool:
+        """Who would wait anyway may do it; a loop, and who has only so long, what is as soon done as handed over."""
+        if loop is None and request.deadline is None:
+            return True
+        return self.model.is_learned and self.model.tail(request.rows.n) <= HANDOFF
 
-    def _enqueue(self, request: Request, now: float, loop: Any) -> None:
+    def _enqueue(self, request: Request, now: float, loop: Any, is_idle: bool) -> None:
         n = request.rows.n
         if self.n_queued and self.n_queued + n > self.max_queue:
             self.counts["refused"] += 1
             raise OverloadedError(f"{self.n_queued} rows wait already, and {self.max_queue} may (max_queue)")
-        if request.deadline is not None and self.model.is_learned:
+        if request.deadline is not None and self.model.is_learned and not is_idle:  # an idle one tries, and learns
             needed = self._seconds_ahead(n)
             if now + needed > request.deadline:
                 self.counts["refused"] += 1
@@ -128,17 +132,20 @@ class Dispatcher:
             request.woken.acquire()
         else:
             request.loop, request.future = loop, loop.create_future()
-        self.queue.append(request)
-        self.n_queued += n
         if len(self.threads) < self.workers:
             self._start_thread()
+        self.queue[request] = None
+        self.n_queued += n
         self.work.notify()
 
     def _seconds_ahead(self, n: int) -> float:
         """Until a request of n rows that comes now is answered: the call under way, those before it, its own."""
-        size = min(self._most_rows(), self.max_rows)
-        calls = (self.n_queued + n) // size + (self.n_running >= self.workers)
-        return calls * self.model.expected(int(size)) / self.workers + self.model.expected(n)
+        size = int(min(self._most_rows(), self.max_rows))
+        calls, beside = divmod(self.n_queued, size)
+        if beside and beside + n > size:  # its own call has no room for those
+            calls, beside = calls + 1, 0
+        calls += self.n_running >= self.workers
+        return calls * self.model.expected(size) / self.workers + self.model.expected(beside + n)
 
     def take_back(self, request: Request, why: str) -> bool:
         """Whether it was still to be answered; it is not any more."""
@@ -147,15 +154,25 @@ class Dispatcher:
                 return False
             request.is_done = True
             self.counts[why] += 1
+            self._leave_queue(request)
             return True
+
+    def _leave_queue(self, request: Request) -> None:
+        if self.queue.pop(request, self) is None:
+            self.n_queued -= request.rows.n
 
     # -- calls ----------------------------------------------------------------------------------
 
     def _start_thread(self) -> None:
         name = f"perfcore-batcher-{len(self.threads)}"
         thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self.threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system gives no more threads: those that there are do it, if there are any
+            if not self.threads:
+                raise
+        else:
+            self.threads.append(thread)
 
     def _work(self) -> None:
         while True:
@@ -166,7 +183,7 @@ class Dispatcher:
                     self.work.wait()
                 batch = self._next()
                 self.n_running += bool(batch)
-            if not batch:  # all were taken back
+            if not batch:  # all came too late
                 continue
             self.run(batch, "batches")
             batch.clear()  # who waited has it all: nothing is held until the next batch
@@ -177,14 +194,14 @@ class Dispatcher:
         batch: list[Request] = []
         now = time.perf_counter()
         while self.queue:
-            request = self.queue[0]
+            request = next(iter(self.queue))
             rows = request.rows
-            if batch and not request.is_done and (rows.kind != batch[0].rows.kind or n + rows.n > most):
+            is_late = request.deadline is not None and now > request.deadline  # about to be taken back
+            if batch and not is_late and (rows.kind != batch[0].rows.kind or n + rows.n > most):
                 break
-            self.queue.popleft()
-            self.n_queued -= rows.n
-            if request.is_done or (request.deadline is not None and now > request.deadline):
-                continue  # taken back, or about to be
+            self._leave_queue(request)
+            if is_late:
+                continue
             batch.append(request)
             n += rows.n
         return batch
@@ -199,7 +216,9 @@ class Dispatcher:
         finally:
             with self.lock:
                 self.n_running -= 1
-                if self.queue:
+                if self.is_closed:
+                    self.work.notify_all()  # all are to end
+                elif self.queue:
                     self.work.notify()
 
     def _call(self, batch: list[Request], way: str) -> None:
@@ -209,7 +228,8 @@ class Dispatcher:
         except BaseException as reason:
             if isinstance(reason, ValueError | TypeError) and len(batch) > 1:
                 for request in batch:  # some caller's rows are at fault, and not the others'
-                    self._call([request], way)
+                    if not request.is_done:
+                        self._call([request], way)
                 return
             parts, error = [None] * len(batch), reason
         self._settle(batch, parts, error, way, began, time.perf_counter())
@@ -246,7 +266,7 @@ class Dispatcher:
         """Nothing more is taken; the threads end, once nothing waits."""
         with self.lock:
             self.is_closed = True
-            left = [] if drains else [each for each in self.queue if not each.is_done]
+            left = [] if drains else list(self.queue)
             if not drains:
                 self.queue.clear()
                 self.n_queued = 0
@@ -255,6 +275,11 @@ class Dispatcher:
             self.counts["refused"] += len(left)
             self.work.notify_all()
         _wake(left)
+
+    def stop_soon(self) -> None:
+        """`stop`, for the collector, which runs at any place: also in a thread that holds the lock."""
+        with contextlib.suppress(RuntimeError):  # Python is about to end
+            _thread.start_new_thread(self.stop, ())
 
     def join(self) -> None:
         for thread in self.threads:
