@@ -42,3 +42,8 @@ def test_sizes_outside_what_is_allowed_are_refused(sizes):
 def test_a_function_that_answers_nothing_is_refused():
     with pytest.raises(ConfigurationError, match="answered none"):
         tune_batch_size(lambda batch: [], dict, [1, 2])
+
+
+def test_a_function_that_returns_no_answers_is_refused():
+    with pytest.raises(ConfigurationError, match="must return a sequence of answers, got NoneType"):
+        tune_batch_size(lambda batch: None, dict, [1])

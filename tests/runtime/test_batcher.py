@@ -131,6 +131,30 @@ def test_tables_of_other_dtypes_or_widths_are_not_mixed(doubling):
     ]
 
 
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ([2**53 + 1, 1], [1.5, 1]),
+        ([1.0, 2.0], ["x", 2.0]),
+        ({"a": 2**53 + 1}, {"a": 1.5}),
+        ({"a": 1}, {"a": None}),
+        ([{"a": 1}, {"b": 1}], [{"a": 1, "b": 2}]),
+    ],
+)
+def test_cells_of_other_types_do_not_change_what_a_caller_s_row_means(first, second):
+    def answer(X):
+        time.sleep(0.05)
+        table = X if hasattr(X, "dtypes") else np.asarray(X)
+        kinds = str(getattr(table, "dtypes", None)) + str(getattr(table, "dtype", None))
+        return [kinds] * len(X)
+
+    pytest.importorskip("pandas")
+    with Batcher(answer, objective=10.0) as batcher:
+        expected = [batcher.predict(first), batcher.predict(second)]
+        found = in_threads(*[partial(batcher.predict, each) for each in (second, first, second)])()
+    assert found[1:] == expected
+
+
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
 def test_frames_are_joined_as_their_library_does(library):
     made = pytest.importorskip(library)
@@ -286,6 +310,10 @@ def test_who_waits_too_long_gets_a_timeout_and_its_rows_are_not_asked(doubling):
         (np.zeros((0, 3)), "at least one row"),
         ([[1.0], [1.0, 2.0]], "rows of one length"),
         (np.zeros((2, 2, 2)), "expected a row"),
+        ([[1.0, 2.0], 5], "rows of one kind, got a int"),
+        ([[1.0], {"a": 1.0}], "rows of one kind, got a dict"),
+        ([{"a": 1.0}, [1.0]], "rows of one kind, got a list"),
+        ([np.array(1.0), np.array(2.0)], "rows of one kind, got a ndarray"),
     ],
 )
 def test_what_is_no_rows_is_refused(doubling, rows, message):

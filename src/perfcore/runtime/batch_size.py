@@ -74,7 +74,12 @@ def tune_batch_size(
 def _handled(function: Callable[[list], Sequence], batch: list) -> tuple[int, float]:
     n, began = 0, time.perf_counter()
     while True:
-        n += len(function(batch))
+        answered = function(batch)
+        if not hasattr(answered, "__len__"):
+            raise ConfigurationError(
+                f"the function must return a sequence of answers, got {type(answered).__qualname__}"
+            )
+        n += len(answered)
         seconds = time.perf_counter() - began
         if seconds >= SECONDS:
             return n, seconds

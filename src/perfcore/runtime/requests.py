@@ -16,7 +16,8 @@ class Rows:
     Attributes
     ----------
     n : rows
-    kind : rows of one kind can be put together in a table that means the same: same library, dtypes and columns
+    kind : rows of one kind can be put together in a table that means the same: same library, dtypes and columns, and
+        of lists and mappings the same types of cells, for these become dtypes
     is_one : whether the caller asked about a row, ``row``, and gets the answer of that row
     """
 
@@ -33,10 +34,10 @@ class Rows:
         if isinstance(rows, np.ndarray) and rows.ndim in (1, 2):
             self._take_array(rows)
         elif isinstance(rows, Mapping):
-            self.is_one, self.n, self.table, self.kind = True, 1, rows, ("mapping", *rows)
+            self.is_one, self.n, self.table, self.kind = True, 1, [rows], _kind_of_records([rows])
         elif isinstance(rows, list | tuple):
             self._take_list(rows)
-        elif hasattr(rows, "shape") and hasattr(rows, "columns") or hasattr(rows, "schema"):
+        elif (hasattr(rows, "columns") or hasattr(rows, "schema")) and hasattr(rows, "__len__"):
             self.table, self.n = rows, len(rows)
             self.kind = _kind_of_frame(rows)
         else:
@@ -55,23 +56,28 @@ class Rows:
 
     def _take_list(self, rows: Sequence) -> None:
         self.is_one = not rows or not isinstance(rows[0], list | tuple | np.ndarray | Mapping)
-        if not self.is_one and isinstance(rows[0], Mapping):
-            self.n, self.table, self.kind = len(rows), rows, ("mappings", *rows[0])
-            return
         self.table = [rows] if self.is_one else rows
         self.n = len(self.table)
+        is_named = not self.is_one and isinstance(rows[0], Mapping)
+        for row in self.table:
+            if not isinstance(row, Mapping if is_named else list | tuple | np.ndarray) or getattr(row, "ndim", 1) != 1:
+                raise InputError(f"expected rows of one kind, got a {type(row).__qualname__} after the first")
+        if is_named:
+            self.kind = _kind_of_records(self.table)
+            return
         widths = {len(row) for row in self.table}
         if len(widths) > 1:
             raise InputError(f"expected rows of one length, got lengths {sorted(widths)}")
-        self.kind = ("list", *widths)
+        types = [{row.dtype} if isinstance(row, np.ndarray) else set(map(type, row)) for row in self.table]
+        self.kind = ("list", *widths, frozenset().union(*types))
 
 
 def joined(requests: Sequence[Rows]) -> Any:
     """The table of all their rows, in order, of one kind."""
     first, tables = requests[0], [each.table for each in requests]
     form = first.kind[0]
-    if form in ("mapping", "mappings"):
-        return _frame_of([row for each in requests for row in ([each.table] if each.is_one else each.table)])
+    if form == "mappings":
+        return _frame_of([row for table in tables for row in table])
     if len(tables) == 1:
         return tables[0]
     if form == "array":
@@ -129,6 +135,15 @@ def _kind_of_frame(frame: Any) -> tuple[Any, ...]:
     if library == "polars":
         return ("polars", *frame.schema.items())
     return ("arrow", frame.schema)
+
+
+def _kind_of_records(records: Sequence[Mapping]) -> tuple[Any, ...]:
+    types: dict[Any, set[type]] = {}
+    for record in records:
+        for name, cell in record.items():
+            types.setdefault(name, set()).add(type(cell))
+    lacking = [name for name in types if any(name not in record for record in records)]
+    return ("mappings", tuple((name, frozenset(each)) for name, each in types.items()), *lacking)
 
 
 def _frame_of(records: list[Mapping]) -> Any:
