@@ -193,3 +193,144 @@ def test_perfcore_num_threads_says_how_many_workers(monkeypatch):
     monkeypatch.setenv("PERFCORE_NUM_THREADS", "1")
     seen = list(parallel.map(lambda x: threading.current_thread() is threading.main_thread(), range(5), how="threads"))
     assert all(seen)
+
+
+# -- tables as they were ------------------------------------------------------------------------------
+
+
+def itself(table):
+    return table
+
+
+def _odd_tables():
+    made = {
+        "Fortran": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+        "strided": np.arange(20)[::3],
+        "times": np.array(["2020-01-01", "NaT"], "M8[s]"),
+        "no rows": np.zeros((0, 3), np.float32),
+        "masked": np.ma.masked_array([1.0, 2.0], mask=[True, False]),
+        "objects": np.array([1, "a", None], object),
+    }
+    try:
+        import pandas as pd
+
+        frame = pd.DataFrame({"i": np.arange(4, dtype=np.int8), "o": [1, None, "x", (1, 2)], "n": [1, 2, None, 2**60]})
+        frame["n"] = frame["n"].astype(object)
+        frame["c"] = pd.Categorical(["b", "a", "b", "c"], categories=["c", "b", "a"], ordered=True)
+        made["frame"] = frame
+        made["MultiIndex"] = frame.set_index(["i", "c"])
+        made["twice the name"] = pd.DataFrame([[1, 2.0], [3, 4.0]], columns=["a", "a"], index=[5, 5])
+        made["numbers as names"] = pd.DataFrame({0: [1], ("a", 1): ["x"]})
+        made["no rows of pandas"] = frame.iloc[:0]
+        made["Int64"] = pd.DataFrame({"a": pd.array([1, None], "Int64")}, index=pd.date_range("2020", periods=2))
+    except ImportError:
+        pass
+    try:
+        import pyarrow as pa
+
+        nested = pa.array([[{"a": 1}], None, []])
+        made["batch"] = pa.record_batch({"x": nested, "y": pa.array(["a", None, "b"])})
+        made["dictionaries"] = pa.table(
+            {"d": pa.chunked_array([pa.array(["a", "b"]).dictionary_encode(), pa.array(["c"]).dictionary_encode()])}
+        )
+        made["no rows of Arrow"] = made["dictionaries"].slice(0, 0)
+        made["slice"] = made["batch"].slice(1, 2)
+    except ImportError:
+        pass
+    try:
+        import polars as pl
+
+        made["polars"] = pl.DataFrame(
+            {
+                "e": pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"])),
+                "c": pl.Series(["x", None], dtype=pl.Categorical),
+                "l": [[1], []],
+            }
+        )
+        made["no rows of polars"] = made["polars"].head(0)
+    except ImportError:
+        pass
+    return made
+
+
+ODD_TABLES = _odd_tables()
+
+
+@pytest.mark.parametrize("name", ODD_TABLES)
+def test_a_table_is_in_a_worker_what_it_was(name):
+    table = ODD_TABLES[name]
+    (found,) = parallel.map(itself, [table], how="processes", workers=2)
+    assert type(found) is type(table)
+    if isinstance(table, np.ndarray):
+        assert found.dtype == table.dtype and repr(found) == repr(table)
+    elif hasattr(table, "iloc"):
+        import pandas
+
+        pandas.testing.assert_frame_equal(found, table)
+        assert [type(cell) for column in found for cell in np.ravel(found[column])] == [
+            type(cell) for column in table for cell in np.ravel(table[column])
+        ]
+    else:
+        assert found.equals(table) and found.schema == table.schema
+
+
+def _written(table):
+    table[0] = 7.0
+    return float(table[0])
+
+
+def test_a_worker_may_write_to_its_piece_which_is_nobody_else_s():
+    piece = np.zeros(3)
+    assert list(parallel.map(_written, [piece], how="processes", workers=2)) == [7.0]
+    assert piece[0] == 0.0
+
+
+def test_a_full_memory_file_system_is_done_without(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("perfcore.runtime.sharing._write", full)
+    assert list(parallel.map(total, [np.ones(5), np.ones(2)], how="processes", workers=2)) == [5.0, 2.0]
+
+
+def test_a_map_that_is_given_up_leaves_no_file_and_says_nothing(caplog, capfd):
+    results = parallel.map(_slowly, [np.full(1000, i) for i in range(20)], how="processes", workers=2)
+    assert next(results) == 0
+    results.close()
+    time.sleep(0.5)
+    assert caplog.records == [] and "exception" not in capfd.readouterr().err
+    assert not glob.glob("/dev/shm/perfcore-*")
+
+
+def _slowly(table):
+    time.sleep(0.1)
+    return int(table[0])
+
+
+def test_results_before_a_failing_piece_are_handed_out_also_while_it_is_measured():
+    def fail(x):
+        time.sleep(0.01)
+        if x:
+            raise LookupError
+        return x
+
+    results = parallel.map(fail, range(100), how="auto", workers=2)
+    assert next(results) == 0
+    with pytest.raises(LookupError):
+        next(results)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_pieces_keep_to_the_budget_where_some_rows_are_larger_than_others(library):
+    module = pytest.importorskip(library)
+    frame = module.table if library == "pyarrow" else module.DataFrame
+    table = frame({"s": ["x" * 10] * 1000 + ["y" * 3000] * 300})
+    pieces = list(chunks(table, 50_000))
+    assert sum(map(len, pieces)) == len(table)
+    assert all(bytes_of(piece) <= 50_000 for piece in pieces) and len(pieces) < 100
+
+
+def test_pieces_that_share_most_of_their_memory_are_not_cut_to_rows():
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = pyarrow.array([f"{i:0100}" for i in range(1000)]).dictionary_encode()
+    assert len(list(chunks(pyarrow.table({"d": texts}), 50_000))) <= 4

@@ -114,3 +114,26 @@ def test_a_forked_process_begins_with_a_stopped_one():
             os._exit(0 if right and calls and calls[0] == os.getpid() else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert ticker.is_running
+
+
+def test_a_ticker_started_and_stopped_by_many_threads_leaves_no_thread_of_its_own():
+    ticker = Ticker(lambda: None, 0.001, name="perfcore-many")
+
+    def to_and_fro():
+        for _ in range(100):
+            ticker.start()
+            ticker.stop()
+
+    threads = [threading.Thread(target=to_and_fro) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    ticker.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "perfcore-many"]
+
+
+def test_an_interval_that_cannot_be_waited_is_refused():
+    with pytest.raises(ConfigurationError, match="allowed are seconds above 0"):
+        Ticker(lambda: None, 1e11)

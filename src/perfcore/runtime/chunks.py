@@ -41,15 +41,33 @@ def chunks(data: Any, max_bytes: int) -> Iterator[Any]:
             "expected a table (numpy, pandas, polars, Arrow) or the path of a Parquet or Arrow file, got "
             f"{type(data).__qualname__}"
         )
-    n = len(data)
+    return _cut(data, n_bytes, int(max_bytes))
+
+
+def _cut(table: Any, n_bytes: int, max_bytes: int) -> Iterator[Any]:
+    n = len(table)
     rows = n if n_bytes <= max_bytes else max(1, int(n * max_bytes // n_bytes))
-    return (_rows(data, at, min(at + rows, n)) for at in range(0, n, max(rows, 1)))
+    for at in range(0, n, max(rows, 1)):
+        yield from _halved(_rows(table, at, min(at + rows, n)), max_bytes)
+
+
+def _halved(piece: Any, max_bytes: int) -> Iterator[Any]:
+    """The piece, or its halves where its rows are larger than most; not those of a table whose pieces share the most
+    of it, as a dictionary of texts."""
+    n, n_bytes = len(piece), bytes_of(piece) or 0
+    if n > 1 and n_bytes > max_bytes:
+        halves = [_rows(piece, 0, n // 2), _rows(piece, n // 2, n)]
+        if sum(bytes_of(each) or 0 for each in halves) < 1.5 * n_bytes:
+            for each in halves:
+                yield from _halved(each, max_bytes)
+            return
+    yield piece
 
 
 def bytes_of(table: Any) -> int | None:
     """What a table takes in memory; None for what is none."""
     if isinstance(table, np.ndarray):
-        return table.nbytes
+        return table.nbytes if table.ndim else None
     if hasattr(table, "memory_usage"):  # pandas
         found = table.memory_usage(deep=True)
         return int(found if np.ndim(found) == 0 else found.sum())
@@ -70,25 +88,32 @@ def _rows(table: Any, begin: int, end: int) -> Any:
 
 def _of_file(path: str, max_bytes: int) -> Iterator[Any]:
     import pyarrow
-    import pyarrow.dataset
 
     with open(path, "rb") as file:
-        kind = "parquet" if file.read(4) == b"PAR1" else "ipc"
+        read = _of_parquet if file.read(4) == b"PAR1" else _of_arrow
     try:
-        scanner = pyarrow.dataset.dataset(path, format=kind).scanner(
-            batch_size=_first_rows(path, kind, max_bytes), batch_readahead=1, fragment_readahead=1, use_threads=False
-        )
+        for batch in read(path, max_bytes):
+            if batch.num_rows:
+                yield from chunks(batch, max_bytes)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{path}: neither a Parquet nor an Arrow file: {error}") from error
-    for batch in scanner.to_batches():
-        if batch.num_rows:
-            yield from chunks(batch, max_bytes)
 
 
-def _first_rows(path: str, kind: str, max_bytes: int) -> int:
-    """How many rows of the file fit, by the first thousand."""
-    import pyarrow.dataset
+def _of_parquet(path: str, max_bytes: int) -> Iterator[Any]:
+    """Through a buffer: neither all of the file is fetched beforehand nor a row group at once."""
+    import pyarrow.parquet
 
-    head = pyarrow.dataset.dataset(path, format=kind).head(1000, batch_size=1000)
-    each = head.nbytes / max(head.num_rows, 1)
-    return int(min(1 << 20, max(1, max_bytes / max(each, 1))))
+    with pyarrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False) as file:
+        head = next(file.iter_batches(batch_size=1000, use_threads=False), None)
+        each = head.nbytes / max(head.num_rows, 1) if head is not None else 1
+        del head
+        rows = int(min(1 << 20, max(1, max_bytes / max(each, 1))))
+        yield from file.iter_batches(batch_size=rows, use_threads=False)
+
+
+def _of_arrow(path: str, _: int) -> Iterator[Any]:
+    import pyarrow.ipc
+
+    with pyarrow.memory_map(path) as mapped, pyarrow.ipc.open_file(mapped) as file:
+        for i in range(file.num_record_batches):
+            yield file.get_batch(i)

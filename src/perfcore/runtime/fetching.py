@@ -25,7 +25,7 @@ class Fetched:
     status : of the last answer; None where there was none
     error : why it failed; None where it did not
     attempts : how often it was asked for
-    seconds : all of them together
+    seconds : all of them together, without the wait for its turn
     """
 
     url: str
@@ -64,9 +64,13 @@ class Fetcher:
 
         Raises
         ------
+        ConfigurationError
+            For a single text in the place of several.
         MissingExtraError
             Where httpx is not installed.
         """
+        if isinstance(urls, str):
+            raise ConfigurationError(f"urls={urls!r}: expected several, as a list")
         httpx = require("httpx", "fetching")
         places = asyncio.Semaphore(self.limit)
         limits = httpx.Limits(max_connections=self.limit, max_keepalive_connections=self.limit)
@@ -74,9 +78,9 @@ class Fetcher:
             return await asyncio.gather(*(self._get(httpx, client, places, url) for url in urls))
 
     async def _get(self, httpx: Any, client: Any, places: asyncio.Semaphore, url: str) -> Fetched:
-        began = time.perf_counter()
         status, reason, attempt = None, "", 0
         async with places:
+            began = time.perf_counter()
             for attempt in range(1, self.retries + 2):
                 if attempt > 1:
                     await asyncio.sleep(PAUSE * 2 ** (attempt - 2))

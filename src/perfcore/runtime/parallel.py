@@ -15,8 +15,8 @@ import builtins
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -91,8 +91,7 @@ def _mapped(
     function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int, how: str
 ) -> Iterator[Any]:
     if how == "auto":
-        done, how = _tried(function, pieces, n, workers)
-        yield from done
+        how = yield from _tried(function, pieces, n, workers)
     if how == "serial" or workers == 1:
         yield from builtins.map(function, pieces)
         return
@@ -105,28 +104,36 @@ def _mapped(
             yield from _in_order(partial(_sent, _processes(workers), shared, function), pieces, 2 * workers)
 
 
-def _tried(function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int) -> tuple[list[Any], str]:
-    """The first results, and which way is best for the rest."""
-    first = list(islice(pieces, 1))
-    if not first:
-        return [], "serial"
-    began = time.perf_counter()
-    done = [function(first[0])]
-    alone = time.perf_counter() - began
+def _tried(
+    function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int
+) -> Generator[Any, None, str]:
+    """The first results; it returns which way is best for the rest."""
+    for first in islice(pieces, 1):
+        began = time.perf_counter()
+        done = function(first)
+        alone = time.perf_counter() - began
+        yield done
+        break
+    else:
+        return "serial"
     left = None if n is None else (n - 1) * alone
     if workers == 1 or (left is not None and left < SOON):
-        return done, "serial"
+        return "serial"
     pair = list(islice(pieces, 2))
     if len(pair) < 2:
-        return [*done, *builtins.map(function, pair)], "serial"
+        yield from builtins.map(function, pair)
+        return "serial"
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(abs, (1, 2)))  # its threads are started
         began = time.perf_counter()
-        done += pool.map(function, pair)
+        futures = [pool.submit(function, piece) for piece in pair]
+        wait(futures)
         together = time.perf_counter() - began
+    for future in futures:
+        yield future.result()
     if 2 * alone > GAIN * together:
-        return done, "threads"
-    return done, "processes" if left is None or left > WORTH_PROCESSES else "serial"
+        return "threads"
+    return "processes" if left is None or left > WORTH_PROCESSES else "serial"
 
 
 def _in_order(submit: Callable[[Any], Future], pieces: Iterator[Any], most: int) -> Iterator[Any]:

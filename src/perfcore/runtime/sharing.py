@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 import shutil
 import tempfile
 from typing import Any
@@ -23,51 +25,74 @@ class Shared:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def put(self, table: Any) -> Any:
-        """What `opened` makes a table of again; the table itself where it is not of numpy, pandas, polars or Arrow."""
-        path = os.path.join(self.folder, str(self._n))
-        self._n += 1
-        if isinstance(table, np.ndarray) and not table.dtype.hasobject:
-            np.save(path, table)
-            return Mapped(path + ".npy", "numpy")
-        library = type(table).__module__.partition(".")[0]
-        if library not in ("pandas", "polars", "pyarrow") or not hasattr(table, "columns"):
+        """What `opened` makes a table of again; the table itself where it is of another kind, or there is no room."""
+        kind = _kind(table)
+        if kind is None:
             return table
-        import pyarrow
-
-        if library == "pandas":
-            arrow = pyarrow.Table.from_pandas(table)
-        else:
-            arrow = table.to_arrow() if library == "polars" else pyarrow.table(table)
-        with pyarrow.OSFile(path, "wb") as file, pyarrow.ipc.new_file(file, arrow.schema) as writer:
-            writer.write_table(arrow)
-        return Mapped(path, library)
+        shared = Mapped(os.path.join(self.folder, str(self._n)), kind)
+        self._n += 1
+        try:
+            _write(table, shared)
+        except Exception:  # a full file system (64 MB in many containers), cells that the format does not have
+            self.drop(shared)
+            return table
+        return shared
 
     def drop(self, shared: Any) -> None:
         """Its memory is given back, once nobody maps it any more."""
         if isinstance(shared, Mapped):
-            os.unlink(shared.path)
+            with contextlib.suppress(FileNotFoundError):  # the folder went before the last worker was through
+                os.unlink(shared.path)
 
 
 class Mapped:
     """A table in a file that is mapped where it is opened."""
 
-    def __init__(self, path: str, library: str):
-        self.path, self.library = path, library
+    def __init__(self, path: str, kind: str):
+        self.path, self.kind = path, kind
+
+
+def _kind(table: Any) -> str | None:
+    if type(table) in (np.ndarray, np.memmap) and not table.dtype.hasobject:  # others keep more than their cells
+        return "numpy"
+    library, name = type(table).__module__.partition(".")[0], type(table).__name__
+    return {
+        ("pandas", "DataFrame"): "pandas",
+        ("polars", "DataFrame"): "polars",
+        ("pyarrow", "Table"): "table",
+        ("pyarrow", "RecordBatch"): "batch",
+    }.get((library, name))
+
+
+def _write(table: Any, shared: Mapped) -> None:
+    with open(shared.path, "wb") as file:
+        if shared.kind == "numpy":
+            np.save(file, table)
+        elif shared.kind == "pandas":  # its index, dtypes and objects are whatever they were only as a pickle
+            pickle.dump(table, file, protocol=5)
+        elif shared.kind == "polars":
+            table.write_ipc(file, compression="uncompressed")
+        else:
+            import pyarrow.ipc
+
+            with pyarrow.ipc.new_stream(file, table.schema) as writer:
+                writer.write(table)
 
 
 def opened(shared: Any) -> Any:
-    """The table, whose memory is the file's; of pandas a copy of those columns that pandas keeps otherwise."""
+    """The table, whose memory is the file's, and its own where it is written to; of pandas a copy."""
     if not isinstance(shared, Mapped):
         return shared
-    if shared.library == "numpy":
-        return np.load(shared.path, mmap_mode="r")
-    import pyarrow
-
-    table = pyarrow.ipc.open_file(pyarrow.memory_map(shared.path)).read_all()
-    if shared.library == "pandas":
-        return table.to_pandas()
-    if shared.library == "polars":
+    if shared.kind == "numpy":
+        return np.asarray(np.load(shared.path, mmap_mode="c"))
+    if shared.kind == "pandas":
+        with open(shared.path, "rb") as file:
+            return pickle.load(file)
+    if shared.kind == "polars":
         import polars
 
-        return polars.from_arrow(table)
-    return table
+        return polars.read_ipc(shared.path)
+    import pyarrow.ipc
+
+    reader = pyarrow.ipc.open_stream(pyarrow.memory_map(shared.path))
+    return reader.read_next_batch() if shared.kind == "batch" else reader.read_all()

@@ -33,8 +33,12 @@ class Ticker:
         name: str = "perfcore-ticker",
         on_error: Callable[[Exception], object] | None = None,
     ):
-        if isinstance(interval, bool) or not isinstance(interval, int | float) or not 0 < interval < float("inf"):
+        if isinstance(interval, bool) or not isinstance(interval, int | float):
             raise ConfigurationError(f"interval={interval!r}: allowed are seconds above 0")
+        if not 0 < interval <= threading.TIMEOUT_MAX:
+            raise ConfigurationError(
+                f"interval={interval!r}: allowed are seconds above 0, and no more than can be waited"
+            )
         self.interval, self.name = interval, name
         self._function, self._on_error = _weakly(function), _weakly(on_error)
         self._lock = threading.Lock()
@@ -62,11 +66,11 @@ class Ticker:
         """End it and wait for a call that is under way, unless that is the one that stops it."""
         if self._pid != os.getpid():
             return
-        self._stopped.set()
-        thread = self._thread
+        with self._lock:
+            self._stopped.set()
+            thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-            self._thread = None
 
     def __enter__(self) -> Ticker:
         self.start()
