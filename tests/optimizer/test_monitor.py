@@ -1,13 +1,16 @@
 """The guide's monitor: what it warns of, what it does about it, how it starts and stops."""
 
 import os
+import signal
 import threading
 import time
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from perfcore import ConfigurationError, optimizer
+from perfcore import threads as threads_module
 from perfcore.optimizer import SystemMonitor, get_integrated_optimizer, monitor_system_health
 from perfcore.optimizer import monitor as monitoring
 
@@ -194,6 +197,44 @@ def test_a_forked_process_has_a_stopped_monitor_that_can_be_started(seen):
             os._exit(0 if right else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert monitor.running
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_process_that_forks_in_the_middle_of_looks_and_actions_has_children_that_do_not_hang():
+    instance, over = get_integrated_optimizer(), threading.Event()
+
+    def use(name):
+        instance.model_cache.put(name, name)
+        instance.feature_cache.put_features(name, np.zeros((5, 5)))
+        instance.batch_processor.add_prediction_request(name, {}, None)
+        optimizer.optimize_system_performance()
+        with threads_module.limit(1):
+            pass
+
+    def work():
+        while not over.is_set():
+            use(threading.current_thread().name)
+
+    use("first")  # what is imported on first use is: a fork in the middle of an import is Python's to mend
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    with SystemMonitor(check_interval=0.001):
+        for worker in workers:
+            worker.start()
+        codes = []
+        for _ in range(8):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(30)
+                with SystemMonitor(check_interval=60) as monitor:
+                    wait_until(lambda monitor=monitor: monitor.metrics_history)
+                use("child")
+                os._exit(0)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        over.set()
+        for worker in workers:
+            worker.join()
+    assert codes == [0] * 8
 
 
 def test_a_look_takes_less_than_a_hundredth_of_a_second_of_a_core():

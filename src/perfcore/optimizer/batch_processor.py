@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ..cache import forks
 from ..errors import ConfigurationError, InputError
 from ..runtime.cost_model import CostModel
 from .entries import _positive
@@ -36,7 +36,7 @@ class PredictionBatchProcessor:
 
     def __init__(self, batch_size: int = 100, max_workers: int = 4):
         self.batch_size, self.max_workers = batch_size, max_workers
-        self._lock = threading.Lock()
+        self._lock = forks.Lock()
         self._waiting: deque[_Request] = deque()
         self._n_processing = 0
         self.costs = CostModel()

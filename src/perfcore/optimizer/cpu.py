@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import threads
+from ..cache import forks
 from ..errors import ConfigurationError
 from ..runtime.batch_size import tune_batch_size
 from ..runtime.parallel import compare
@@ -30,7 +30,7 @@ class _Held:
     cpus: int
 
 
-_lock = threading.RLock()
+_lock = forks.Lock()
 _held: _Held | None = None
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from ..cache import ModelCache as Store
+from ..cache import forks
 from ..errors import ConfigurationError
 from .ranking import Ranking
 
@@ -23,7 +23,7 @@ class Entries:
     """
 
     def __init__(self, size: int, weigh: Any, ttl: float | None = None):
-        self.lock = threading.RLock()
+        self.lock = forks.Lock()  # before its store's: who takes both takes this one first
         self.ttl = ttl
         self.hits = self.misses = self.missed_for_room = 0
         self.last_used: dict[str, float] = {}  # seconds since the epoch

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ..cache import forks
 from ..files import replace_file
 
 MOST, KEPT = 1000, 500
@@ -31,7 +31,7 @@ class History:
 
     def __init__(self, path: str | os.PathLike | None = None):
         self.path = None if path is None else Path(path)
-        self._lock = threading.Lock()
+        self._lock = forks.Lock()
         self._is_behind = False  # whether memory has what the file has not
         self.began: datetime | None = None
         self.entries: list[dict[str, Any]] = self._read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -63,6 +64,7 @@ class IntegratedPerformanceOptimizer:
         self.optimization_interval_seconds = 3600
         self._observer = Observer()
         self._lock = threading.RLock()
+        _optimizers.add(self)
         self._looked: dict[str, tuple[int, int, int]] = {}  # look-ups, hits and misses for room at the last run
         self._rates: dict[str, float] = {}  # hit rates before an adjustment whose effect is to be seen
         self._held: weakref.finalize | None = None  # lifts the limit of threads that an action set
@@ -180,8 +182,21 @@ def _unknown(name: str) -> OptimizationResult:
     raise ValueError(f"no action {name!r}: there are {', '.join(_ACTIONS)}")
 
 
+_optimizers: weakref.WeakSet[IntegratedPerformanceOptimizer] = weakref.WeakSet()
 _instance: IntegratedPerformanceOptimizer | None = None
 _instance_lock = threading.Lock()
+
+
+def _after_fork() -> None:
+    """In a child nobody is left who would give these back; what an action was about is not waited for."""
+    global _instance_lock
+    _instance_lock = threading.Lock()
+    for optimizer in list(_optimizers):
+        optimizer._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def get_integrated_optimizer() -> IntegratedPerformanceOptimizer:

@@ -11,11 +11,12 @@ import tomllib
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..runtime import parallel
+from ..runtime import parallel, profiling
 from ..runtime.fetching import Fetched, Fetcher
 from ..runtime.memory import measure, trim
 from ..runtime.memory.usage import resident
@@ -113,17 +114,8 @@ class PerformanceProfiler:
 
         An exception comes through, and memory is traced afterwards only if it was before.
         """
-        was_tracing = tracemalloc.is_tracing()
-        if not was_tracing:
-            tracemalloc.start()
-        try:
-            tracemalloc.reset_peak()
-            before = tracemalloc.get_traced_memory()[0]
-            result = func(*args, **kwargs)
-            return result, max(0, tracemalloc.get_traced_memory()[1] - before)
-        finally:
-            if not was_tracing:
-                tracemalloc.stop()
+        found = profiling.memory(partial(func, *args, **kwargs))
+        return found.result, int(found.peak or 0)
 
 
 def _place(file: str, line: int, name: str) -> str:

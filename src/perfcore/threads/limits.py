@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import Any
@@ -13,6 +14,15 @@ from .pool import controller
 KINDS = ("perfcore", "blas", "openmp", "numba", "arrow")
 _lock = threading.RLock()
 _open: list[limit] = []  # those entered, in order; the last that says something of a kind holds for it
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # in a child nobody is left who would give it back
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class limit:
