@@ -6,10 +6,14 @@ import http.client
 import json
 import socket
 import time
+from threading import TIMEOUT_MAX
 from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import require
+from .metrics.server import is_path
+
+_PARTS = ("time", "process", "memory", "predictors", "others")
 
 
 def fetch(address: str, timeout: float = 5.0) -> dict[str, Any]:
@@ -20,12 +24,15 @@ def fetch(address: str, timeout: float = 5.0) -> dict[str, Any]:
     ConfigurationError
         Where nobody answers, or something else does.
     """
-    connection = _Unix(address, timeout) if "/" in address else http.client.HTTPConnection(address, timeout=timeout)
+    try:
+        connection = (_Unix if is_path(address) else http.client.HTTPConnection)(address, timeout=timeout)
+    except http.client.InvalidURL as error:
+        raise ConfigurationError(f"{address}: allowed are a socket's path, and HOST:PORT") from error
     try:
         connection.request("GET", "/json")
         response = connection.getresponse()
         found = json.loads(response.read())
-        if response.status != 200 or "predictors" not in found:
+        if response.status != 200 or not isinstance(found, dict) or not found.keys() >= set(_PARTS):
             raise ValueError
         return found
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -51,7 +58,7 @@ class _Unix(http.client.HTTPConnection):
 def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
     """Show it, every so many seconds until Ctrl-C, or once."""
     live, console = require("rich.live", "python -m perfcore top"), require("rich.console", "python -m perfcore top")
-    if not interval > 0:
+    if not 0 < interval <= TIMEOUT_MAX:
         raise ConfigurationError(f"interval={interval!r}: allowed are seconds above 0")
     seen, before = fetch(address), None
     if once:
@@ -70,13 +77,16 @@ def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
 def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> Any:
     """Tables of what is seen now, with rates since what was seen before."""
     console, table = require("rich.console", "python -m perfcore top"), require("rich.table", "python -m perfcore top")
+    escape = require("rich.markup", "python -m perfcore top").escape
     process, memory = seen["process"], seen["memory"]
+    if before is not None and before["process"]["pid"] != process["pid"]:  # another one serves there now
+        before = None
     seconds = None if before is None else seen["time"] - before["time"]
     cpu = "-"
     if before is not None and seconds:
         cpu = f"{100 * (process['cpu_seconds'] - before['process']['cpu_seconds']) / seconds:.0f} %"
     head = (
-        f"{address}  process {process['pid']}, CPU {cpu}, {process['threads']} threads, "
+        f"{escape(address)}  process {process['pid']}, CPU {cpu}, {process['threads']} threads, "
         f"{memory['resident'] / 1e6:,.0f} MB of {memory['limit'] / 1e6:,.0f} MB"
     )
     predictors = table.Table("predictor", "calls", "calls/s", "rows", "rows/s", "failed", "p50", "p95", "p99")
@@ -84,13 +94,13 @@ def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> A
         then = (before or {}).get("predictors", {}).get(name)
         rates = [_rate(now, then, field, seconds) for field in ("calls", "rows")]
         predictors.add_row(
-            f"{name} ({now['origin']})", f"{now['calls']:,}", rates[0], f"{now['rows']:,}", rates[1],
+            escape(f"{name} ({now['origin']})"), f"{now['calls']:,}", rates[0], f"{now['rows']:,}", rates[1],
             f"{now['failed']:,}", *(_time(now[q]) for q in ("p50", "p95", "p99")),
         )  # fmt: skip
     others = table.Table("name", "kind", "figures")
     for name, now in seen["others"].items():
         figures = [f"{field} {value:,}" for field, value in now.items() if isinstance(value, int) and value]
-        others.add_row(name, now["kind"], now.get("error") or ", ".join(figures))
+        others.add_row(*map(escape, (name, now["kind"], str(now.get("error") or ", ".join(figures)))))
     return console.Group(head, predictors, *([others] if seen["others"] else []))
 
 
@@ -98,10 +108,10 @@ def _rate(now: dict, then: dict | None, field: str, seconds: float | None) -> st
     return "-" if then is None or not seconds else f"{(now[field] - then[field]) / seconds:,.0f}"
 
 
-def _time(seconds: float | None) -> str:
+def _time(seconds: Any) -> str:
     if seconds is None:
         return "-"
-    if seconds == float("inf"):
+    if float(seconds) == float("inf"):
         return "> 137 s"
     scale, unit = next(((s, u) for s, u in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")) if seconds >= s), (1e-9, "ns"))
     return f"{seconds / scale:.3g} {unit}"

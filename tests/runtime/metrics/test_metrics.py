@@ -224,3 +224,134 @@ for call in (metrics.text, metrics.serve):
     else: raise AssertionError
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- hostile things that are registered, and dying servers ---------------------------------------------
+
+
+class Told:
+    def __init__(self, **figures):
+        self.figures = figures
+
+    def stats(self):
+        return self.figures
+
+
+ODD = '[/b] "quoted"\n\\ é'
+
+
+def test_odd_names_and_figures_are_served_as_text_as_json_and_in_the_terminal(fast, tmp_path, capsys):
+    odd = Told(
+        **{"größe": 3, "a b": np.int64(4), "nested": {1: 2.5}, "kind": "x", "huge": 10**400, "nan": float("nan")}
+    )
+    metrics.register(ODD, odd)
+    metrics.register("failed", other := Told(error="[/i]"))
+    with pytest.raises(ConfigurationError, match="allowed are texts"):
+        metrics.register("\udc80", odd)
+    with metrics.serve(str(tmp_path / "m.sock")) as server:
+        answer = http_get(server.address, "/json")
+        strict = json.loads(answer, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        assert strict["others"][ODD]["kind"] == "Told" and strict["others"][ODD]["nan"] == "nan"
+        samples = parsed(http_get(server.address, "/metrics"))
+        assert of(samples, "perfcore_gr__e", name=ODD) == [3.0] and of(samples, "perfcore_a_b", name=ODD) == [4.0]
+        assert of(samples, "perfcore_nested_1", name=ODD) == [2.5]
+        top.watch(server.address, once=True)
+    assert "[/b]" in capsys.readouterr().out
+    del odd, other
+
+
+def http_get(address, path):
+    connection = top._Unix(address, 5.0)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    assert response.status == 200
+    return response.read().decode()
+
+
+def test_names_that_are_made_up_are_not_those_of_others(fast, tmp_path):
+    numbers = [
+        int(name.rpartition("-")[2]) for name in metrics.snapshot()["predictors"] if name.startswith("predictor-")
+    ]
+    taken = perfcore.compile(tmp_path / "model.txt")
+    metrics.register(f"predictor-{max(numbers) + 1}", taken)
+    another = perfcore.compile(tmp_path / "model.txt")
+    assert len(metrics.snapshot()["predictors"]) == len(perfcore.calls.live())
+    del another
+
+
+def test_top_and_serve_mean_the_same_by_an_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with metrics.serve("metrics.sock"):
+        assert top.fetch("metrics.sock")["process"]["pid"] == os.getpid()
+    with pytest.raises(ConfigurationError, match="allowed are a socket's path, and HOST:PORT"):
+        top.fetch("127.0.0.1:none")
+
+
+@pytest.mark.parametrize("answer", [b"3", b'{"predictors": 1}', b"[1", b"\xff"])
+def test_top_refuses_what_others_answer(answer, tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def reply():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + answer)
+
+        thread = threading.Thread(target=reply)
+        thread.start()
+        with pytest.raises(ConfigurationError, match="no process serves perfcore's metrics there"):
+            top.fetch(f"127.0.0.1:{listening.getsockname()[1]}")
+        thread.join(10)
+
+
+def test_top_tells_no_rates_between_two_processes(fast):
+    seen = metrics.snapshot()
+    before = seen | {"process": seen["process"] | {"pid": 1, "cpu_seconds": 1e6}, "time": seen["time"] - 1}
+    from rich.console import Console
+
+    console = Console(record=True, width=200)
+    console.print(top.view("a", seen, before))
+    assert "CPU -" in console.export_text()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_forked_process_does_not_hold_the_port(tmp_path):
+    import socket
+
+    with metrics.serve("127.0.0.1:0") as server:
+        port = int(server.address.rpartition(":")[2])
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(5)
+            os._exit(0)
+    try:
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=2):
+            pass
+    finally:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+
+def test_a_server_that_is_busy_keeps_its_socket(tmp_path):
+    import socket
+
+    path = str(tmp_path / "m.sock")
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        waiting = []
+        for _ in range(5):
+            waiting.append(socket.socket(socket.AF_UNIX))
+            waiting[-1].setblocking(False)
+            try:
+                waiting[-1].connect(path)
+            except BlockingIOError:
+                break
+        with pytest.raises(OSError):
+            metrics.serve(path)
+        assert os.path.exists(path)
+        for each in waiting:
+            each.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import numbers
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,7 +72,7 @@ class _Collector:
         for name, stats in others.items():
             for field, value in _numbers(stats):
                 kind = self._core.CounterMetricFamily if field in _COUNTERS else self._core.GaugeMetricFamily
-                metric = "perfcore_" + "".join(c if c.isalnum() else "_" for c in field)
+                metric = "perfcore_" + re.sub("[^a-zA-Z0-9]", "_", field)
                 if metric not in families:
                     families[metric] = kind(metric, f"{field} of what was registered", labels=["name", "kind"])
                 families[metric].add_metric([name, stats["kind"]], value)
@@ -80,8 +83,11 @@ def _numbers(stats: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, flo
     for field, value in stats.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{prefix}{field} ")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{field}", float(value)
+        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+            try:
+                yield f"{prefix}{field}", float(value)
+            except OverflowError:
+                yield f"{prefix}{field}", math.inf
 
 
 def _bound(end: float) -> str:

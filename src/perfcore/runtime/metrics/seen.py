@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 import weakref
 from typing import Any
@@ -16,7 +15,6 @@ from ..._ext.calls import ENDS
 from ...errors import ConfigurationError
 from ..memory.usage import usage
 
-_lock = threading.Lock()
 _named: dict[str, weakref.ref] = {}
 _names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()  # made up for predictors that have none
 _numbers = itertools.count(1)
@@ -35,7 +33,7 @@ def register(name: str, what: Any) -> None:
     ConfigurationError
         For names that are no texts, and objects without ``stats()`` or that cannot be referred to weakly.
     """
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or not _is_unicode(name):
         raise ConfigurationError(f"name={name!r}: allowed are texts")
     if not callable(getattr(what, "stats", None)):
         raise ConfigurationError(f"{type(what).__qualname__} has no stats(), so there is nothing to show of it")
@@ -43,8 +41,7 @@ def register(name: str, what: Any) -> None:
         reference = weakref.ref(what)
     except TypeError:
         raise ConfigurationError(f"a {type(what).__qualname__} cannot be referred to weakly") from None
-    with _lock:
-        _named[name] = reference
+    _named[name] = reference
 
 
 def snapshot() -> dict[str, Any]:
@@ -65,7 +62,7 @@ def snapshot() -> dict[str, Any]:
         predictors[_name_of(predictor, named)] = _of_predictor(predictor)
     for name, each in named.items():
         if not _is_predictor(each):
-            others[name] = {"kind": type(each).__name__} | _stats_of(each)
+            others[name] = _stats_of(each) | {"kind": type(each).__name__}
     process, memory = psutil.Process(), usage()
     times = process.cpu_times()
     return {
@@ -82,11 +79,22 @@ def snapshot() -> dict[str, Any]:
     }
 
 
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as of file names that are no UTF-8
+        return False
+    return True
+
+
 def _living() -> dict[str, Any]:
-    with _lock:
-        found = {name: each for name, reference in _named.items() if (each := reference()) is not None}
-        for name in _named.keys() - found.keys():
-            del _named[name]
+    found = {}
+    for name, reference in _named.copy().items():  # others may register meanwhile; no lock, which a fork would copy
+        each = reference()
+        if each is not None:
+            found[name] = each
+        elif _named.get(name) is reference:
+            _named.pop(name, None)
     return found
 
 
@@ -98,10 +106,9 @@ def _name_of(predictor: Any, named: dict[str, Any]) -> str:
     for name, each in named.items():
         if each is predictor:
             return name
-    with _lock:
-        if predictor not in _names:
-            _names[predictor] = f"predictor-{next(_numbers)}"
-        return _names[predictor]
+    if predictor not in _names:
+        _names.setdefault(predictor, next(made for i in _numbers if (made := f"predictor-{i}") not in named))
+    return _names[predictor]
 
 
 def _of_predictor(predictor: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import math
 import os
 import socket
 import stat
@@ -66,8 +67,9 @@ def serve(address: str = "127.0.0.1:0") -> Server:
         Where the address is taken or cannot be made.
     """
     text()  # an extra that is missing is missed now
-    if "/" in os.fspath(address) or ":" not in address:
-        return Server(_UnixHttp(cast(Any, _free(os.fspath(address))), _Handler), os.fspath(address))
+    address = os.fspath(address)
+    if is_path(address):
+        return Server(_UnixHttp(cast(Any, _free(address)), _Handler), address)
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
         raise ConfigurationError(f"address={address!r}: allowed are a path, and HOST:PORT with a port up to 65535")
@@ -79,7 +81,23 @@ def serve(address: str = "127.0.0.1:0") -> Server:
     raise ConfigurationError(f"address={address!r}: metrics are served on this machine alone: 127.0.0.1, [::1], a path")
 
 
+def is_path(address: str) -> bool:
+    """Whether that is a Unix socket's, and no port."""
+    return "/" in address or ":" not in address
+
+
 _serving: set[Server] = set()
+
+
+def _leave_to_parent() -> None:
+    """In a process that was forked: it would hold the port as long as it lives, and answer nobody."""
+    for each in _serving:
+        each._http.socket.close()
+    _serving.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class _Http(ThreadingHTTPServer):
@@ -116,14 +134,17 @@ class _Handler(BaseHTTPRequestHandler):
             if path == "/metrics":
                 self._send(200, text(), "text/plain; version=0.0.4; charset=utf-8")
             elif path == "/json":
-                self._send(200, json.dumps(snapshot(), default=str), "application/json")
+                self._send(200, json.dumps(_plain(snapshot()), default=str), "application/json")
             else:
                 self._send(404, "there are /metrics and /json\n", "text/plain")
         except OSError:  # the client has gone
             pass
+        except Exception as error:  # of what was registered
+            with contextlib.suppress(OSError):
+                self._send(500, f"{type(error).__name__}: {error}\n", "text/plain")
 
     def _send(self, status: int, body: str, kind: str) -> None:
-        data = body.encode()
+        data = body.encode(errors="backslashreplace")
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
@@ -134,6 +155,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+def _plain(found: Any) -> Any:
+    """Numbers that JSON does not have as texts: "inf", "-inf", "nan"."""
+    if isinstance(found, dict):
+        return {str(name): _plain(each) for name, each in found.items()}
+    if isinstance(found, list | tuple):
+        return [_plain(each) for each in found]
+    return str(found) if isinstance(found, float) and not math.isfinite(found) else found
+
+
 def _free(path: str) -> str:
     """The path, without the socket of a process that is gone."""
     try:
@@ -142,10 +172,12 @@ def _free(path: str) -> str:
         return path
     if is_socket:
         with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(path)
-            except OSError:
-                os.unlink(path)
+            probe.setblocking(False)  # one whose queue is full would make us wait
+            with contextlib.suppress(BlockingIOError):
+                try:
+                    probe.connect(path)
+                except ConnectionRefusedError:
+                    os.unlink(path)
     return path
 
 
