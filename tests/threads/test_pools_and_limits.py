@@ -150,3 +150,24 @@ assert not {"numba", "pandas", "pyarrow", "threadpoolctl", "platformdirs", "file
 assert dict(os.environ) == before and threading.active_count() == 1
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_limit_that_a_library_refuses_leaves_all_as_it_was(monkeypatch):
+    from perfcore.threads import limits
+
+    before, settings = counts(), limits._settings
+
+    def refuse(count):
+        raise RuntimeError("not now")
+
+    broken = limits._Setting("numba", "numba", 8, lambda count: refuse(count) if count == 1 else None, "broken")
+    monkeypatch.setattr(limits, "_settings", lambda: [*settings(), broken])
+    with pytest.raises(RuntimeError, match="not now"), limit(1):
+        pass
+    assert before.items() <= counts().items() and limits._open == []
+
+
+def test_no_file_is_left_open():
+    code = "import perfcore.threads; perfcore.threads.available()"
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "ResourceWarning" not in done.stderr

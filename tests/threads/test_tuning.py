@@ -243,3 +243,25 @@ def test_the_command_shows_and_forgets(folder, fast, capsys):
     assert f"{fast.fingerprint}  " in shown and "512 rows and more  2 threads  (1: 2 ms, 2: 1 ms; " in shown
     assert main(["threads", "--reset"]) == 0
     assert capsys.readouterr().out == "forgotten\n" and not (folder / "threads.json").exists()
+
+
+def test_what_setting_a_limit_takes_is_not_among_what_is_measured(monkeypatch):
+    tuned = tune(lambda table: None, [np.zeros((1, 1))])
+    assert max(tuned.seconds[1].values()) < 100e-6
+
+
+@pytest.mark.parametrize("shapes", [np.zeros((4, 3)), 1000, {"a": [1]}])
+def test_shapes_that_are_no_list_are_refused(fast, shapes):
+    with pytest.raises(ConfigurationError, match="expected a list of tables or numbers of rows, got"):
+        tune(fast, shapes)
+
+
+@pytest.mark.parametrize("found", [{"n_threads": 2}, {"n_threads": 2, "seconds": {"x": 1.0}, "when": "2020-01-01"}])
+def test_a_record_that_lacks_something_is_no_record(folder, found, capsys):
+    from perfcore.__main__ import main
+
+    folder.mkdir()
+    machines = {remembered.machine(): {"plan": {"3": found}}}
+    (folder / "threads.json").write_text(json.dumps({"protocol": 1, "machines": machines}))
+    assert remembered.read() == {}
+    assert main(["threads"]) == 0

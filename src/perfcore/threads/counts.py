@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from pathlib import Path
 
 from ..errors import ConfigurationError
 
@@ -72,7 +73,7 @@ def _share() -> int | None:
 def _quota() -> int | None:
     for paths in _QUOTAS:
         try:
-            words = [word for path in paths for word in open(path, encoding="ascii").read().split()]
+            words = [word for path in paths for word in Path(path).read_text(encoding="ascii").split()]
             quota, period = words
             if quota not in ("max", "-1"):
                 return max(1, int(quota) // int(period))

@@ -57,11 +57,15 @@ class limit:
             if self in _open:
                 raise ConfigurationError("this limit is entered already: make another one to nest them")
             self._before = []
-            for setting in _settings():
-                if setting.kind in self.limits:
-                    self._before.append(setting)
-                    setting.put(self.limits[setting.kind])
             _open.append(self)
+            try:
+                for setting in _settings():
+                    if setting.kind in self.limits:
+                        self._before.append(setting)
+                        setting.put(self.limits[setting.kind])
+            except BaseException:  # of a library
+                self.__exit__()
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -115,7 +115,10 @@ def processor() -> str:
 
 def _is_sound(machines: dict) -> bool:
     return all(
-        isinstance(found["n_threads"], int) and found["n_threads"] >= 1
+        isinstance(found["n_threads"], int)
+        and found["n_threads"] >= 1
+        and isinstance(found["when"], str)
+        and all(count.isdecimal() and seconds >= 0 for count, seconds in found["seconds"].items())
         for plans in machines.values()
         for buckets in plans.values()
         for found in buckets.values()

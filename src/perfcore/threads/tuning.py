@@ -16,7 +16,7 @@ from . import counts, remembered
 from .limits import limit
 
 ROUNDS = 5
-SECONDS = 0.05  # each count is measured for so long at least
+SECONDS = 0.005  # a count is called at least so long each time
 NEAR = 1.05  # of the best time: that near, fewer threads are the better choice
 FAR = 1.10  # of the best time: what is that far off twice is given up
 
@@ -71,8 +71,14 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
         Where the predictor does not take a table of numbers: give tables.
     MissingExtraError
         Where the extra that keeps the file is not installed.
+    OSError
+        Where the file cannot be written; `PERFCORE_CACHE_DIR` says where else it could be.
     """
-    call, plan = _caller(target, method)
+    seconds_of, plan = _timer(target, method)
+    if not isinstance(shapes, list | tuple | range):
+        raise ConfigurationError(
+            f"shapes: expected a list of tables or numbers of rows, got {type(shapes).__qualname__}"
+        )
     if not shapes:
         raise ConfigurationError("shapes is empty: give tables, or numbers of rows")
     seconds: dict[int, dict[int, float]] = {}
@@ -81,7 +87,7 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
         table = _table(target, shape)
         n_rows = len(table)
         known = None if again else _known(plan, n_rows)
-        taken = known or _measured(partial(call, table))
+        taken = known or _measured(partial(seconds_of, table))
         best = min(taken.values())
         seconds[n_rows], chosen[n_rows] = taken, min(count for count, each in taken.items() if each <= NEAR * best)
         if known is None:
@@ -89,22 +95,22 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
     return Tuned(plan, seconds, chosen)
 
 
-def _caller(target: Any, method: str) -> tuple[Callable, str]:
-    """How to call it with a table and a number of threads, and under which name that is remembered."""
+def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
+    """What a call with a table and a number of threads takes, and under which name that is remembered."""
     if hasattr(target, "fingerprint"):
         if not hasattr(target, method):
             raise ConfigurationError(f"{target!r} has no method {method!r}")
         function = getattr(target, method)
-        return lambda table, count: function(table, n_threads=count), target.fingerprint
+        return lambda table, count: _seconds(partial(function, table, n_threads=count)), target.fingerprint
     if not callable(target):
         raise ConfigurationError(f"expected a predictor or a function of a table, got {type(target).__qualname__}")
 
-    def call(table: Any, count: int) -> None:
-        with limit(count):
-            target(table)
+    def seconds_of(table: Any, count: int) -> float:
+        with limit(count):  # setting it takes longer than many a call
+            return _seconds(partial(target, table))
 
     name = getattr(target, "__qualname__", type(target).__qualname__)
-    return call, f"{getattr(target, '__module__', None) or type(target).__module__}.{name}"
+    return seconds_of, f"{getattr(target, '__module__', None) or type(target).__module__}.{name}"
 
 
 def _table(target: Any, shape: Any) -> Any:
@@ -127,23 +133,31 @@ def _known(plan: str, n_rows: int) -> dict[int, float] | None:
     return None if found is None else {int(count): each for count, each in found["seconds"].items()}
 
 
-def _measured(call: Callable[[int], Any]) -> dict[int, float]:
+def _seconds(call: Callable[[], Any]) -> float:
+    n, began = 0, time.perf_counter()
+    while True:
+        call()
+        n += 1
+        taken = time.perf_counter() - began
+        if taken >= SECONDS:
+            return taken / n
+
+
+def _measured(seconds_of: Callable[[int], float]) -> dict[int, float]:
     """Median seconds of a call by thread count; there and back again in each round, so that drifts cancel out."""
     candidates = _candidates(counts.available())
     taken: dict[int, list[float]] = {count: [] for count in candidates}
     far_off = dict.fromkeys(candidates, 0)
     for count in candidates:
-        call(count)
+        seconds_of(count)
     while True:
         for count in (*candidates, *reversed(candidates)):
-            began = time.perf_counter()
-            call(count)
-            taken[count].append(time.perf_counter() - began)
+            taken[count].append(seconds_of(count))
         medians = {count: median(each) for count, each in taken.items()}
         best = min(medians.values())
         for count in candidates:
             far_off[count] += medians[count] > FAR * best
-        if all(len(taken[count]) >= 2 * ROUNDS and sum(taken[count]) >= SECONDS for count in candidates):
+        if all(len(taken[count]) >= 2 * ROUNDS for count in candidates):
             return medians
         candidates = [count for count in candidates if far_off[count] < 2 or len(taken[count]) < ROUNDS]
 
