@@ -29,3 +29,20 @@ def test_omp_num_threads_lowers_what_there_is(monkeypatch, said, count):
     there_are = threads.available()
     monkeypatch.setenv("OMP_NUM_THREADS", said)
     assert threads.available() == (count or there_are)
+
+
+def test_a_cgroups_quota_is_read_once_a_second(monkeypatch, tmp_path):
+    file = tmp_path / "cpu.max"
+    monkeypatch.setattr(threads.counts, "_QUOTAS", ((file,),))
+    monkeypatch.setattr(threads.counts, "_quota_read", (-threads.counts.QUOTA_SECONDS, None))
+    now = 1000.0
+    monkeypatch.setattr(threads.counts.time, "monotonic", lambda: now)
+    file.write_text("300000 100000")
+    assert threads.bounds()["cgroup quota"] == 3
+    file.write_text("max 100000")
+    assert threads.bounds()["cgroup quota"] == 3
+    now += 1
+    assert threads.bounds()["cgroup quota"] is None
+    file.write_text("50000 100000")
+    now += 1
+    assert threads.bounds()["cgroup quota"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import time
 from pathlib import Path
 
 from ..errors import ConfigurationError
@@ -14,6 +15,8 @@ _QUOTAS = (
     ("/sys/fs/cgroup/cpu.max",),
     ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
 )
+QUOTA_SECONDS = 1.0  # a quota is read that seldom: reading it takes 40 µs, and each large call asks
+_quota_read: tuple[float, int | None] = (-QUOTA_SECONDS, None)
 _cap: int | None = None
 
 
@@ -71,6 +74,15 @@ def _share() -> int | None:
 
 
 def _quota() -> int | None:
+    """The cgroup's, as it was a second ago at most."""
+    global _quota_read
+    now = time.monotonic()
+    if now - _quota_read[0] >= QUOTA_SECONDS:
+        _quota_read = now, _read_quota()
+    return _quota_read[1]
+
+
+def _read_quota() -> int | None:
     for paths in _QUOTAS:
         try:
             words = [word for path in paths for word in Path(path).read_text(encoding="ascii").split()]
