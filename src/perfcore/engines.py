@@ -13,6 +13,7 @@ from . import isa, kernels, threads
 from .inputs.ensemble import PassedOn
 from .model import Model
 from .model.file import fingerprint
+from .threads.callers import shared
 
 if TYPE_CHECKING:
     from .predictor import Predictor
@@ -55,7 +56,14 @@ class BlockEngine(ABC):
         self, answer: np.ndarray, blocks: Iterator[np.ndarray], fill: Callable, n_threads: int | None
     ) -> np.ndarray:
         """``answer``, a row for each of the blocks' rows: ``fill(block, part, n_threads)`` writes its part of it."""
-        at, count = 0, self._threads_for(len(answer), n_threads)
+        count = self._threads_for(len(answer), n_threads)
+        if count == 1 or n_threads or self.n_threads or threads.asked():  # who says how many gets as many
+            return self._filled(answer, blocks, fill, count)
+        with shared(count) as count:
+            return self._filled(answer, blocks, fill, count)
+
+    def _filled(self, answer: np.ndarray, blocks: Iterator[np.ndarray], fill: Callable, count: int) -> np.ndarray:
+        at = 0
         for block in blocks:
             fill(block, answer[at : at + len(block)], count)
             at += len(block)
