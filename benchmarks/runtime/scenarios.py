@@ -35,6 +35,7 @@ class Scenario:
     few: dict[str, Any] = field(default_factory=dict)  # settings where answers alone are compared
     near: float = 0.0  # how far answers may lie apart, relatively; 0: the same bits
     rounds: int = 7  # at most
+    told: tuple[str, ...] = ()  # figures for the README beside those of the targets
     is_tiny: bool = False
 
     def tiny(self) -> Scenario:
@@ -43,6 +44,9 @@ class Scenario:
 
 _CALLERS = {"callers": 1_000, "objective": 0.010}
 _FEW_CALLERS = {"callers": 40}
+_TUNED = (
+    ("lgb31", (10, 100, 1_000, 50_000)), ("xgb6", (100, 20_000)), ("hgb31", (1_000, 20_000)), ("rf10", (200, 5_000)),
+)  # fmt: skip
 
 SCENARIOS = {
     "runtime-batcher-asyncio": Scenario(
@@ -58,5 +62,16 @@ SCENARIOS = {
         "1,000 asyncio callers of a dict each, a scikit-learn pipeline that is not compiled", "callers.of_pipeline",
         (Target("scikit-learn", least=20), Target("p99 (ms)", most=100)), "request", ("scikit-learn",),
         settings=_CALLERS | {"objective": 0.100}, few=_FEW_CALLERS,
+    ),
+    "runtime-threads-tuned": Scenario(
+        "the default thread count after tune(), 10 workloads of 4 models, against each fixed count", "threads.tuned",
+        (Target("worst / best count", most=1.05), Target("worst / one thread", most=1.05)),
+        models=("lgb31", "xgb6", "hgb31", "rf10"), settings={"workloads": _TUNED, "seconds": 0.2},
+        few={"workloads": (("lgb31", (10, 100)),), "seconds": 0.0}, rounds=3,
+    ),
+    "runtime-joblib": Scenario(
+        "80,000 rows in 8 parts by 8 joblib threads, the predictor's own threads at their default", "threads.joblib",
+        (Target(BEST, least=0.95),), "row", ("one call", "8 calls in turn", "joblib, a thread a core, one each"),
+        ("lgb31",), {"rows": 80_000, "times": 80}, {"rows": 800, "times": 2},
     ),
 }  # fmt: skip

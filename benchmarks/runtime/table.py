@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import readme, results
@@ -25,7 +26,7 @@ def told(name: str, scenario: Scenario, results: list[dict]) -> str:
             ratio = result["ratio"]
             line += f" {ratio['median']:>8.2f} × ({ratio['low']:.2f} to {ratio['high']:.2f})"
         lines.append(f"{line}  {result.get('error') or result['answers']}; {result.get('call', '')}")
-        if figures := _figures(result):
+        if figures := _figures(result, result.get("figures", {})):
             lines.append(f"  {'':<34}{figures}")
     lines += [f"  target: {_aim(each)}, found {_number(each['found'])}: {'met' if each['met'] else 'NOT MET'}"
               for each in targets(scenario, results)]  # fmt: skip
@@ -71,14 +72,13 @@ def _row(name: str, scenario: Scenario, by_side: dict[str, dict]) -> str:
         f"{_aim(each)}: {_number(each['found'])}" + ("" if each["met"] else ", **not met**")
         for each in targets(scenario, list(by_side.values()))
     )
-    return f"| `{name}` | {scenario.what} | {'; '.join(filter(None, [time, _figures(own)]))} | {others} | {aims} |"
+    figures = _figures(own, scenario.told)
+    return f"| `{name}` | {scenario.what} | {'; '.join(filter(None, [time, figures]))} | {others} | {aims} |"
 
 
-def _figures(result: dict) -> str:
-    return ", ".join(
-        f"{name} {_number(each['median'])}" for name, each in result.get("figures", {}).items()
-        if name not in ("seconds", "cpu")
-    )  # fmt: skip
+def _figures(result: dict, names: Iterable[str]) -> str:
+    figures = result.get("figures", {})
+    return ", ".join(f"{name} {_number(figures[name]['median'])}" for name in names if name not in ("seconds", "cpu"))
 
 
 def _aim(target: dict) -> str:
