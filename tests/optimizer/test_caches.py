@@ -305,3 +305,35 @@ def test_what_is_no_array_of_numbers_is_refused():
 def test_sizes_and_times_outside_what_is_allowed_are_refused(make):
     with pytest.raises(ConfigurationError, match="allowed are"):
         make()
+
+
+def test_names_of_features_tell_configurations_apart_whatever_their_texts_say():
+    name = lambda config: FeatureCache().get_cache_key("d", config)  # noqa: E731
+    long, other = np.zeros(10_000), np.zeros(10_000)
+    other[5000] = 1.0
+    assert repr(long) == repr(other) and name({"w": long}) != name({"w": other}) == name({"w": other.copy()})
+    assert name({1: "a"}) != name({"1": "a"})
+    assert name({1: "a", "b": 2}) == name({"b": 2, 1: "a"})
+    assert name({"s": {"x", "y", "z"}}) == name({"s": {"z", "y", "x"}})
+    with pytest.raises(InputError, match="allowed are numbers.*got a object"):
+        name({"o": object()})
+    with pytest.raises(InputError, match="got a function"):
+        name({"f": name})
+
+
+def test_rows_of_several_lengths_are_no_features():
+    with pytest.raises(InputError, match="must be an array of numbers"):
+        FeatureCache().put_features("f", [[1.0], [1.0, 2.0]])
+
+
+def test_looking_through_a_cache_takes_time_in_proportion_to_it():
+    def seconds(n):
+        features = FeatureCache(max_features=n, compression=False)
+        for i in range(n):
+            features.put_features(str(i), np.ones(1))
+        began = time.perf_counter()
+        assert sum(len(each) for each in features.cache.values()) == n
+        return time.perf_counter() - began
+
+    few, many = min(seconds(250) for _ in range(3)), min(seconds(2500) for _ in range(3))
+    assert many < 40 * few  # a hundred times, where each look copies all

@@ -263,3 +263,21 @@ def test_threads_that_an_action_limits_are_free_again_when_its_optimizer_is_gone
         del instance
         gc.collect()
         assert threads.available() == before
+
+
+def test_response_times_are_right_while_predictors_come_and_go(monkeypatch):
+    from types import SimpleNamespace
+
+    from perfcore.optimizer import state
+
+    class Predictor:
+        def __init__(self, n, seconds):
+            self._calls = SimpleNamespace(buckets=[n], seconds=n * seconds)
+
+    observer, living = state.Observer(), [Predictor(1000, 0.001)]
+    monkeypatch.setattr(state.calls, "live", lambda: list(living))
+    processor = type("Processor", (), {"n_handled": 0, "seconds_handled": 0.0})()
+    assert observer.response_ms(processor) == pytest.approx(1.0)
+    living[:] = [Predictor(1500, 0.000_002)]  # the slow one is gone, with its counts
+    assert observer.response_ms(processor) == pytest.approx(0.002)
+    assert observer.response_ms(processor) == pytest.approx(0.002)

@@ -62,7 +62,7 @@ class Entries:
             self._make_room(but=name)
 
     def get(self, name: str) -> Any:
-        """The value, or `_NONE`; a use of it, and counted."""
+        """The value, or None; a use of it, and counted."""
         with self.lock:
             self.expire()
             value = self.store.get(name, _NONE)
@@ -78,7 +78,10 @@ class Entries:
         """The value; no use of it. KeyError where it is not there."""
         with self.lock:
             self.expire()
-            return dict(self.store.items())[name] if name in self.store else _raise(name)
+            value = self.store.get(name, _NONE)  # a use to the store, whose own order is none of ours
+            if value is _NONE:
+                raise KeyError(name)
+            return value
 
     def names(self) -> list[str]:
         with self.lock:
@@ -225,10 +228,6 @@ class Times(Mapping):
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _raise(name: str) -> Any:
-    raise KeyError(name)
 
 
 def _positive(name: str, value: Any) -> int:

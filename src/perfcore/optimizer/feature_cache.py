@@ -88,8 +88,14 @@ class FeatureCache:
         return None if packed is None else packed.array()
 
     def get_cache_key(self, data_hash: str, config: dict[str, Any]) -> str:
-        """A name for features of this data by this configuration: the same in each process, whatever the order."""
-        text = json.dumps([data_hash, config], sort_keys=True, default=repr, ensure_ascii=False)
+        """A name for features of this data by this configuration: the same in each process, whatever the order.
+
+        Raises
+        ------
+        InputError
+            For objects in the configuration that do not tell what they hold.
+        """
+        text = json.dumps(_plain([data_hash, config]), ensure_ascii=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def _evict_least_used(self) -> None:
@@ -123,12 +129,39 @@ class FeatureCache:
         }
 
     def _packed(self, features: Any) -> Packed:
-        array = np.array(features, order="C", copy=True)
+        try:
+            array = np.array(features, order="C", copy=True)
+        except ValueError as error:  # rows of several lengths
+            raise InputError(f"features must be an array of numbers, times or texts: {error}") from error
         if array.dtype.kind not in "biufcMmSU":
             raise InputError(f"features must be an array of numbers, times or texts; got dtype {array.dtype}")
         array.setflags(write=False)
         packed = _compressed(array) if self.compression else None
         return packed or Packed(array, array.shape, array.dtype, False)
+
+
+def _plain(each: Any) -> Any:
+    """What JSON writes differently for what is different: texts of arrays leave out their middle."""
+    if isinstance(each, dict):
+        pairs = [[_plain(key), _plain(value)] for key, value in each.items()]
+        return {"dict": sorted(pairs, key=lambda pair: json.dumps(pair[0]))}
+    if isinstance(each, list | tuple):
+        return [_plain(one) for one in each]
+    if isinstance(each, set | frozenset):
+        return {"set": sorted((_plain(one) for one in each), key=json.dumps)}
+    if each is None or type(each) in (str, int, float, bool):
+        return each
+    if hasattr(each, "__array__"):
+        array = np.asarray(each)
+        if array.dtype.hasobject:
+            return {"array": [array.shape, [_plain(one) for one in array.ravel().tolist()]]}
+        return {"array": [array.dtype.str, array.shape, hashlib.blake2b(array.tobytes()).hexdigest()]}
+    if " at 0x" in (text := repr(each)):  # its place in memory, where another one may lie soon
+        raise InputError(
+            "config: allowed are numbers, texts, lists, dicts, sets, arrays and objects whose repr() tells what they "
+            f"hold; got a {type(each).__qualname__}"
+        )
+    return {type(each).__qualname__: text}
 
 
 def _compressed(array: np.ndarray) -> Packed | None:

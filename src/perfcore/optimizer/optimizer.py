@@ -175,7 +175,8 @@ class IntegratedPerformanceOptimizer:
         """Empty the caches, lift what it holds; it can be used again."""
         self.model_cache.clear()
         self.feature_cache.clear()
-        self._lift_threads()
+        with self._lock:
+            self._lift_threads()
 
 
 def _unknown(name: str) -> OptimizationResult:

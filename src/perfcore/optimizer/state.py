@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -41,7 +42,7 @@ class Observer:
     def __init__(self) -> None:
         self._busy = _busy()
         self._cpu = 0.0
-        self._timed: tuple[float, float] = (0.0, 0.0)  # calls and their seconds
+        self._timed: weakref.WeakKeyDictionary[Any, tuple[int, float]] = weakref.WeakKeyDictionary()
         self._response = 0.0
 
     def cpu_percent(self) -> float:
@@ -54,15 +55,17 @@ class Observer:
         return self._cpu
 
     def response_ms(self, processor: PredictionBatchProcessor) -> float:
-        n, seconds = float(processor.n_handled), processor.seconds_handled
-        for predictor in calls.live():
-            counted = predictor._calls
-            n, seconds = n + sum(counted.buckets), seconds + counted.seconds
-        passed = n - self._timed[0]
-        if passed > 0:
-            self._response = max(0.0, 1e3 * (seconds - self._timed[1]) / passed)
-        if passed:  # predictors that are gone take their counts with them
-            self._timed = n, seconds
+        passed, taken = 0, 0.0
+        counts: dict[Any, tuple[int, float]] = {processor: (processor.n_handled, processor.seconds_handled)}
+        counts |= {each: (sum(each._calls.buckets), each._calls.seconds) for each in calls.live()}
+        for each, (n, seconds) in counts.items():  # one by one: those that are gone took their counts with them
+            before = self._timed.get(each, (0, 0.0))
+            if n < before[0]:  # a fork, where counts begin anew
+                before = (0, 0.0)
+            passed, taken = passed + n - before[0], taken + seconds - before[1]
+            self._timed[each] = n, seconds
+        if passed:
+            self._response = 1e3 * taken / passed
         return self._response
 
 
