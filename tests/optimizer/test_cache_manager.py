@@ -103,7 +103,7 @@ PATTERNS = [{"model_type": kind} for kind in ["b", "a", "c", "a", "d", "b", "a",
 
 
 def test_s0_28_the_three_types_that_occur_most(manager):
-    assert manager._identify_frequent_patterns([]) == ["linear", "tree"]
+    assert manager._identify_frequent_patterns([]) == manager._identify_frequent_patterns(None) == ["linear", "tree"]
     assert manager._identify_frequent_patterns(PATTERNS) == ["a", "b", "c"]
     assert manager._identify_frequent_patterns([{}]) == ["unknown"]
 

@@ -209,16 +209,24 @@ def test_s0_31_all_four_run_and_log_one_entry_each(tmp_path):
 
 
 def test_s0_32_entries_sum_what_was_measured(clock):
-    scheduler = OptimizationScheduler()
-    scheduler._log_optimization("x", [("a", {"improvement_percent": 2.5}), ("b", {}), ("c", "text"), ("d", None)])
+    scheduler, none = OptimizationScheduler(), {"improvement_percent": None}
+    results = [("a", {"improvement_percent": 2.5}), ("b", {}), ("c", "text"), ("d", None), ("e", none)]
+    scheduler._log_optimization("x", results)
     assert scheduler.optimization_history == [
-        {
-            "timestamp": BEGAN,
-            "type": "x",
-            "results": [("a", {"improvement_percent": 2.5}), ("b", {}), ("c", "text"), ("d", None)],
-            "total_improvements": 2.5,
-        }
+        {"timestamp": BEGAN, "type": "x", "results": results, "total_improvements": 2.5}
     ]
+
+
+def test_many_threads_may_log_at_once(tmp_path):
+    scheduler = OptimizationScheduler(tmp_path)
+    workers = [
+        threading.Thread(target=lambda: [scheduler._log_optimization("x", []) for _ in range(25)]) for _ in range(8)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(scheduler.optimization_history) == len(OptimizationScheduler(tmp_path).optimization_history) == 200
 
 
 def test_s0_33_older_entries_go_and_logs_rotate(clock, tmp_path):

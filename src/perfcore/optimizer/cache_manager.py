@@ -104,7 +104,7 @@ class AdvancedCacheManager:
             raise ConfigurationError(f"loader of {model_type!r}: expected a function, got {type(loader).__qualname__}")
         self._loaders[model_type] = loader
 
-    def implement_smart_prefetching(self, prediction_patterns: Iterable[Mapping[str, Any]]) -> int:
+    def implement_smart_prefetching(self, prediction_patterns: Iterable[Mapping[str, Any]] | None) -> int:
         """Load the models that are asked for most and are not there; how many were loaded.
 
         A model is kept as ``preload_TYPE``. Types without a loader are left out; where a loader raises, the error
@@ -118,9 +118,9 @@ class AdvancedCacheManager:
                 n += 1
         return n
 
-    def _identify_frequent_patterns(self, patterns: Iterable[Mapping[str, Any]]) -> list[str]:
+    def _identify_frequent_patterns(self, patterns: Iterable[Mapping[str, Any]] | None) -> list[str]:
         """The three types that occur most, of equals the first; the guide's two where there are none."""
-        counts = Counter(each.get("model_type", "unknown") for each in patterns)
+        counts = Counter(each.get("model_type", "unknown") for each in patterns or ())
         return [name for name, _ in counts.most_common(MOST_MODELS)] or list(DEFAULT_MODELS)
 
 

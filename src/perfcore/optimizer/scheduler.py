@@ -202,7 +202,7 @@ class OptimizationScheduler:
         )
 
     def _log_optimization(self, optimization_type: str, results: list[Any]) -> None:
-        improvements = sum(r[1].get("improvement_percent", 0) for r in results if isinstance(r[1], dict))
+        improvements = sum(r[1].get("improvement_percent") or 0 for r in results if isinstance(r[1], dict))
         entry = {
             "timestamp": datetime.now(),
             "type": optimization_type,
