@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -366,6 +367,21 @@ def test_s0_g4_the_schedule_needs_apscheduler_and_not_the_guides_library(monkeyp
         scheduler.setup_optimization_schedule()
     scheduler._hourly_optimization()  # by hand it works without
     assert len(scheduler.optimization_history) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*in memory only for now")
+def test_runs_go_on_where_the_folder_is_gone(tmp_path, capsys):
+    folder = tmp_path / "gone"
+    scheduler = OptimizationScheduler(folder)
+    scheduler._hourly_optimization()
+    shutil.rmtree(folder)
+    scheduler._run("hourly")
+    scheduler._run("weekly")
+    assert [each["type"] for each in scheduler.optimization_history] == ["hourly", "hourly", "weekly"]
+    assert all(name != "failed" for each in scheduler.optimization_history for name, _ in each["results"])
+    folder.mkdir()
+    scheduler._run("hourly")
+    assert len(OptimizationScheduler(folder).optimization_history) == 4
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):

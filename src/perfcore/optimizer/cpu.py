@@ -51,6 +51,8 @@ class CPUOptimizer:
     def optimize_numpy_threads(self) -> int:
         """Half of the CPUs for BLAS, OpenMP, Numba and Arrow: those that are loaded now, and by the environment those
         that processes started from now on load. How many threads that is; `restore_numpy_threads` undoes it.
+
+        OpenMP and Numba keep a number for each thread: theirs changes for the one that asks (see `threads.limit`).
         """
         global _held
         count = max(1, self.cpu_count // 2)
