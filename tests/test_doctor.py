@@ -56,3 +56,22 @@ def test_a_damaged_file_is_told(tmp_path, monkeypatch):
 def test_nothing_is_advised_where_nothing_is_amiss():
     found = doctor.Findings({"machine": {"a": "b"}})
     assert str(found).endswith("nothing to change")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_and_the_rest_as_well(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "file" / "below"))
+    found = doctor.examine()
+    assert "libraries" in found.sections and "Not a directory" in found.sections["files"]["thread counts"]
+    assert any("PERFCORE_CACHE_DIR names another folder" in each for each in found.advice)
+
+
+def test_a_library_whose_version_cannot_be_told_is_no_failure(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, "version", lambda package: None)
+    assert doctor.examine().sections["libraries"]["psutil"] == "unknown"
+
+
+def test_a_user_without_a_home_is_no_failure(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "USER", "PERFCORE_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert "files" in doctor.examine().sections

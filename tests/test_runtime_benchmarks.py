@@ -97,9 +97,7 @@ def test_the_readme_is_rewritten_from_a_run(benchmarks, scenarios, tmp_path):
     table.rewrite(tmp_path, document)
     text = path.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "stale" not in text
-    assert (
-        "| 1,500 ns a request | LightGBM 6 × | LightGBM ≥ 5: 6; p99 (ms) ≤ 10: 12, **not met** |" in text
-    )
+    assert "| 1,500 ns a request | LightGBM 6 × | LightGBM ≥ 5: 6; p99 (ms) ≤ 10: 12, **not met** |" in text
     del document["scenarios"]["runtime-batcher-threads"]
     with pytest.raises(SystemExit, match="lack runtime-batcher-threads"):
         table.rewrite(tmp_path, document)

@@ -20,7 +20,9 @@ PACKAGES = (
     "scikit-learn", "pandas", "polars", "numba", "llvmlite", "joblib", "prometheus-client",
 )  # fmt: skip
 FAULTS: dict[str, list[tuple[str, str, str]]] = {
-    "psutil": [("0", "7.2", "does not tell what malloc has given: no heap in usage(), no check_leak()")],
+    "psutil": [
+        ("0", "7.2", "does not tell what malloc has given: no heap in usage(), and check_leak() misses native leaks")
+    ],
     "xgboost-cpu": [("3.1", "99", "no longer opens models in the legacy binary format; save them as .ubj with 3.0")],
     "xgboost": [("3.1", "99", "no longer opens models in the legacy binary format; save them as .ubj with 3.0")],
 }
@@ -100,7 +102,7 @@ def _libraries(found: Findings) -> None:
     versions: dict[str, str] = {}
     for package in PACKAGES:
         try:
-            versions[package] = metadata.version(package)
+            versions[package] = metadata.version(package) or "unknown"  # None, where its files are damaged
         except metadata.PackageNotFoundError:
             continue
         for begin, end, what in FAULTS.get(package, []):
@@ -128,10 +130,18 @@ def _files(found: Findings) -> None:
     except MissingExtraError as error:
         found.sections["files"] = {"thread counts": str(error)}
         return
-    plans = remembered.read().get(remembered.machine(), {})
-    there = f"{len(plans)} plans of this machine" if path.exists() else "not there; nothing was tuned"
-    found.sections["files"] = {"thread counts": f"{path}: {there}"}
-    if path.exists() and not remembered.read():
+    try:
+        is_there = path.stat() is not None
+    except FileNotFoundError:
+        is_there = False
+    except OSError as error:
+        found.sections["files"] = {"thread counts": str(error)}
+        found.advice.append(f"{path} cannot be looked at: PERFCORE_CACHE_DIR names another folder for it")
+        return
+    plans = remembered.read()
+    there = f"{len(plans.get(remembered.machine(), {}))} plans of this machine"
+    found.sections["files"] = {"thread counts": f"{path}: {there if is_there else 'not there; nothing was tuned'}"}
+    if is_there and not plans:
         found.advice.append(f"{path} cannot be read as perfcore's: python -m perfcore threads --reset removes it")
 
 

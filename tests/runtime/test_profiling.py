@@ -158,3 +158,24 @@ def test_a_flame_graph_is_a_drawing_whose_boxes_have_their_share():
     }
     assert boxes == {"all": 1200, "a": 600, "b<c>": 450, "d": 150, "e": 600}
     assert flame_graph({}, "seconds", "nothing").count("<rect") == 0
+
+
+def test_stacks_deeper_than_calls_may_be_are_drawn():
+    stack = tuple(f"f{i}" for i in range(5 * sys.getrecursionlimit()))
+    assert flame_graph({stack: 1.0}, "samples", "deep").count("<rect") == len(stack) + 1
+
+
+def test_a_sample_says_for_how_long_it_really_looked(monkeypatch):
+    asked = []
+
+    def run(command, **_):
+        asked.append(command[command.index("-d") + 1])
+        with open(command[command.index("-o") + 1], "w") as file:
+            file.write("main;work 3\n")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(profiling.shutil, "which", lambda name: name)
+    monkeypatch.setattr(profiling.subprocess, "run", run)
+    assert "1 s" in profiling.sample(1, 0.4).drawings[".svg"] and asked == ["1"]
+    with pytest.raises(ConfigurationError, match="seconds above 0"):
+        profiling.sample(1, float("inf"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 
 WIDTH, ROW, LEAST = 1200, 18, 0.5  # pixels; boxes narrower than that are left out
@@ -33,27 +33,29 @@ def flame_graph(stacks: Mapping[tuple[str, ...], float], unit: str, title: str) 
     height = (depth + 2) * ROW
     boxes: list[str] = []
     if root.value > 0:
-        _draw(root, "all", 0.0, 0, WIDTH / root.value, height, root.value, unit, boxes)
+        boxes += _drawn(root, height, unit)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="monospace" '
         f'font-size="11"><text x="4" y="13">{escape(title)}</text>\n' + "\n".join(boxes) + "\n</svg>\n"
     )
 
 
-def _draw(
-    node: _Node, name: str, x: float, level: int, scale: float, height: int, whole: float, unit: str, boxes: list[str]
-) -> None:
-    width = node.value * scale
-    if width < LEAST:
-        return
-    y = height - (level + 1) * ROW
-    shown = name if len(name) * 6.7 < width - 4 else name[: max(0, int((width - 4) / 6.7) - 1)]
-    color = _COLORS[sum(map(ord, name)) % len(_COLORS)]
-    boxes.append(
-        f"<g><title>{escape(name)}: {node.value:,.4g} {unit}, {100 * node.value / whole:.1f} %</title>"
-        f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}" fill="{color}"/>'
-        f'<text x="{x + 2:.1f}" y="{y + 13}">{escape(shown)}</text></g>'
-    )
-    for child, each in sorted(node.children.items(), key=lambda item: -item[1].value):
-        _draw(each, child, x, level + 1, scale, height, whole, unit, boxes)
-        x += each.value * scale
+def _drawn(root: _Node, height: int, unit: str) -> Iterator[str]:
+    scale = WIDTH / root.value
+    left: list[tuple[str, _Node, float, int]] = [("all", root, 0.0, 0)]
+    while left:  # stacks are deeper than Python lets functions call themselves
+        name, node, x, level = left.pop()
+        width = node.value * scale
+        if width < LEAST:
+            continue
+        y = height - (level + 1) * ROW
+        shown = name if len(name) * 6.7 < width - 4 else name[: max(0, int((width - 4) / 6.7) - 1)]
+        color = _COLORS[sum(map(ord, name)) % len(_COLORS)]
+        yield (
+            f"<g><title>{escape(name)}: {node.value:,.4g} {unit}, {100 * node.value / root.value:.1f} %</title>"
+            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}" fill="{color}"/>'
+            f'<text x="{x + 2:.1f}" y="{y + 13}">{escape(shown)}</text></g>'
+        )
+        for child, each in sorted(node.children.items(), key=lambda item: -item[1].value):
+            left.append((child, each, x, level + 1))
+            x += each.value * scale

@@ -164,7 +164,7 @@ def memory(function: Callable[..., Any], *arguments: Any, by: str = "tracemalloc
     Parameters
     ----------
     by : "tracemalloc", which sees Python's and numpy's allocations; or "memray", which sees native ones, too, at the
-        moment of the peak. Both draw a flame graph (``.svg`` and ``.html``).
+        moment of the peak. Both draw a flame graph (``.svg``, memray ``.html``, too).
 
     Raises
     ------
@@ -178,7 +178,6 @@ def memory(function: Callable[..., Any], *arguments: Any, by: str = "tracemalloc
     if not was_on:
         tracemalloc.start(FRAMES)
     try:
-        tracemalloc.reset_peak()
         before, began = tracemalloc.take_snapshot(), tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         result = function(*arguments, **named)
@@ -233,6 +232,7 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
     Parameters
     ----------
     pid : of a Python process of this user; py-spy may need the right to trace it
+    seconds : how long; py-spy takes whole ones, from 1
     native : whether C and C++ functions are shown, too
 
     Raises
@@ -242,15 +242,16 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
     ConfigurationError
         Where it cannot look at that process; the message is its own.
     """
-    if isinstance(pid, bool) or not isinstance(pid, int) or pid < 1 or not seconds > 0:
+    if isinstance(pid, bool) or not isinstance(pid, int) or pid < 1 or not 0 < seconds < float("inf"):
         raise ConfigurationError(f"pid={pid!r}, seconds={seconds!r}: allowed are a process id, and seconds above 0")
+    seconds = max(1, round(seconds))
     beside = Path(sys.executable).with_name("py-spy")
     tool = str(beside) if beside.exists() else shutil.which("py-spy")
     if tool is None:
         raise missing("py-spy", "profile", "sample()")
     with tempfile.TemporaryDirectory() as folder:
         raw = os.path.join(folder, "stacks")
-        command = [tool, "record", "-p", str(pid), "-d", str(max(1, round(seconds))), "-f", "raw", "-o", raw, "--idle"]
+        command = [tool, "record", "-p", str(pid), "-d", str(seconds), "-f", "raw", "-o", raw, "--idle"]
         done = subprocess.run([*command, *(["--native"] if native else [])], capture_output=True, text=True)
         if done.returncode:
             raise ConfigurationError(f"py-spy cannot look at process {pid}: {(done.stderr or done.stdout).strip()}")
@@ -264,7 +265,7 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
         seen, times = rows.get(stack[-1], (0.0, 0))
         rows[stack[-1]] = seen + int(count), times + 1
     ordered = sorted(((where, *each) for where, each in rows.items()), key=lambda row: -row[1])
-    drawing = flame_graph(stacks, "samples", f"process {pid}, {seconds:g} s")
+    drawing = flame_graph(stacks, "samples", f"process {pid}, {seconds} s")
     return Profile("py-spy", None, ordered, "samples", drawings={".svg": drawing})
 
 

@@ -179,8 +179,50 @@ def test_callbacks_may_raise_and_may_stop_the_monitor():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"interval": 0}, {"soft": -1}, {"hard": "1G"}, {"soft": True}, {"soft": 10, "hard": 5}]
+    "settings",
+    [
+        {"interval": 0},
+        {"soft": -1},
+        {"hard": "1G"},
+        {"soft": True},
+        {"soft": 10, "hard": 5},
+        {"keep": -1},
+        {"soft": float("inf")},
+    ],
 )
 def test_settings_outside_what_is_allowed_are_refused(settings):
     with pytest.raises(ConfigurationError):
         MemoryMonitor(**settings)
+
+
+def test_one_measure_in_several_threads_gives_each_its_own_block():
+    shared, found = measure(), {}
+    inner_began, outer_left = threading.Event(), threading.Event()
+
+    def outer():
+        with shared as cost:
+            inner_began.wait(10)
+        found["outer"] = cost
+        outer_left.set()
+
+    thread = threading.Thread(target=outer)
+    thread.start()
+    time.sleep(0.05)
+    with shared as inner:
+        inner_began.set()
+        outer_left.wait(10)
+        assert inner.seconds is None and found["outer"].seconds >= 0.04
+    thread.join()
+    assert inner.seconds < 5
+
+
+def test_what_only_begins_when_it_is_called_is_not_measured_as_if_it_were_over():
+    async def coroutine():
+        pass
+
+    def generator():
+        yield
+
+    for function in (coroutine, generator):
+        with pytest.raises(ConfigurationError, match="only begins when it is called"):
+            measure()(function)

@@ -96,12 +96,14 @@ def check_leak(function: Callable[[], Any], *, rounds: int = 20, warm_up: int = 
     Raises
     ------
     ConfigurationError
-        For fewer rounds.
+        For fewer rounds, and what cannot be called.
     Exception
         Whatever the function raises.
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 8:
         raise ConfigurationError(f"rounds={rounds!r}: allowed are whole numbers from 8")
+    if not callable(function):
+        raise ConfigurationError(f"expected a function, got {type(function).__qualname__}")
     with _collector_of_our_own():
         calls = _Calls(function)
         calls.make(max(1, warm_up))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from ...errors import ConfigurationError
 from .usage import clear_peak, peak, resident
 
 
@@ -68,24 +70,34 @@ class measure(ContextDecorator):
         For the report.
     tell : function of a `Measurement`, optional
         Called when a block is over, after an error, too.
+
+    Raises
+    ------
+    ConfigurationError
+        Where it is put before a coroutine or generator function, which does nothing yet when it is called.
     """
 
     def __init__(self, name: str = "", *, tell: Callable[[Measurement], Any] | None = None):
         self.name, self.tell = name, tell
-        self._entered: list[_Block] = []
+        self._entered = _Entered()
 
     def __enter__(self) -> Measurement:
         block = _Block(Measurement(self.name))
-        self._entered.append(block)
+        self._entered.blocks.append(block)
         return block.found
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        block = self._entered.pop()
+        block = self._entered.blocks.pop()
         block.finish(error)
         if self.tell is not None:
             self.tell(block.found)
 
     def __call__(self, function: Any) -> Any:
+        if any(kind(function) for kind in _LATER):
+            raise ConfigurationError(
+                f"{getattr(function, '__qualname__', function)} only begins when it is called: put "
+                "'with measure()' around its work"
+            )
         self.name = self.name or getattr(function, "__qualname__", "")
         return super().__call__(function)
 
@@ -93,6 +105,14 @@ class measure(ContextDecorator):
         return measure(self.name, tell=self.tell)  # each call of a decorated function its own
 
 
+class _Entered(threading.local):
+    """Blocks of one thread that are not over: what is entered last is left first only within a thread."""
+
+    def __init__(self) -> None:
+        self.blocks: list[_Block] = []
+
+
+_LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 _open: list[_Block] = []
 _lock = threading.Lock()
 

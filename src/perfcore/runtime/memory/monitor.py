@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -52,6 +53,8 @@ class MemoryMonitor:
         keep: int = 1000,
     ):
         self._ticker = Ticker(self.sample, interval, name="perfcore-memory", on_error=self._failed)
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
+            raise ConfigurationError(f"keep={keep!r}: allowed are whole numbers from 1")
         limit = usage().limit
         self.soft, self.hard = _bytes("soft", soft, limit), _bytes("hard", hard, limit)
         if self.soft is not None and self.hard is not None and self.soft > self.hard:
@@ -117,6 +120,6 @@ class MemoryMonitor:
 def _bytes(name: str, limit: float | None, all_there_is: int) -> int | None:
     if limit is None:
         return None
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
         raise ConfigurationError(f"{name}={limit!r}: allowed are bytes above 0, or a part of the limit up to 1.0")
     return int(limit * all_there_is) if isinstance(limit, float) and limit <= 1 else int(limit)

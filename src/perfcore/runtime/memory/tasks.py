@@ -66,6 +66,8 @@ class BackgroundTasks:
 
     def add(self, task_id: Hashable, *, resource: Any = None, callback: Callable[[], Any] | None = None) -> None:
         """Something more that a running task holds; `ConfigurationError` where it is not running."""
+        if callback is not None and not callable(callback):
+            raise ConfigurationError(f"callback: expected a function, got {type(callback).__qualname__}")
         with self._lock:
             task = self._tasks.get(task_id)
             if task is None:
