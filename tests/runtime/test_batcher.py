@@ -644,3 +644,18 @@ def test_a_batcher_that_is_collected_within_its_own_worker_does_not_hang(doublin
     in_threads(collect)()
     dispatcher.threads[0].join(10)
     assert not dispatcher.threads[0].is_alive()
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+def test_a_predictor_that_ends_its_thread_does_not_end_its_callers_loops(raised):
+    def answer(X):
+        raise raised
+
+    async def ask():
+        async with Batcher(answer) as batcher:
+            asked = [batcher.predict_async([1.0]) for _ in range(5)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    found = asyncio.run(ask())
+    assert len(found) == 5
+    assert all(type(each) is RuntimeError and type(raised).__name__ in str(each) for each in found)

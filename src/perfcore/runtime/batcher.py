@@ -90,7 +90,8 @@ class Batcher:
         TimeoutError
             Where it did not come in time.
         Exception
-            Whatever the predictor raised for these rows.
+            Whatever the predictor raised for these rows; SystemExit and its like, where it was called in another
+            thread than the caller's, as RuntimeError.
         """
         request = Request(Rows(rows), timeout)
         if not self._dispatcher.enter(request, time.perf_counter()):

@@ -231,6 +231,8 @@ class Dispatcher:
                     if not request.is_done:
                         self._call([request], way)
                 return
+            if way == "batches" and not isinstance(reason, Exception):
+                reason = _contained(reason)
             parts, error = [None] * len(batch), reason
         self._settle(batch, parts, error, way, began, time.perf_counter())
         _wake(batch)
@@ -333,6 +335,13 @@ def _own(error: BaseException, n: int) -> BaseException:
     except Exception:  # of a class that takes other arguments
         return error
     made.__cause__ = error
+    return made
+
+
+def _contained(reason: BaseException) -> RuntimeError:
+    """A predictor that ends its own thread is not to end its callers', nor their event loops."""
+    made = RuntimeError(f"the predictor raised {type(reason).__qualname__}: {reason}")
+    made.__cause__ = reason
     return made
 
 
