@@ -2,6 +2,8 @@
 
 import glob
 import os
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -334,3 +336,23 @@ def test_pieces_that_share_most_of_their_memory_are_not_cut_to_rows():
     pyarrow = pytest.importorskip("pyarrow")
     texts = pyarrow.array([f"{i:0100}" for i in range(1000)]).dictionary_encode()
     assert len(list(chunks(pyarrow.table({"d": texts}), 50_000))) <= 4
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no file system in memory here")
+def test_a_process_that_is_killed_leaves_no_file():
+    code = """if True:
+        import glob, os, numpy, time
+        from perfcore.runtime import parallel
+        results = parallel.map(numpy.sum, [numpy.ones(9)] * 20, how="processes", workers=2)
+        next(results)
+        print(glob.glob("/dev/shm/perfcore-*")[0], flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    folder = done.stdout.strip()
+    assert folder.startswith("/dev/shm/perfcore-")
+    for _ in range(100):
+        if not os.path.exists(folder):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{folder} is still there")

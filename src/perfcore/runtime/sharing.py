@@ -11,18 +11,26 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import require
+
 
 class Shared:
-    """A folder in memory, while the context lasts; `put` writes a table there, once, and what it returns is small."""
+    """A folder in memory, while the context lasts; `put` writes a table there, once, and what it returns is small.
+
+    Where this process is killed meanwhile, loky's tracker, a process of its own, removes the folder.
+    """
 
     def __enter__(self) -> Shared:
         place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a file system in memory, where there is one
+        self._tracker = require("joblib.externals.loky.backend.resource_tracker", "work in processes")
         self.folder = tempfile.mkdtemp(prefix="perfcore-", dir=place)
+        self._tracker.register(self.folder, "folder")
         self._n = 0
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._tracker.unregister(self.folder, "folder")
 
     def put(self, table: Any) -> Any:
         """What `opened` makes a table of again; the table itself where it is of another kind, or there is no room."""
