@@ -325,13 +325,21 @@ def test_what_is_no_rows_is_refused(doubling, rows, message):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"max_rows": 0}, {"max_queue": -1}, {"workers": 1.5}, {"objective": 0}, {"objective": float("nan")}],
+    [
+        {"max_rows": 0},
+        {"max_queue": -1},
+        {"workers": 1.5},
+        {"objective": 0},
+        {"objective": float("nan")},
+        {"objective": "1"},
+    ],
 )
 def test_settings_outside_what_is_allowed_are_refused(doubling, settings):
     with pytest.raises(ConfigurationError, match="allowed are"):
         Batcher(doubling, **settings)
-    with pytest.raises(ConfigurationError, match="allowed are"), Batcher(doubling) as batcher:
-        batcher.predict([1.0], timeout=0)
+    for timeout in (0, "1", True):
+        with pytest.raises(ConfigurationError, match="allowed are"), Batcher(doubling) as batcher:
+            batcher.predict([1.0], timeout=timeout)
 
 
 def test_a_predictor_without_the_method_is_refused(doubling):

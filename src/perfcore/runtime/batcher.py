@@ -22,6 +22,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from .dispatcher import Dispatcher, Request, late
 from .requests import Rows
+from .seconds import checked
 
 
 class Batcher:
@@ -66,10 +67,9 @@ class Batcher:
         for name, value in {"max_rows": max_rows, "max_queue": max_queue, "workers": workers}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from 1")
-        if not objective > 0:
-            raise ConfigurationError(f"objective={objective!r}: allowed are seconds above 0")
+        objective = checked("objective", objective)
         of_row = getattr(predictor, f"{method}_one", None)
-        self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, float(objective), workers)
+        self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, objective, workers)
         weakref.finalize(self, self._dispatcher.stop_soon).atexit = False
 
     def predict(self, rows: Any, *, timeout: float | None = None) -> Any:

@@ -13,9 +13,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ConfigurationError, OverloadedError
+from ..errors import OverloadedError
 from .cost_model import CostModel
 from .requests import Rows, answers, joined
+from .seconds import checked
 
 # Seconds that handing a request to another thread and its answer back takes: what takes less is done on the spot.
 HANDOFF = 50e-6
@@ -29,8 +30,8 @@ class Request:
     __slots__ = ("answer", "came", "deadline", "error", "future", "is_done", "loop", "rows", "timeout", "woken")
 
     def __init__(self, rows: Rows, timeout: float | None):
-        if timeout is not None and not timeout > 0:
-            raise ConfigurationError(f"timeout={timeout!r}: allowed are None and seconds above 0")
+        if timeout is not None:
+            timeout = checked("timeout", timeout)
         self.rows = rows
         self.came = time.perf_counter()
         self.timeout = timeout

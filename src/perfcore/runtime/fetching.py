@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import require
+from .seconds import checked
 
 PAUSE = 0.1  # seconds before the first retry; each further one waits twice as long
 AGAIN = {408, 429, 500, 502, 503, 504}  # statuses that another try may change
@@ -55,9 +56,7 @@ class Fetcher:
         for name, value, least in (("limit", limit, 1), ("retries", retries, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from {least}")
-        if not timeout > 0:
-            raise ConfigurationError(f"timeout={timeout!r}: allowed are seconds above 0")
-        self.limit, self.timeout, self.retries = limit, timeout, retries
+        self.limit, self.timeout, self.retries = limit, checked("timeout", timeout), retries
 
     async def get_many(self, urls: Iterable[str]) -> list[Fetched]:
         """All of them, in their order; nothing is raised for one that fails.

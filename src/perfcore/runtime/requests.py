@@ -37,7 +37,7 @@ class Rows:
             self.is_one, self.n, self.table, self.kind = True, 1, [rows], _kind_of_records([rows])
         elif isinstance(rows, list | tuple):
             self._take_list(rows)
-        elif (hasattr(rows, "columns") or hasattr(rows, "schema")) and hasattr(rows, "__len__"):
+        elif hasattr(rows, "__len__") and (hasattr(rows, "columns") or hasattr(rows, "schema")):
             self.table, self.n = rows, len(rows)
             self.kind = _kind_of_frame(rows)
         else:

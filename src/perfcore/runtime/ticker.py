@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from ..errors import ConfigurationError
+from .seconds import checked
 
 
 class Ticker:
@@ -33,13 +33,7 @@ class Ticker:
         name: str = "perfcore-ticker",
         on_error: Callable[[Exception], object] | None = None,
     ):
-        if isinstance(interval, bool) or not isinstance(interval, int | float):
-            raise ConfigurationError(f"interval={interval!r}: allowed are seconds above 0")
-        if not 0 < interval <= threading.TIMEOUT_MAX:
-            raise ConfigurationError(
-                f"interval={interval!r}: allowed are seconds above 0, and no more than can be waited"
-            )
-        self.interval, self.name = interval, name
+        self.interval, self.name = checked("interval", interval, threading.TIMEOUT_MAX), name
         self._function, self._on_error = _weakly(function), _weakly(on_error)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from ..extras import require
 from .metrics.server import is_path
+from .seconds import checked
 
 _PARTS = ("time", "process", "memory", "predictors", "others")
 
@@ -58,8 +59,7 @@ class _Unix(http.client.HTTPConnection):
 def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
     """Show it, every so many seconds until Ctrl-C, or once."""
     live, console = require("rich.live", "python -m perfcore top"), require("rich.console", "python -m perfcore top")
-    if not 0 < interval <= TIMEOUT_MAX:
-        raise ConfigurationError(f"interval={interval!r}: allowed are seconds above 0")
+    checked("interval", interval, TIMEOUT_MAX)
     seen, before = fetch(address), None
     if once:
         console.Console().print(view(address, seen, None))
