@@ -667,3 +667,20 @@ def test_a_predictor_that_ends_its_thread_does_not_end_its_callers_loops(raised)
     found = asyncio.run(ask())
     assert len(found) == 5
     assert all(type(each) is RuntimeError and type(raised).__name__ in str(each) for each in found)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_predictor_that_forks_leaves_the_child_a_batcher_that_is_idle():
+    children = []
+
+    def answer(X):
+        if not children:
+            children.append(os.fork())
+        return [1.0] * len(X)
+
+    with Batcher(answer) as batcher:
+        batcher.predict([1.0])
+        if children == [0]:
+            os._exit(0 if batcher.stats()["running"] == 0 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0

@@ -171,3 +171,8 @@ def test_no_file_is_left_open():
     code = "import perfcore.threads; perfcore.threads.available()"
     done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "ResourceWarning" not in done.stderr
+
+
+def test_a_limit_of_none_is_refused():
+    with pytest.raises(ConfigurationError, match="blas=None: allowed are whole numbers from 1"):
+        limit(blas=None)

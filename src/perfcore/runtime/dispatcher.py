@@ -216,7 +216,7 @@ class Dispatcher:
             self._call(batch, way)
         finally:
             with self.lock:
-                self.n_running -= 1
+                self.n_running = max(0, self.n_running - 1)  # 0: a child of this process, which the predictor forked
                 if self.is_closed:
                     self.work.notify_all()  # all are to end
                 elif self.queue:

@@ -49,7 +49,7 @@ class limit:
         if n_threads is None and not kinds:
             raise ConfigurationError(f"limit() of nothing: give a number of threads, or one of {', '.join(KINDS)}")
         general = {} if n_threads is None else dict.fromkeys(KINDS, n_threads)
-        self.limits = {kind: counts.resolve(count) for kind, count in (general | kinds).items()}
+        self.limits = {kind: _count(kind, count) for kind, count in (general | kinds).items()}
         self._before: list[_Setting] = []
 
     def __enter__(self) -> limit:
@@ -85,6 +85,12 @@ class limit:
         said = ", ".join(f"{kind} to {count}" for kind, count in self.limits.items())
         held = "".join(f"\n  {each.library}: {each.value} before" for each in self._before)
         return f"threads limited: {said}{held if self._before else ' (not entered)'}"
+
+
+def _count(kind: str, count: Any) -> int:
+    if count is None:
+        raise ConfigurationError(f"{kind}=None: allowed are whole numbers from 1")
+    return counts.resolve(count)
 
 
 class _Setting:
