@@ -34,7 +34,8 @@ class Rows:
         if isinstance(rows, np.ndarray) and rows.ndim in (1, 2):
             self._take_array(rows)
         elif isinstance(rows, Mapping):
-            self.is_one, self.n, self.table, self.kind = True, 1, [rows], _kind_of_records([rows])
+            self.is_one, self.n, self.table = True, 1, [rows]
+            self.kind = ("mapping", *rows, *map(type, rows.values()))
         elif isinstance(rows, list | tuple):
             self._take_list(rows)
         elif hasattr(rows, "__len__") and (hasattr(rows, "columns") or hasattr(rows, "schema")):
@@ -76,7 +77,7 @@ def joined(requests: Sequence[Rows]) -> Any:
     """The table of all their rows, in order, of one kind."""
     first, tables = requests[0], [each.table for each in requests]
     form = first.kind[0]
-    if form == "mappings":
+    if form in ("mapping", "mappings"):
         return _frame_of([row for table in tables for row in table])
     if len(tables) == 1:
         return tables[0]
