@@ -28,6 +28,13 @@ TARGETS = {
     "runtime-batcher-pipeline": {"scikit-learn": (20, None), "p99 (ms)": (None, 100)},
     "runtime-threads-tuned": {"worst / best count": (None, 1.05), "worst / one thread": (None, 1.05)},
     "runtime-joblib": {"the best": (0.95, None)},
+    "runtime-transform": {"pandas": (1.2, None)},
+    "runtime-day": dict.fromkeys(
+        ("heap, low of 95 %", "resident, low of 95 %", "descriptors more", "threads more"), (None, 0)
+    ),
+    "runtime-leaks": {"planted found": (4, None), "planted named": (4, None), "clean, found leaking": (None, 0)},
+    "runtime-monitor": {"% of a core": (None, 1), "stops in (ms)": (None, 1000)},
+    "runtime-metrics": {"served / not served": (None, 1.03)},
 }
 
 
@@ -43,6 +50,20 @@ def test_callers_get_the_bits_of_the_model(benchmarks, scenarios, name):
     found = benchmarks.runtime.runner.run(scenarios[name].tiny(), rounds=0)
     assert [result["side"] for result in found] == ["perfcore", *scenarios[name].sides]
     assert {result.get("answers") for result in found} == {"same bits"}, found
+
+
+@pytest.mark.parametrize("name", ["runtime-joblib", "runtime-day", "runtime-metrics"])
+def test_what_is_measured_is_right_first(benchmarks, scenarios, name):
+    found = benchmarks.runtime.runner.run(scenarios[name].tiny(), rounds=0)
+    assert all("error" not in result and result.get("answers", result.get("skipped")) for result in found), found
+
+
+def test_figures_alone_are_held_against_their_bounds(benchmarks, scenarios):
+    scenario = scenarios["runtime-metrics"].tiny()
+    (own,) = found = benchmarks.runtime.runner.run(scenario, rounds=2)
+    (target,) = benchmarks.runtime.runner.targets(scenario, found)
+    assert target["found"] == own["figures"]["served / not served"]["median"] and target["most"] == 1.03
+    assert "served / not served ≤ 1.03" in benchmarks.runtime.table.told("runtime-metrics", scenario, found)
 
 
 def test_sides_are_timed_by_round_and_held_against_perfcore(benchmarks, scenarios):

@@ -22,17 +22,17 @@ def run(scenario: Scenario, rounds: int) -> list[dict]:
     """A result a side, perfcore first: ``figures`` and ``ns`` (of a unit), ``ratio`` (that over perfcore's),
     ``answers``; or ``error``, or ``skipped`` with the reason. ``rounds=0`` only compares answers.
     """
+    recipes = {name: RECIPES[name] for name in scenario.models}
+    if scenario.is_tiny or scenario.small:
+        recipes = {name: recipe.tiny() for name, recipe in recipes.items()}
     try:
-        models = {
-            name: str(model_folder(RECIPES[name].tiny() if scenario.is_tiny else RECIPES[name]).absolute())
-            for name in scenario.models
-        }
+        models = {name: str(model_folder(recipe).absolute()) for name, recipe in recipes.items()}
     except (NotInstalled, ImportError) as reason:
         return [{"side": OWN, "skipped": str(reason)}]
     results: dict[str, dict] = {side: {"side": side} for side in (OWN, *scenario.sides)}
     with tempfile.TemporaryDirectory(prefix="perfcore-bench-") as folder, ExitStack() as stack:
         settings = scenario.settings | {"models": models, "folder": folder}
-        workers = _prepared(scenario, settings, results, stack, LEAST if rounds else 0.0)
+        workers = _prepared(scenario, settings, results, stack, LEAST if rounds and scenario.unit else 0.0)
         found = _measured(workers, results, min(rounds, scenario.rounds))
     own = found.get(OWN, {})
     for side, by_round in found.items():

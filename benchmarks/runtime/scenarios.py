@@ -36,6 +36,7 @@ class Scenario:
     near: float = 0.0  # how far answers may lie apart, relatively; 0: the same bits
     rounds: int = 7  # at most
     told: tuple[str, ...] = ()  # figures for the README beside those of the targets
+    small: bool = False  # models as small as where answers alone are compared
     is_tiny: bool = False
 
     def tiny(self) -> Scenario:
@@ -73,5 +74,34 @@ SCENARIOS = {
         "80,000 rows in 8 parts by 8 joblib threads, the predictor's own threads at their default", "threads.joblib",
         (Target(BEST, least=0.95),), "row", ("one call", "8 calls in turn", "joblib, a thread a core, one each"),
         ("lgb31",), {"rows": 80_000, "times": 80}, {"rows": 800, "times": 2},
+    ),
+    "runtime-transform": Scenario(
+        "rolling mean, std, max of 2 columns of 400 stocks, 200,000 rows; then 100 trees", "transform.of_groups",
+        (Target("pandas", least=1.2),), "row", ("pandas", "pandas, shrunk"), settings={"rows": 200_000},
+        few={"rows": 21_000}, near=1e-6, told=("CPU s per 1,000 predictions",),
+    ),
+    "runtime-day": Scenario(
+        "100,000 predictions, 50 other models, 200 resizes of a cache, 50 restarts of the monitor", "day.whole",
+        (
+            Target("heap, low of 95 %", most=0), Target("resident, low of 95 %", most=0),
+            Target("descriptors more", most=0), Target("threads more", most=0),
+        ),
+        models=("lgb31", "xgb6"), small=True, settings={"predictions": 100_000, "swaps": 50},
+        few={"predictions": 1_000}, rounds=1, told=("heap (bytes a swap)", "resident (bytes a swap)"),
+    ),
+    "runtime-leaks": Scenario(
+        "4 planted leaks: a native buffer, a cycle, a dict, an optuna study; 20 clean functions", "watching.leaks",
+        (Target("planted found", least=4), Target("planted named", least=4), Target("clean, found leaking", most=0)),
+        settings={"clean": 20}, few={"clean": 3}, rounds=1,
+    ),
+    "runtime-monitor": Scenario(
+        "SystemMonitor at an interval of 1 s", "watching.monitor",
+        (Target("% of a core", most=1), Target("stops in (ms)", most=1_000)), models=("lgb31",),
+        settings={"seconds": 4}, rounds=3,
+    ),
+    "runtime-metrics": Scenario(
+        "predict_one of 500 trees × 31 leaves while metrics are served", "watching.served",
+        (Target("served / not served", most=1.03),), "call", models=("lgb31",),
+        settings={"calls": 20_000, "blocks": 15}, few={"calls": 100, "blocks": 1}, told=("scrape (ms of CPU)",),
     ),
 }  # fmt: skip
