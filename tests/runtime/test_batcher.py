@@ -684,3 +684,24 @@ def test_a_predictor_that_forks_leaves_the_child_a_batcher_that_is_idle():
         if children == [0]:
             os._exit(0 if batcher.stats()["running"] == 0 else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+
+
+def test_rows_of_two_kinds_in_turn_are_answered_by_a_call_for_each_kind():
+    calls, gate = [], threading.Event()
+
+    def slow(table):
+        gate.wait(10)
+        calls.append(len(table))
+        return table["x"].to_numpy()
+
+    async def ask():
+        async with Batcher(slow) as batcher:
+            rows = [{"x": 1.5 if i % 2 else "a"} for i in range(40)]
+            tasks = [asyncio.ensure_future(batcher.predict_async(row)) for row in rows]
+            await asyncio.sleep(0.05)
+            gate.set()
+            return rows, await asyncio.gather(*tasks)
+
+    rows, answers = asyncio.run(ask())
+    assert answers == [row["x"] for row in rows]
+    assert sum(calls) == 40 and len(calls) <= 3  # the first call may have begun before the others came

@@ -194,15 +194,16 @@ class Dispatcher:
         most, n = min(self._most_rows(), self.max_rows), 0
         batch: list[Request] = []
         now = time.perf_counter()
-        while self.queue:
-            request = next(iter(self.queue))
+        for request in list(self.queue):
             rows = request.rows
-            is_late = request.deadline is not None and now > request.deadline  # about to be taken back
-            if batch and not is_late and (rows.kind != batch[0].rows.kind or n + rows.n > most):
+            if request.deadline is not None and now > request.deadline:  # about to be taken back
+                self._leave_queue(request)
+                continue
+            if batch and rows.kind != batch[0].rows.kind:  # its turn comes: it is the first, sooner or later
+                continue
+            if batch and n + rows.n > most:
                 break
             self._leave_queue(request)
-            if is_late:
-                continue
             batch.append(request)
             n += rows.n
         return batch
