@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,5 +100,7 @@ def _around(values: list) -> Iterator:
 
 
 def _open_things() -> tuple[int, int]:
+    """Descriptors and threads; a thread that was joined is the system's for a moment yet."""
+    time.sleep(0.1)
     process = psutil.Process()
     return process.num_fds() if hasattr(process, "num_fds") else 0, process.num_threads()

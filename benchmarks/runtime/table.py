@@ -78,7 +78,9 @@ def _row(name: str, scenario: Scenario, by_side: dict[str, dict]) -> str:
 
 def _figures(result: dict, names: Iterable[str]) -> str:
     figures = result.get("figures", {})
-    return ", ".join(f"{name} {_number(figures[name]['median'])}" for name in names if name not in ("seconds", "cpu"))
+    return ", ".join(
+        f"{name} {_number(figures[name]['median'])}" for name in names if name in figures.keys() - {"seconds", "cpu"}
+    )
 
 
 def _aim(target: dict) -> str:
