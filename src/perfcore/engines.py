@@ -196,9 +196,10 @@ class EnsembleEngine:
 
     def _measured(self, table: Any) -> int | None:
         """None: each member decides for itself."""
-        if threads.asked() or not hasattr(table, "__len__") or any(each.n_threads for each in self.predictors):
+        n_rows = table.shape[0] if hasattr(table, "shape") else len(table)  # scipy's have no length
+        if threads.asked() or any(each.n_threads for each in self.predictors):
             return None
-        return threads.measured(self._fingerprint, len(table))
+        return threads.measured(self._fingerprint, n_rows)
 
     def margins_of_row(self, row: Any) -> Asked:
         if hasattr(self.inputs, "table_of_row"):

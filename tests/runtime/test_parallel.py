@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from piece_jobs import die, double, fail_at_three, itself, slow, slow_first, total, write_to
 
 from perfcore import ConfigurationError, InputError
 from perfcore.runtime import parallel
@@ -18,31 +19,6 @@ from perfcore.runtime.memory import measure
 
 joblib = pytest.importorskip("joblib")
 WAYS = ("serial", "threads", "processes", "auto")
-
-
-def double(x):
-    return 2 * x
-
-
-def total(table):
-    return float(np.asarray(table).sum())
-
-
-def fail_at_three(x):
-    if x == 3:
-        raise LookupError("number three")
-    return x
-
-
-def die(x):
-    if x == 2:
-        os._exit(9)
-    return x
-
-
-def slow(x):
-    time.sleep(0.05)
-    return threading.current_thread() is threading.main_thread()
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -200,10 +176,6 @@ def test_perfcore_num_threads_says_how_many_workers(monkeypatch):
 # -- tables as they were ------------------------------------------------------------------------------
 
 
-def itself(table):
-    return table
-
-
 def _odd_tables():
     made = {
         "Fortran": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
@@ -276,14 +248,9 @@ def test_a_table_is_in_a_worker_what_it_was(name):
         assert found.equals(table) and found.schema == table.schema
 
 
-def _written(table):
-    table[0] = 7.0
-    return float(table[0])
-
-
 def test_a_worker_may_write_to_its_piece_which_is_nobody_else_s():
     piece = np.zeros(3)
-    assert list(parallel.map(_written, [piece], how="processes", workers=2)) == [7.0]
+    assert list(parallel.map(write_to, [piece], how="processes", workers=2)) == [7.0]
     assert piece[0] == 0.0
 
 
@@ -296,17 +263,12 @@ def test_a_full_memory_file_system_is_done_without(monkeypatch):
 
 
 def test_a_map_that_is_given_up_leaves_no_file_and_says_nothing(caplog, capfd):
-    results = parallel.map(_slowly, [np.full(1000, i) for i in range(20)], how="processes", workers=2)
+    results = parallel.map(slow_first, [np.full(1000, i) for i in range(20)], how="processes", workers=2)
     assert next(results) == 0
     results.close()
     time.sleep(0.5)
     assert caplog.records == [] and "exception" not in capfd.readouterr().err
     assert not glob.glob("/dev/shm/perfcore-*")
-
-
-def _slowly(table):
-    time.sleep(0.1)
-    return int(table[0])
 
 
 def test_results_before_a_failing_piece_are_handed_out_also_while_it_is_measured():

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from piece_jobs import remember
 from small_models import lightgbm_texts
 
 import perfcore
@@ -154,19 +155,15 @@ def test_another_machine_measures_for_itself(folder, monkeypatch):
     assert remembered.measured(lambda: "plan", 10) is None
 
 
-def _remember(i):
-    remembered.remember(f"plan {i}", 10, 1, {1: 1.0})
-
-
 def test_many_processes_may_remember_at_once(folder):
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_remember, args=(i,)) for i in range(3)]
+    processes = [context.Process(target=remember, args=(i,)) for i in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    workers = [threading.Thread(target=_remember, args=(i,)) for i in range(3, 9)]
+    workers = [threading.Thread(target=remember, args=(i,)) for i in range(3, 9)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import perfcore
-from perfcore import ConfigurationError, InputError, NotPortableError
+from perfcore import InputError, MissingExtraError, NotPortableError
 from perfcore import features as f
 from perfcore.features.compiled import CompiledFunction
 
@@ -296,7 +296,7 @@ if {has_numba}:
 else:
     fast = pickle.loads(data)
     for ask in (lambda: fast.predict(module.numbers()), lambda: fast.predict_one([1.0, 2.0, 3.0])):
-        with pytest.raises(module.perfcore.errors.PerfcoreError, match="floored: Numba, which compiles it, is"):
+        with pytest.raises(module.perfcore.errors.PerfcoreError, match="floored, to be compiled, needs numba"):
             ask()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -308,7 +308,7 @@ def test_without_numba_compile_says_what_it_lacks(monkeypatch):
     source = fitted(step(), X=X)
     floored._made.clear()
     monkeypatch.setitem(sys.modules, "numba", None)
-    with pytest.raises(ConfigurationError, match=r"floored: Numba, which compiles it.*perfcore\[jit\]"):
+    with pytest.raises(MissingExtraError, match=r"floored, to be compiled, needs numba.*perfcore\[jit\]"):
         perfcore.compile(source)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ConfigurationError, InputError, ModelFormatError
+from ..errors import InputError, MissingExtraError, ModelFormatError
 from .ensemble import Ensemble, Trial
 from .forest import Forest, LinearLeaves, Tree
 from .gaussians import DiagonalGaussians, Gaussians
@@ -84,7 +84,7 @@ class Model:
     def _try_inputs(self) -> None:
         """Ask for the cells of a row of zeros; that it is refused, or Numba is not there, is an answer, too."""
         if self.inputs.n_features <= MOST_TRIED and not getattr(self.inputs, "runs_steps", False):
-            with contextlib.suppress(InputError, ConfigurationError):
+            with contextlib.suppress(InputError, MissingExtraError):
                 self.inputs.row(np.zeros(self.inputs.n_features))
 
     def _try_answers(self) -> None:

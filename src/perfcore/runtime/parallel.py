@@ -16,7 +16,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,7 @@ SOON = 0.2  # seconds of work that are not worth starting workers for
 WORTH_PROCESSES = 2.0  # seconds
 GAIN = 1.3  # by which two threads at once must be faster than one
 ROUNDS = 3
+IDLE = 60  # seconds after which a process without work ends
 
 
 def map(  # noqa: A001 - what it is called everywhere
@@ -101,7 +102,11 @@ def _mapped(
             yield from _in_order(lambda piece: pool.submit(function, piece), pieces, 2 * workers)
         else:
             shared = stack.enter_context(Shared())
-            yield from _in_order(partial(_sent, _processes(workers), shared, function), pieces, 2 * workers)
+            try:
+                yield from _in_order(partial(_sent, _processes(workers), shared, function), pieces, 2 * workers)
+            except BrokenExecutor:  # a worker was killed: the next call gets others
+                _pools.pop((os.getpid(), workers), None)
+                raise
 
 
 def _tried(
@@ -150,9 +155,16 @@ def _in_order(submit: Callable[[Any], Future], pieces: Iterator[Any], most: int)
             each.cancel()
 
 
+# By process and number of workers. loky's own reusable one is joblib's, which expects it to be of its kind.
+_pools: dict[tuple[int, int], Executor] = {}
+
+
 def _processes(workers: int) -> Executor:
-    loky = require("joblib.externals.loky", "work in processes")
-    return loky.get_reusable_executor(max_workers=workers)
+    key = os.getpid(), workers
+    if key not in _pools:
+        loky = require("joblib.externals.loky", "work in processes")
+        _pools[key] = loky.ProcessPoolExecutor(workers, timeout=IDLE)
+    return _pools[key]
 
 
 def _sent(pool: Executor, shared: Shared, function: Callable[[Any], Any], piece: Any) -> Future:

@@ -1,0 +1,55 @@
+"""What tests/runtime runs in worker processes, which import it by its name."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+import numpy as np
+
+from perfcore.threads import remembered
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def total(table: Any) -> float:
+    return float(np.asarray(table).sum())
+
+
+def fail_at_three(x: int) -> int:
+    if x == 3:
+        raise LookupError("number three")
+    return x
+
+
+def die(x: int) -> int:
+    if x == 2:
+        os._exit(9)
+    return x
+
+
+def slow(x: int) -> bool:
+    time.sleep(0.05)
+    return threading.current_thread() is threading.main_thread()
+
+
+def itself(table: Any) -> Any:
+    return table
+
+
+def remember(i: int) -> None:
+    remembered.remember(f"plan {i}", 10, 1, {1: 1.0})
+
+
+def write_to(table: np.ndarray) -> float:
+    table[0] = 7.0
+    return float(table[0])
+
+
+def slow_first(table: np.ndarray) -> int:
+    time.sleep(0.1)
+    return int(table[0])
