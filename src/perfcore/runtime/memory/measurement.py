@@ -126,13 +126,13 @@ class _Block:
             self.sees_peak = clear_peak()
             _open.append(self)
         found.resident_before = resident()
-        self.io, self.times = _io(self.process), self.process.cpu_times()
+        self.io, self.times, self.cpu = _io(self.process), self.process.cpu_times(), time.process_time()
         self.began = time.perf_counter()
 
     def finish(self, error: BaseException | None) -> None:
         found, times, io = self.found, self.process.cpu_times(), _io(self.process)
         found.seconds = time.perf_counter() - self.began
-        found.cpu_seconds = times.user + times.system - self.times.user - self.times.system
+        found.cpu_seconds = time.process_time() - self.cpu  # psutil's is in ticks of 10 ms
         if hasattr(times, "iowait"):
             found.io_seconds = times.iowait - self.times.iowait
         if io is not None and self.io is not None:
