@@ -1,5 +1,6 @@
 """Which pools there are, and fewer threads for a while."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 
 from perfcore import ConfigurationError, threads
-from perfcore.threads import limit, pools
+from perfcore.threads import counts, limit, limits, pools
 
 
-def counts():
+def pool_sizes():
     return {(pool.kind, pool.path): pool.n_threads for pool in pools() if pool.kind != "polars"}
 
 
@@ -23,52 +24,133 @@ def test_blas_is_among_the_pools_and_perfcore_is_first():
 
 
 def test_s0_g8_a_limit_reaches_libraries_that_are_loaded_already_and_is_lifted_again():
-    before = counts()
+    before = pool_sizes()
     with limit(1) as held:
-        assert set(counts().values()) == {1}
+        assert set(pool_sizes().values()) == {1}
         assert threads.available() == threads.resolve(None) == 1
         assert "perfcore to 1" in str(held)
-    assert counts() == before
+    assert pool_sizes() == before
 
 
 def test_only_the_pools_that_are_named_are_limited():
-    before = counts()
+    before = pool_sizes()
     with limit(perfcore=1):
-        during = counts()
+        during = pool_sizes()
     assert {key for key in before if during[key] != before[key]} <= {("perfcore", None)}
     assert during["perfcore", None] == 1
 
 
 def test_a_limit_never_raises_a_count():
-    before = counts()
+    before = pool_sizes()
     with limit(1000):
-        assert counts() == before
+        assert pool_sizes() == before
 
 
 def test_what_was_before_is_restored_after_an_error():
-    before = counts()
+    before = pool_sizes()
     with pytest.raises(RuntimeError), limit(1):
         raise RuntimeError
-    assert counts() == before
+    assert pool_sizes() == before
 
 
 def test_limits_nest():
-    before = counts()
+    before = pool_sizes()
     with limit(perfcore=3), limit(2):
-        inner = counts()
+        inner = pool_sizes()
         assert threads.available() <= 2
-    assert counts() == before and inner["perfcore", None] <= 2
+    assert pool_sizes() == before and inner["perfcore", None] <= 2
 
 
-def test_limits_that_overlap_leave_all_as_it_was_in_whatever_order_they_end():
-    before = counts()
-    for first_to_leave in (0, 1):
-        limits = [limit(blas=1, perfcore=1), limit(blas=1, perfcore=2)]
-        for each in limits:
-            each.__enter__()
-        limits[first_to_leave].__exit__(None, None, None)
-        limits[1 - first_to_leave].__exit__(None, None, None)
-        assert counts() == before
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+@pytest.mark.parametrize("limits", [(3, 4), (4, 3)])
+def test_of_limits_that_overlap_the_smallest_that_is_open_holds_and_at_last_all_is_as_it_was(limits, first_to_leave):
+    """As (1, 4) on a machine of more CPUs than 4."""
+    counts.set_cap(5)
+    try:
+        before = pool_sizes()
+        opened = [limit(blas=1, perfcore=count) for count in limits]
+        opened[0].__enter__()
+        assert counts.cap() == limits[0]
+        opened[1].__enter__()
+        assert counts.cap() == 3
+        opened[first_to_leave].__exit__()
+        assert counts.cap() == limits[1 - first_to_leave]
+        opened[1 - first_to_leave].__exit__()
+        assert pool_sizes() == before and counts.cap() == 5
+    finally:
+        counts.set_cap(None)
+
+
+def test_a_limit_of_another_thread_does_not_outlive_it():
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with limit(perfcore=1):
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait(10)
+    with limit(perfcore=4):
+        assert counts.cap() == 1
+        leave.set()
+        holder.join()
+        assert counts.cap() == 4
+    assert counts.cap() is None
+
+
+def test_what_a_library_keeps_for_each_thread_is_not_changed_for_who_merely_leaves_the_limit(monkeypatch):
+    numbers = threading.local()
+
+    def put(count):
+        numbers.n = count
+
+    def settings():
+        return [limits._Setting("openmp", "openmp", 8, put, "openmp", threading.get_ident())]
+
+    monkeypatch.setattr(limits, "_settings", settings)
+    held = limit(openmp=2).__enter__()
+    assert numbers.n == 2
+    leaving = threading.Thread(target=lambda: (put(5), held.__exit__(), seen.append(numbers.n)))
+    seen = []
+    leaving.start()
+    leaving.join()
+    assert seen == [5] and limits._held == {}
+
+
+def test_a_limit_that_is_not_entered_cannot_be_left():
+    held = limit(1)
+    with pytest.raises(ConfigurationError, match="is not entered"):
+        held.__exit__()
+    with held:
+        pass
+    with pytest.raises(ConfigurationError, match="is not entered"):
+        held.__exit__()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_forked_process_keeps_its_own_limits_and_not_those_of_threads_that_it_does_not_have():
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with limit(perfcore=1):
+            entered.set()
+            leave.wait(10)
+
+    holder = threading.Thread(target=hold)
+    with limit(perfcore=3) as own:
+        holder.start()
+        entered.wait(10)
+        pid = os.fork()
+        if pid == 0:
+            right = counts.cap() == 3
+            own.__exit__()
+            os._exit(0 if right and counts.cap() is None else 1)
+        leave.set()
+        holder.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_limit_is_entered_once_at_a_time():
@@ -80,7 +162,7 @@ def test_a_limit_is_entered_once_at_a_time():
 
 
 def test_many_threads_may_limit_at_once():
-    before = counts()
+    before = pool_sizes()
 
     def work():
         for _ in range(20):
@@ -92,7 +174,7 @@ def test_many_threads_may_limit_at_once():
         worker.start()
     for worker in workers:
         worker.join()
-    assert counts() == before
+    assert pool_sizes() == before
 
 
 @pytest.mark.parametrize("arguments", [{"n_threads": 0}, {"blas": -1}, {"perfcore": True}, {"openmp": 1.5}])
@@ -132,7 +214,7 @@ def total(x):
     return s
 total(np.ones(10))
 pyarrow.set_cpu_count(2)
-from perfcore.threads import limit, pools
+from perfcore.threads import counts, limit, limits, pools
 before = {p.kind: p.n_threads for p in pools()}
 with limit(1):
     assert numba.get_num_threads() == 1 and pyarrow.cpu_count() == 1
@@ -153,9 +235,7 @@ assert dict(os.environ) == before and threading.active_count() == 1
 
 
 def test_a_limit_that_a_library_refuses_leaves_all_as_it_was(monkeypatch):
-    from perfcore.threads import limits
-
-    before, settings = counts(), limits._settings
+    before, settings = pool_sizes(), limits._settings
 
     def refuse(count):
         raise RuntimeError("not now")
@@ -164,7 +244,7 @@ def test_a_limit_that_a_library_refuses_leaves_all_as_it_was(monkeypatch):
     monkeypatch.setattr(limits, "_settings", lambda: [*settings(), broken])
     with pytest.raises(RuntimeError, match="not now"), limit(1):
         pass
-    assert before.items() <= counts().items() and limits._open == []
+    assert before.items() <= pool_sizes().items() and limits._held == {}
 
 
 def test_no_file_is_left_open():

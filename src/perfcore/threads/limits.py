@@ -13,16 +13,7 @@ from .pool import controller
 
 KINDS = ("perfcore", "blas", "openmp", "numba", "arrow")
 _lock = threading.RLock()
-_open: list[limit] = []  # those entered, in order; the last that says something of a kind holds for it
-
-
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # in a child nobody is left who would give it back
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+_held: dict[Any, _Setting] = {}  # by key: those that an open limit says something of
 
 
 class limit:
@@ -30,16 +21,19 @@ class limit:
 
     ``limit(n)`` is for all of them, ``limit(blas=1, openmp=2, numba=1, arrow=1, perfcore=4)`` for those that are named.
     What was before is restored on leaving, also where an error is raised. Limits may be nested and, from several
-    threads, overlap: what was entered last holds, and when the last one is left all is as before the first.
+    threads, overlap: the smallest of those that are open holds, in whatever order they are entered and left, and when
+    the last one is left all is as before the first.
 
     BLAS, Arrow and perfcore are limited for the whole process; OpenMP and Numba for the calling thread, for whom alone
     these libraries keep a number. polars has no way to change its pool while it runs; set ``POLARS_MAX_THREADS``
-    before it is imported. A library that is loaded later is not limited.
+    before it is imported. A library that is loaded later is not limited. A process that forks begins with the limits of
+    the thread that forked it.
 
     Raises
     ------
     ConfigurationError
-        For kinds that are not known, and counts that are not whole numbers from 1.
+        For kinds that are not known, counts that are not whole numbers from 1, and a limit that is entered twice or
+        left without having been entered.
     """
 
     def __init__(self, n_threads: int | None = None, **kinds: int):
@@ -50,19 +44,17 @@ class limit:
             raise ConfigurationError(f"limit() of nothing: give a number of threads, or one of {', '.join(KINDS)}")
         general = {} if n_threads is None else dict.fromkeys(KINDS, n_threads)
         self.limits = {kind: _count(kind, count) for kind, count in (general | kinds).items()}
-        self._before: list[_Setting] = []
+        self._thread: int | None = None  # that entered it, as long as it is open
 
     def __enter__(self) -> limit:
         with _lock:
-            if self in _open:
+            if self._thread is not None:
                 raise ConfigurationError("this limit is entered already: make another one to nest them")
-            self._before = []
-            _open.append(self)
+            self._thread = threading.get_ident()
             try:
                 for setting in _settings():
                     if setting.kind in self.limits:
-                        self._before.append(setting)
-                        setting.put(self.limits[setting.kind])
+                        _held.setdefault(setting.key, setting).hold(self)
             except BaseException:  # of a library
                 self.__exit__()
                 raise
@@ -70,21 +62,19 @@ class limit:
 
     def __exit__(self, *_: object) -> None:
         with _lock:
-            place = _open.index(self)
-            later = _open[place + 1 :]
-            _open.remove(self)
-            for setting in self._before:
-                heir = next((each for each in later for other in each._before if other.is_same(setting)), None)
-                if heir is None:
-                    setting.restore()
-                else:  # it was entered on top of this one, and will restore what was before both
-                    next(other for other in heir._before if other.is_same(setting)).value = setting.value
-            self._before = []
+            if self._thread is None:
+                raise ConfigurationError("this limit is not entered, so it cannot be left")
+            for setting in self._holds():
+                setting.release(self)
+            self._thread = None
 
     def __str__(self) -> str:
         said = ", ".join(f"{kind} to {count}" for kind, count in self.limits.items())
-        held = "".join(f"\n  {each.library}: {each.value} before" for each in self._before)
-        return f"threads limited: {said}{held if self._before else ' (not entered)'}"
+        held = "".join(f"\n  {each.library}: {each.before} before" for each in self._holds())
+        return f"threads limited: {said}{held or ' (not entered)'}"
+
+    def _holds(self) -> list[_Setting]:
+        return [each for each in list(_held.values()) if self in each.limits]
 
 
 def _count(kind: str, count: Any) -> int:
@@ -94,33 +84,56 @@ def _count(kind: str, count: Any) -> int:
 
 
 class _Setting:
-    """A number of threads that can be read and set."""
+    """A number of threads that limits hold; of a thread, where its library keeps one for each."""
 
-    def __init__(self, kind: str, library: str, value: int | None, put: Any, key: Any):
-        self.kind, self.library, self.value, self._put, self._key = kind, library, value, put, key
+    def __init__(self, kind: str, library: str, before: int | None, put: Any, key: Any, thread: int | None = None):
+        self.kind, self.library, self.before, self.thread = kind, library, before, thread
+        self.key = (key, thread)
+        self.limits: list[limit] = []
+        self._put = put
 
-    def put(self, count: int) -> None:
-        """No more than before, and at most ``count``."""
-        self._put(count if self.value is None else min(count, self.value))
+    def hold(self, holder: limit) -> None:
+        self.limits.append(holder)
+        self._update()
 
-    def restore(self) -> None:
-        self._put(self.value)
+    def release(self, holder: limit) -> None:
+        self.limits.remove(holder)
+        if not self.limits:
+            del _held[self.key]
+        self._update()
 
-    def is_same(self, other: _Setting) -> bool:
-        return self._key == other._key
+    def _update(self) -> None:
+        if self.thread in (None, threading.get_ident()):  # nobody can set another thread's
+            counts = [each.limits[self.kind] for each in self.limits]
+            self._put(min([*counts, self.before] if self.before is not None else counts, default=None))
 
 
 def _settings() -> list[_Setting]:
     here = threading.get_ident()
     found = [_Setting("perfcore", "perfcore", counts.cap(), counts.set_cap, "perfcore")]
     for library in controller().lib_controllers:
-        key = (library.filepath, here if library.user_api == "openmp" else None)
         name = f"{library.user_api} {library.internal_api}"
-        found.append(_Setting(library.user_api, name, library.num_threads, library.set_num_threads, key))
+        thread = here if library.user_api == "openmp" else None
+        number, put = library.num_threads, library.set_num_threads
+        found.append(_Setting(library.user_api, name, number, put, library.filepath, thread))
     if "numba.np.ufunc.parallel" in sys.modules:
         numba = sys.modules["numba"]
-        found.append(_Setting("numba", "numba", numba.get_num_threads(), numba.set_num_threads, ("numba", here)))
+        found.append(_Setting("numba", "numba", numba.get_num_threads(), numba.set_num_threads, "numba", here))
     if "pyarrow" in sys.modules:
         pyarrow = sys.modules["pyarrow"]
         found.append(_Setting("arrow", "pyarrow", pyarrow.cpu_count(), pyarrow.set_cpu_count, "arrow"))
     return found
+
+
+def _after_fork() -> None:
+    """Nobody is left who would give back the lock, or leave the limits of other threads."""
+    global _lock
+    _lock = threading.RLock()
+    left = {holder for setting in _held.values() for holder in setting.limits}
+    for holder in left:
+        if holder._thread != threading.get_ident():
+            holder.__exit__()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
