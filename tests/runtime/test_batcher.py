@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import threading
 import time
 import weakref
@@ -705,3 +706,97 @@ def test_rows_of_two_kinds_in_turn_are_answered_by_a_call_for_each_kind():
     rows, answers = asyncio.run(ask())
     assert answers == [row["x"] for row in rows]
     assert sum(calls) == 40 and len(calls) <= 3  # the first call may have begun before the others came
+
+
+# -- at any moment ------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers here")
+def test_signals_whose_handlers_raise_at_any_moment_leave_the_batcher_as_it_was():
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def asked():
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(2e-6, 60e-6))
+            for _ in range(20):
+                batcher.predict([1.0])
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except KeyboardInterrupt:
+            return False
+        return True
+
+    random = np.random.default_rng(0)
+    dispatcher = (batcher := Batcher(lambda X: [0.0] * len(X)))._dispatcher
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        n_interrupted = 0
+        while n_interrupted < 5000:
+            n_interrupted += not asked()
+            assert not dispatcher.running and not dispatcher.n_queued and not dispatcher.lock.locked()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert batcher.predict([1.0], timeout=10) == 0.0
+    batcher.close()
+
+
+def test_closing_waits_for_callers_who_are_answered_on_the_spot(doubling):
+    batcher = Batcher(doubling)
+    doubling.gate.clear()
+    caller = in_threads(lambda: batcher.predict([1.0]))
+    wait_until(lambda: doubling.tables)
+    closed = threading.Event()
+    closing = in_threads(lambda: (batcher.close(), closed.set()))
+    assert not closed.wait(0.1)
+    doubling.gate.set()
+    closing()
+    assert closed.is_set() and caller() == [2.0]
+
+
+@pytest.mark.parametrize("timeout", [None, 10.0])
+def test_a_predictor_that_asks_or_closes_its_own_batcher_does_not_wait_for_itself(timeout):
+    def answer(X):
+        if X[0][0] == 2.0:
+            batcher.close()
+        return [batcher.predict([0.0]) if X[0][0] else 5.0]
+
+    batcher = Batcher(answer)
+    asking = in_threads(lambda: batcher.predict([1.0], timeout=timeout))
+    assert asking() == [5.0]
+    asking = in_threads(lambda: batcher.predict([2.0], timeout=timeout))
+    assert asking() == [5.0]
+    batcher.close()
+
+
+def test_a_coroutine_that_is_closed_takes_its_rows_back(doubling):
+    async def ask():
+        async with Batcher(doubling) as batcher:
+            doubling.gate.clear()
+            first = asyncio.create_task(batcher.predict_async([1.0]))
+            await asyncio.sleep(0)
+            closed = batcher.predict_async([2.0])
+            closed.send(None)
+            closed.close()
+            doubling.gate.set()
+            await first
+            return batcher.stats()
+
+    stats = asyncio.run(ask())
+    assert stats["cancelled"] == 1 and doubling.sizes == [1]
+
+
+def test_names_that_cannot_be_compared_do_not_end_the_worker(doubling):
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame({name: [1.0]}) for name in ("a", pandas.NA, "b")]
+    with Batcher(doubling) as batcher:
+        batcher._dispatcher.function = lambda X: doubling.predict(np.asarray(X))
+        _, outcomes = held(doubling, batcher, *[partial(batcher.predict, each) for each in frames])
+    assert [each.tolist() for each in outcomes] == [[2.0]] * 3
+
+
+def test_quantiles_of_waiting_are_the_least_that_so_many_percent_do_not_exceed():
+    from perfcore.runtime.dispatcher import _quantiles
+
+    assert _quantiles([float(i) for i in range(100, 0, -1)]) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert _quantiles([2.0, 1.0]) == {"p50": 1.0, "p95": 2.0, "p99": 2.0}
+    assert _quantiles([]) == {"p50": None, "p95": None, "p99": None}

@@ -109,12 +109,12 @@ class Batcher:
                 await request.future
             else:
                 await asyncio.wait_for(request.future, timeout)
-        except asyncio.CancelledError:
-            self._dispatcher.take_back(request, "cancelled")
-            raise
         except TimeoutError:
             if self._dispatcher.take_back(request, "expired"):
                 raise late(timeout) from None
+        except BaseException:  # it is cancelled, or closed with its loop
+            self._dispatcher.take_back(request, "cancelled")
+            raise
         return request.outcome()
 
     def stats(self) -> dict[str, Any]:
@@ -122,7 +122,10 @@ class Batcher:
         return self._dispatcher.stats()
 
     def close(self, *, drain: bool = True) -> None:
-        """Take no more requests, and return when those that wait are answered; or refuse them, where not ``drain``."""
+        """Take no more requests, and return when all calls are over; those that wait are answered, or refused.
+
+        Not from a signal's handler, which may have interrupted a caller that has half entered the queue.
+        """
         self._dispatcher.stop(drain)
         self._dispatcher.join()
 

@@ -20,35 +20,24 @@ class CostModel:
 
     def __init__(self) -> None:
         self.n_calls = 0
-        self._w = self._wn = self._wnn = self._wt = self._wnt = 0.0
+        self._sums: tuple[float, ...] = (0.0,) * 5  # of the weights w, w n, w n², w t, w n t
         self.a = self.b = 0.0
         self.inflation = 1.5
 
     def learn(self, n_rows: int, seconds: float) -> None:
         """A call of so many rows took so long."""
-        seconds = max(seconds, 1e-9)
-        if self.n_calls >= LEARNED:
-            step = 0.05 * self.inflation
-            exceeds = seconds > self.inflation * self.expected(n_rows)
-            self.inflation = max(1.0, self.inflation + step * (TAIL if exceeds else TAIL - 1))
-        weight = (self.expected(1) / self.expected(n_rows)) ** 2 if self.n_calls else 1.0
-        self._w = FORGETTING * self._w + weight
-        self._wn = FORGETTING * self._wn + weight * n_rows
-        self._wnn = FORGETTING * self._wnn + weight * n_rows * n_rows
-        self._wt = FORGETTING * self._wt + weight * seconds
-        self._wnt = FORGETTING * self._wnt + weight * n_rows * seconds
-        self.n_calls += 1
-        self._solve()
-
-    def _solve(self) -> None:
-        determinant = self._w * self._wnn - self._wn**2
-        if determinant > 1e-6 * self._w * self._wnn:
-            self.b = (self._w * self._wnt - self._wn * self._wt) / determinant
-            self.a = (self._wt - self.b * self._wn) / self._w
-        if determinant <= 1e-6 * self._w * self._wnn or self.a < 0:  # of one size so far, or nearly: through the origin
-            self.a, self.b = 0.0, self._wnt / self._wnn
-        if self.b < 0:  # larger calls were sooner: by chance
-            self.a, self.b = self._wt / self._w, 0.0
+        seconds, weight, inflation = max(seconds, 1e-9), 1.0, self.inflation
+        if self.n_calls:
+            expected = self.expected(n_rows)
+            weight = (self.expected(1) / expected) ** 2
+            if self.n_calls >= LEARNED:
+                step = 0.05 * inflation
+                inflation = max(1.0, inflation + step * (TAIL if seconds > inflation * expected else TAIL - 1))
+        new = (1.0, n_rows, n_rows * n_rows, seconds, n_rows * seconds)
+        sums = tuple([FORGETTING * old + weight * each for old, each in zip(self._sums, new, strict=True)])
+        a, b = _solved(*sums)
+        # All at once: Ctrl-C between them would leave numbers that belong to different calls.
+        self.n_calls, self._sums, self.a, self.b, self.inflation = self.n_calls + 1, sums, a, b, inflation
 
     @property
     def is_learned(self) -> bool:
@@ -67,3 +56,17 @@ class CostModel:
         if not self.is_learned or self.b == 0:
             return math.inf
         return max(1.0, (seconds / self.inflation - self.a) / self.b)
+
+
+def _solved(w: float, wn: float, wnn: float, wt: float, wnt: float) -> tuple[float, float]:
+    """a and b of the least squares, neither below 0."""
+    determinant = w * wnn - wn**2
+    if determinant <= 1e-6 * w * wnn:  # of one size so far, or nearly: through the origin
+        return 0.0, wnt / wnn
+    b = (w * wnt - wn * wt) / determinant
+    a = (wt - b * wn) / w
+    if a < 0:
+        return 0.0, wnt / wnn
+    if b < 0:  # larger calls were sooner: by chance
+        return wt / w, 0.0
+    return a, b

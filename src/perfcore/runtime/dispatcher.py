@@ -21,6 +21,7 @@ from .seconds import checked
 # Seconds that handing a request to another thread and its answer back takes: what takes less is done on the spot.
 HANDOFF = 50e-6
 REMEMBERED = 4096  # requests whose waiting is told by stats()
+AGAIN = 1.0  # seconds after which who waits for a call to end looks whether it has: Ctrl-C may have come before it told
 _COUNTS = ("requests", "rows", "batches", "on the spot", "refused", "cancelled", "expired", "failed")
 
 
@@ -87,7 +88,8 @@ class Dispatcher:
         self.lock = threading.Lock()
         self.work = threading.Condition(self.lock)
         self.queue: OrderedDict[Request, None] = OrderedDict()  # in order, and one in the midst leaves at once
-        self.n_queued = self.n_running = 0  # rows, calls
+        self.n_queued = 0  # rows
+        self.running: set[int] = set()  # threads that call the predictor
         self.threads: list[threading.Thread] = []
         self.model = CostModel()
         self.counts = dict.fromkeys(_COUNTS, 0)
@@ -97,16 +99,29 @@ class Dispatcher:
     # -- callers ----------------------------------------------------------------------------------
 
     def enter(self, request: Request, now: float, loop: Any = None) -> bool:
-        """Whether it was answered on the spot; else it is in the queue."""
-        with self.lock:
-            if self.is_closed:
-                raise OverloadedError("the batcher is closed: it takes no more requests")
-            is_idle = not self.queue and self.n_running < self.workers
-            if not (is_idle and self._may_run_here(request, loop)):
-                self._enqueue(request, now, loop, is_idle)
-                return False
-            self.n_running += 1
-        self.run([request], "on the spot")
+        """Whether it was answered on the spot; else it is in the queue.
+
+        Ctrl-C, and whatever else a signal's handler raises, may come at each line. It is seen after calls, so that
+        ``running`` is right as long as what sets it stands within ``try``, and what it needs was called before.
+        """
+        here = threading.get_ident()
+        if here in self.running:  # the predictor asks its own batcher, which is busy until that is answered
+            self._call([request], "on the spot")
+            return True
+        try:
+            with self.lock:
+                if self.is_closed:
+                    raise OverloadedError("the batcher is closed: it takes no more requests")
+                is_idle = not self.queue and len(self.running) < self.workers
+                if not (is_idle and self._may_run_here(request, loop)):
+                    self._enqueue(request, now, loop, is_idle)
+                    return False
+                self.running.add(here)
+            self._call([request], "on the spot")
+        finally:
+            if here in self.running:
+                self.running.discard(here)
+                self._tell()
         return True
 
     def _may_run_here(self, request: Request, loop: Any) -> bool:
@@ -145,7 +160,7 @@ class Dispatcher:
         calls, beside = divmod(self.n_queued, size)
         if beside and beside + n > size:  # its own call has no room for those
             calls, beside = calls + 1, 0
-        calls += self.n_running >= self.workers
+        calls += len(self.running) >= self.workers
         return calls * self.model.expected(size) / self.workers + self.model.expected(beside + n)
 
     def take_back(self, request: Request, why: str) -> bool:
@@ -159,8 +174,9 @@ class Dispatcher:
             return True
 
     def _leave_queue(self, request: Request) -> None:
-        if self.queue.pop(request, self) is None:
+        if request in self.queue:
             self.n_queued -= request.rows.n
+            del self.queue[request]
 
     # -- calls ----------------------------------------------------------------------------------
 
@@ -176,68 +192,72 @@ class Dispatcher:
             self.threads.append(thread)
 
     def _work(self) -> None:
+        here = threading.get_ident()
         while True:
             with self.lock:
-                while not self.queue or self.n_running >= self.workers:
+                while not self.queue or len(self.running) >= self.workers:
                     if self.is_closed and not self.queue:
                         return
-                    self.work.wait()
+                    self.work.wait(AGAIN if self.queue else None)
                 batch = self._next()
-                self.n_running += bool(batch)
-            if not batch:  # all came too late
-                continue
-            self.run(batch, "batches")
+                if not batch:  # all came too late
+                    continue
+                self.running.add(here)
+            answered = self._call(batch, "batches")
+            self.running.discard(here)  # before anybody who is answered asks again
+            self._tell()
+            _wake(answered)
             batch.clear()  # who waited has it all: nothing is held until the next batch
 
     def _next(self) -> list[Request]:
         """The first of the queue, and those behind it that are of its kind and for which there is time."""
         most, n = min(self._most_rows(), self.max_rows), 0
         batch: list[Request] = []
+        too_late: list[Request] = []  # about to be taken back
         now = time.perf_counter()
-        for request in list(self.queue):
+        for request in self.queue:
             rows = request.rows
-            if request.deadline is not None and now > request.deadline:  # about to be taken back
-                self._leave_queue(request)
+            if request.deadline is not None and now > request.deadline:
+                too_late.append(request)
                 continue
-            if batch and rows.kind != batch[0].rows.kind:  # its turn comes: it is the first, sooner or later
+            if batch and not rows.is_like(batch[0].rows):  # its turn comes: it is the first, sooner or later
                 continue
             if batch and n + rows.n > most:
                 break
-            self._leave_queue(request)
             batch.append(request)
             n += rows.n
+        for request in (*too_late, *batch):
+            self._leave_queue(request)
         return batch
 
     def _most_rows(self) -> float:
         return self.model.rows_within(self.objective / 2)
 
-    def run(self, batch: list[Request], way: str) -> None:
-        """Call the predictor, and hand the answer to those who wait; one of the calls at once is this one."""
-        try:
-            self._call(batch, way)
-        finally:
-            with self.lock:
-                self.n_running = max(0, self.n_running - 1)  # 0: a child of this process, which the predictor forked
-                if self.is_closed:
-                    self.work.notify_all()  # all are to end
-                elif self.queue:
-                    self.work.notify()
+    def _tell(self) -> None:
+        """Those who wait for a call to end."""
+        with self.lock:
+            if self.is_closed:
+                self.work.notify_all()  # all are to end
+            elif self.queue:
+                self.work.notify()
 
-    def _call(self, batch: list[Request], way: str) -> None:
+    def _call(self, batch: list[Request], way: str) -> list[Request]:
+        """Call the predictor; it returns who is still to be woken, for the answer is there."""
         began = time.perf_counter()
+        errors: list[BaseException | None] = [None] * len(batch)
         try:
-            parts, error = self._answers(batch), None
+            parts = self._answers(batch)
         except BaseException as reason:
             if isinstance(reason, ValueError | TypeError) and len(batch) > 1:
                 for request in batch:  # some caller's rows are at fault, and not the others'
                     if not request.is_done:
-                        self._call([request], way)
-                return
+                        _wake(self._call([request], way))
+                return []
             if way == "batches" and not isinstance(reason, Exception):
                 reason = _contained(reason)
-            parts, error = [None] * len(batch), reason
-        self._settle(batch, parts, error, way, began, time.perf_counter())
-        _wake(batch)
+            parts, errors = [None] * len(batch), [_own(reason, len(batch)) for _ in batch]
+        self._settle(batch, parts, errors, way, began, time.perf_counter())
+        return batch
 
     def _answers(self, batch: list[Request]) -> list[Any]:
         first = batch[0].rows
@@ -246,23 +266,20 @@ class Dispatcher:
         requests = [each.rows for each in batch]
         return answers(self.function(joined(requests)), requests)
 
-    def _settle(
-        self, batch: list[Request], parts: list, error: BaseException | None, way: str, began: float, ended: float
-    ) -> None:
-        n = sum(each.rows.n for each in batch)
+    def _settle(self, batch: list[Request], parts: list, errors: list, way: str, began: float, ended: float) -> None:
+        n, has_failed = sum(each.rows.n for each in batch), errors[0] is not None
         with self.lock:
-            if error is None:
+            if not has_failed:
                 self.model.learn(n, ended - began)
             self.counts[way] += 1
             self.counts["requests"] += len(batch)
             self.counts["rows"] += n
-            self.counts["failed"] += 0 if error is None else len(batch)
-            for request, part in zip(batch, parts, strict=True):
+            self.counts["failed"] += len(batch) if has_failed else 0
+            for request, part, error in zip(batch, parts, errors, strict=True):
                 self.waited.append(began - request.came)
                 self.took.append(ended - request.came)
                 if not request.is_done:
-                    request.is_done, request.answer = True, part
-                    request.error = None if error is None else _own(error, len(batch))
+                    request.is_done, request.answer, request.error = True, part, error
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -286,16 +303,20 @@ class Dispatcher:
             _thread.start_new_thread(self.stop, ())
 
     def join(self) -> None:
+        """Wait for the threads to end, and for callers who are answered on the spot; not for oneself, among these."""
         for thread in self.threads:
             if thread is not threading.current_thread():
                 thread.join()
+        with self.lock:
+            while self.running - {threading.get_ident()}:
+                self.work.wait(AGAIN)
 
     def stats(self) -> dict[str, Any]:
         with self.lock:
             told: dict[str, Any] = dict(self.counts)
-            told |= {"queued": len(self.queue), "queued rows": self.n_queued, "running": self.n_running}
+            told |= {"queued": len(self.queue), "queued rows": self.n_queued, "running": len(self.running)}
             told |= {"a": self.model.a, "b": self.model.b, "objective": self.objective}
-            waited, took = sorted(self.waited), sorted(self.took)
+            waited, took = list(self.waited), list(self.took)
         return told | {"waited": _quantiles(waited), "took": _quantiles(took)}
 
 
@@ -319,9 +340,10 @@ def _resolve(requests: list[Request]) -> None:
             request.future.set_result(None)
 
 
-def _quantiles(ordered: list[float]) -> dict[str, float | None]:
-    n = len(ordered)
-    return {f"p{q}": ordered[min(n - 1, n * q // 100)] if n else None for q in (50, 95, 99)}
+def _quantiles(seconds: list[float]) -> dict[str, float | None]:
+    """The least of them that so many percent do not exceed."""
+    n, ordered = len(seconds), sorted(seconds)
+    return {f"p{q}": ordered[-(-n * q // 100) - 1] if n else None for q in (50, 95, 99)}
 
 
 def late(seconds: float | None) -> TimeoutError:

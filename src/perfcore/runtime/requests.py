@@ -49,6 +49,13 @@ class Rows:
         if not self.n:
             raise InputError("expected at least one row, got a table without rows")
 
+    def is_like(self, other: Rows) -> bool:
+        """Whether they can be put together."""
+        try:
+            return bool(self.kind == other.kind)
+        except Exception:  # columns are named by anything: pandas.NA is neither equal to a text nor not
+            return False
+
     def _take_array(self, rows: np.ndarray) -> None:
         self.is_one = rows.ndim == 1
         self.table = rows[None, :] if self.is_one else rows
