@@ -140,16 +140,19 @@ def test_tables_of_other_dtypes_or_widths_are_not_mixed(doubling):
         ({"a": 2**53 + 1}, {"a": 1.5}),
         ({"a": 1}, {"a": None}),
         ([{"a": 1}, {"b": 1}], [{"a": 1, "b": 2}]),
+        ([None, 1.5], [1.5, None]),
+        ([[None, 1.5], [None, 2.5]], [[1.5, None]]),
     ],
 )
 def test_cells_of_other_types_do_not_change_what_a_caller_s_row_means(first, second):
+    pandas = pytest.importorskip("pandas")
+
     def answer(X):
         time.sleep(0.05)
-        table = X if hasattr(X, "dtypes") else np.asarray(X)
+        table = X if hasattr(X, "dtypes") else pandas.DataFrame(X)
         kinds = str(getattr(table, "dtypes", None)) + str(getattr(table, "dtype", None))
         return [kinds] * len(X)
 
-    pytest.importorskip("pandas")
     with Batcher(answer, objective=10.0) as batcher:
         expected = [batcher.predict(first), batcher.predict(second)]
         found = in_threads(*[partial(batcher.predict, each) for each in (second, first, second)])()
@@ -219,6 +222,57 @@ def test_a_call_has_no_more_rows_than_allowed_but_for_a_single_request():
     assert doubling.sizes[1:] == [2, 3, 5, 1]
 
 
+def test_masks_are_kept(doubling):
+    with Batcher(doubling) as batcher:
+        masked, plain = np.ma.masked_array([[5.0, 1.0]], mask=[[True, False]]), np.array([[5.0, 1.0]])
+        held(doubling, batcher, *[partial(batcher.predict, each) for each in (masked, plain, masked)])
+    asked = doubling.tables[1]
+    assert type(asked) is np.ma.MaskedArray and asked.mask.tolist() == [[True, False]] * 2
+    assert type(doubling.tables[2]) is np.ndarray
+
+
+def test_answers_with_an_index_have_that_of_their_caller_s_frame(doubling):
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame({"a": [1.0, 2.0]}, index=["x", "y"]), pandas.DataFrame({"a": [3.0]}, index=[7])]
+
+    def answer(X):
+        doubling.predict(np.asarray(X))
+        return pandas.Series(np.asarray(X)[:, 0])
+
+    with Batcher(answer) as batcher:
+        _, (first, second, array) = held(
+            doubling, batcher, *[partial(batcher.predict, each) for each in (*frames, np.ones((1, 1)))]
+        )
+    assert first.to_dict() == {"x": 1.0, "y": 2.0} and second.to_dict() == {7: 3.0} and array.to_dict() == {0: 1.0}
+
+
+def test_frames_of_a_class_of_the_user_s_own_are_frames(doubling):
+    pandas = pytest.importorskip("pandas")
+
+    class Races(pandas.DataFrame):
+        @property
+        def _constructor(self):
+            return Races
+
+    seen = []
+
+    def answer(X):
+        seen.append(type(X))
+        return doubling.predict(np.asarray(X))
+
+    with Batcher(answer) as batcher:
+        _, outcomes = held(doubling, batcher, *[partial(batcher.predict, Races({"a": [1.0]}))] * 2)
+    assert [each.tolist() for each in outcomes] == [[2.0]] * 2 and seen[1:] == [Races]
+
+
+def test_an_answer_that_is_kept_does_not_keep_those_of_others(doubling):
+    with Batcher(lambda X: np.column_stack([doubling.predict(X)] * 2)) as batcher:
+        table, row = np.ones((3, 1)), np.ones(1)
+        _, outcomes = held(doubling, batcher, *[partial(batcher.predict, each) for each in (table, row)])
+    assert [each.shape for each in outcomes] == [(3, 2), (2,)]
+    assert all(each.base is None for each in outcomes)
+
+
 # -- what goes wrong --------------------------------------------------------------------------------
 
 
@@ -255,7 +309,9 @@ def test_a_predictor_that_fails_fails_this_batch_and_not_the_next(doubling):
         assert batcher.predict([[1.0, 2.0], [3.0, 4.0]]).tolist() == [2.0, 6.0]
 
 
-@pytest.mark.parametrize("answer", [lambda X: X[:-1, 0], lambda X: None, lambda X: 7.0, lambda X: []])
+@pytest.mark.parametrize(
+    "answer", [lambda X: X[:-1, 0], lambda X: None, lambda X: 7.0, lambda X: [], lambda X: np.array(7.0)]
+)
 def test_too_few_answers_are_an_error_for_all_and_nobody_hangs(answer):
     with Batcher(answer) as batcher:
         with pytest.raises(ConfigurationError, match="must answer as many rows as it is asked, 2; it answered"):
@@ -341,6 +397,12 @@ def test_settings_outside_what_is_allowed_are_refused(doubling, settings):
     for timeout in (0, "1", True):
         with pytest.raises(ConfigurationError, match="allowed are"), Batcher(doubling) as batcher:
             batcher.predict([1.0], timeout=timeout)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_column_is_no_table(doubling, library):
+    with Batcher(doubling) as batcher, pytest.raises(InputError, match="expected a row .* got Series"):
+        batcher.predict(pytest.importorskip(library).Series([1.0]))
 
 
 def test_a_predictor_without_the_method_is_refused(doubling):

@@ -16,8 +16,8 @@ class Rows:
     Attributes
     ----------
     n : rows
-    kind : rows of one kind can be put together in a table that means the same: same library, dtypes and columns, and
-        of lists and mappings the same types of cells, for these become dtypes
+    kind : rows of one kind can be put together in a table that means the same: same type, dtypes and columns, and of
+        lists and mappings the same types of cells by column, for these become dtypes
     is_one : whether the caller asked about a row, ``row``, and gets the answer of that row
     """
 
@@ -38,7 +38,7 @@ class Rows:
             self.kind = ("mapping", *rows, *map(type, rows.values()))
         elif isinstance(rows, list | tuple):
             self._take_list(rows)
-        elif hasattr(rows, "__len__") and (hasattr(rows, "columns") or hasattr(rows, "schema")):
+        elif hasattr(rows, "__len__") and (hasattr(rows, "schema") or (hasattr(rows, "iloc") and rows.ndim == 2)):
             self.table, self.n = rows, len(rows)
             self.kind = _kind_of_frame(rows)
         else:
@@ -60,7 +60,7 @@ class Rows:
         self.is_one = rows.ndim == 1
         self.table = rows[None, :] if self.is_one else rows
         self.n = len(self.table)
-        self.kind = ("array", rows.dtype, self.table.shape[1])
+        self.kind = ("array", type(rows), rows.dtype, self.table.shape[1])
 
     def _take_list(self, rows: Sequence) -> None:
         self.is_one = not rows or not isinstance(rows[0], list | tuple | np.ndarray | Mapping)
@@ -76,8 +76,13 @@ class Rows:
         widths = {len(row) for row in self.table}
         if len(widths) > 1:
             raise InputError(f"expected rows of one length, got lengths {sorted(widths)}")
-        types = [{row.dtype} if isinstance(row, np.ndarray) else set(map(type, row)) for row in self.table]
-        self.kind = ("list", *widths, frozenset().union(*types))
+        if self.is_one:
+            self.kind = ("list", *widths, frozenset(), *map(type, rows))
+            return
+        dtypes = frozenset(row.dtype for row in rows if isinstance(row, np.ndarray))
+        columns = zip(*(row for row in rows if not isinstance(row, np.ndarray)), strict=True)
+        types = [frozenset(map(type, column)) for column in columns]
+        self.kind = ("list", *widths, dtypes, *(each if len(each) > 1 else next(iter(each)) for each in types))
 
 
 def joined(requests: Sequence[Rows]) -> Any:
@@ -89,7 +94,7 @@ def joined(requests: Sequence[Rows]) -> Any:
     if len(tables) == 1:
         return tables[0]
     if form == "array":
-        return np.concatenate(tables)
+        return np.ma.concatenate(tables) if isinstance(tables[0], np.ma.MaskedArray) else np.concatenate(tables)
     if form == "list":
         return [row for table in tables for row in table]
     if form == "pandas":
@@ -115,13 +120,17 @@ def answers(answer: Any, requests: Sequence[Rows]) -> list[Any]:
     """
     n, several = sum(each.n for each in requests), _is_of_several_outputs(answer)
     for part in answer if several else [answer]:
-        if not hasattr(part, "__len__") or len(part) != n:
-            came = f"{len(part)} rows" if hasattr(part, "__len__") else type(part).__qualname__
+        try:
+            n_answered, came = len(part), f"{len(part)} rows"
+        except TypeError:
+            n_answered, came = -1, type(part).__qualname__
+        if n_answered != n:
             raise ConfigurationError(f"the predictor must answer as many rows as it is asked, {n}; it answered {came}")
+    if len(requests) == 1 and not requests[0].is_one:
+        return [answer]
     found, at = [], 0
     for each in requests:
-        cut: Any = at if each.is_one else slice(at, at + each.n)
-        found.append([_cut(part, cut) for part in answer] if several else _cut(answer, cut))
+        found.append([_cut(part, at, each) for part in answer] if several else _cut(answer, at, each))
         at += each.n
     return found
 
@@ -132,15 +141,20 @@ def _is_of_several_outputs(answer: Any) -> bool:
     return is_list and all(isinstance(part, np.ndarray) and part.ndim == 2 for part in answer)
 
 
-def _cut(part: Any, cut: Any) -> Any:
-    return part.iloc[cut] if hasattr(part, "iloc") else part[cut]
+def _cut(answer: Any, at: int, rows: Rows) -> Any:
+    """What follows ``at``; a copy of an array's, for a view would keep all callers' answers as long as one is kept."""
+    if hasattr(answer, "iloc"):
+        part = answer.iloc[at : at + rows.n].copy()
+        part.index = rows.table.index if hasattr(rows.table, "iloc") else range(rows.n)  # not its place in the call
+        return part.iloc[0] if rows.is_one else part
+    part = answer[at if rows.is_one else slice(at, at + rows.n)]
+    return part.copy() if isinstance(part, np.ndarray) else part
 
 
 def _kind_of_frame(frame: Any) -> tuple[Any, ...]:
-    library = type(frame).__module__.partition(".")[0]
-    if library == "pandas":
-        return ("pandas", tuple(frame.columns), tuple(frame.dtypes))
-    if library == "polars":
+    if hasattr(frame, "iloc"):
+        return ("pandas", type(frame), tuple(frame.columns), tuple(frame.dtypes))
+    if type(frame).__module__.partition(".")[0] == "polars":
         return ("polars", *frame.schema.items())
     return ("arrow", frame.schema)
 
