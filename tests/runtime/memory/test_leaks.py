@@ -4,14 +4,16 @@ import ctypes
 import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import perfcore
 from perfcore import ConfigurationError
-from perfcore.runtime.memory import check_leak, usage
+from perfcore.runtime.memory import check_leak, holders, leaks, usage
 from perfcore.runtime.memory.slope import slope
 
 pytestmark = pytest.mark.skipif(usage().heap is None, reason="psutil before 7.2 does not tell what malloc has given")
@@ -31,6 +33,7 @@ class Registry:
 
 
 REGISTRY = Registry()
+PAIR = ([], "text")
 
 
 def test_a_native_buffer_that_is_never_freed_is_native():
@@ -138,6 +141,65 @@ def test_what_the_function_raises_comes_through_and_the_collector_is_as_it_was()
     with pytest.raises(ZeroDivisionError):
         check_leak(lambda: 1 / 0)
     assert gc.isenabled() and gc.get_debug() == 0
+
+
+def test_compiling_a_model_again_and_again_is_no_leak_while_the_caches_of_others_fill_up():
+    lightgbm = pytest.importorskip("lightgbm")
+    table = np.random.default_rng(0).normal(size=(200, 4))
+    model = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(table, table[:, 0]), 5)
+    report = check_leak(lambda: perfcore.compile(model), rounds=8)
+    assert not report.is_leak, report
+    assert not any("PyCArrayType" in name for name in report.cycles)  # a class of ctypes, made once a collection
+
+
+class Key:
+    pass
+
+
+def test_what_fills_up_ever_more_slowly_is_no_leak():
+    source, seen = np.random.default_rng(0), {}
+    report = check_leak(lambda: seen.setdefault(int(source.integers(20_000)), Key()), rounds=8)
+    assert not report.is_leak, report
+
+
+def test_small_cycles_are_named_and_no_leak():
+    class Small:
+        def __init__(self):
+            self.itself = self
+
+    report = check_leak(Small, rounds=8)
+    assert not report.is_leak and any("Small.itself -> " in name for name in report.cycles)
+    assert "cycle: " in str(report) and "no leak" in str(report)
+
+
+def test_proxies_of_what_is_gone_are_no_hindrance():
+    gone = Key()
+    proxies = [weakref.proxy(gone)]
+    del gone
+    assert id(proxies) in leaks._lengths()
+
+
+def test_a_list_in_a_tuple_beside_a_text_is_named():
+    assert holders.way_to(PAIR[0]).endswith("test_leaks.PAIR[...]")
+
+
+def test_a_variable_of_a_function_is_named():
+    kept = []
+    PAIR[0].append(lambda: kept)
+    try:
+        assert holders.way_to(kept, [sys._getframe()]).endswith("<lambda> (its variable kept)")
+    finally:
+        PAIR[0].clear()
+
+
+def test_garbage_that_others_kept_is_theirs_whatever_the_function_raises():
+    gc.garbage.append("theirs")
+    try:
+        with pytest.raises(ZeroDivisionError):
+            leaks._left_by(leaks._Calls(lambda: 1 / 0), 1)
+        assert gc.garbage == ["theirs"] and gc.get_debug() == 0
+    finally:
+        gc.garbage.clear()
 
 
 @pytest.mark.parametrize("rounds", [7, 0, True, 10.0])

@@ -20,11 +20,12 @@ def way_to(target: Any, ignored: Iterable[Any] = ()) -> str:
     longest = ""
     for _ in range(DEPTH):
         further: list[tuple[Any, str]] = []
+        seen.update((id(ways), id(further), *map(id, ways)))
         for held, way in ways:
             referrers = gc.get_referrers(held)
-            seen.update((id(referrers), id(further), id(ways)))
+            seen.add(id(referrers))
             for referrer in referrers[:WIDE]:
-                if id(referrer) in seen or isinstance(referrer, _PASSING) or _is_of_search(referrer):
+                if id(referrer) in seen or _is_a(referrer, _PASSING):
                     continue
                 seen.add(id(referrer))
                 step = _step(referrer, held)
@@ -60,56 +61,54 @@ def cycle_of(start: Any, among: dict[int, Any]) -> str | None:
 
 def _root(referrer: Any, held: Any) -> str | None:
     """How a name of a module or class, or a variable of a function, begins the way to what it holds."""
-    if isinstance(referrer, dict):
+    if _is_a(referrer, dict):
         name = _key(referrer, held)
         module = referrer.get("__name__") if "__builtins__" in referrer or "__spec__" in referrer else None
         if isinstance(module, str) and name is not None:
             return f"{module}.{name}"
         return None
-    if isinstance(referrer, types.FunctionType):
-        names = referrer.__code__.co_freevars
-        for name, cell in zip(names, referrer.__closure__ or (), strict=False):
-            if cell is held or _content(cell) is held:
-                return f"{referrer.__module__}.{referrer.__qualname__} (its variable {name})"
+    if _is_a(referrer, tuple) and _is_a(held, types.CellType):
+        for function in gc.get_referrers(referrer):
+            if _is_a(function, types.FunctionType) and function.__closure__ is referrer:
+                name = function.__code__.co_freevars[[cell is held for cell in referrer].index(True)]
+                return f"{function.__module__}.{function.__qualname__} (its variable {name})"
+        return None
+    if _is_a(referrer, types.FunctionType):
         return f"{referrer.__module__}.{referrer.__qualname__} (a default of it)"
-    if isinstance(referrer, type):
+    if _is_a(referrer, type):
         return f"{referrer.__module__}.{referrer.__qualname__}"
     return None
 
 
 def _step(referrer: Any, held: Any) -> str | None:
     """How one writes the step from a holder to what it holds."""
-    if isinstance(referrer, dict):
+    if _is_a(referrer, dict):
         key = _key(referrer, held)
         return None if key is None else f"[{key!r}]" if len(repr(key)) < 40 else "[...]"
-    if isinstance(referrer, list | tuple):
+    if _is_a(referrer, list | tuple):
         return "[...]"
-    if isinstance(referrer, types.CellType):
+    if _is_a(referrer, types.CellType):
         return ""
-    attributes = getattr(referrer, "__dict__", None)
+    try:
+        attributes = getattr(referrer, "__dict__", None)
+    except Exception:  # a proxy's
+        attributes = None
     if attributes is held:
         return ""
     if isinstance(attributes, dict):
         key = _key(attributes, held)
         if key is not None:
             return f".{key}"
-    return ".…" if not isinstance(referrer, set | frozenset) else "{...}"
+    return ".…" if not _is_a(referrer, set | frozenset) else "{...}"
 
 
 def _key(mapping: dict, value: Any) -> Any:
     return next((key for key, each in list(mapping.items()) if each is value), None)
 
 
-def _content(cell: types.CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
-
-
-def _is_of_search(referrer: Any) -> bool:
-    """A list or tuple of this search: it holds pairs of an object and a way."""
-    return isinstance(referrer, tuple) and len(referrer) == 2 and isinstance(referrer[1], str)
+def _is_a(each: Any, kinds: Any) -> bool:
+    """`isinstance`, that does not ask the object itself: a proxy would ask another one, which may be gone."""
+    return issubclass(type(each), kinds)
 
 
 def _name(found: Any) -> str:

@@ -4,7 +4,7 @@
 
     warm up ─▶ rounds of m calls ─▶ slopes of heap, Python's blocks, resident set, files, threads
                      │                     │ none grows: no leak
-                     └─ twice as many calls a round: does the growth stay? ─▶ what grows, and who holds it
+                     └─ twice and four times as many calls a round: does it go on? ─▶ what grows, and who holds it
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import sys
 import threading
 import time
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -30,9 +32,20 @@ ROUND_SECONDS = 0.02
 MOST_CALLS = 2000  # of a round
 FEW = 8  # descriptors and threads
 LEAST_BYTES = 8.0  # a call
-LEAST_BLOCKS = 0.05  # a call
-CYCLE_BYTES = 1024  # a call, in cycles that only the collector frees
-_QUANTITIES = ("heap", "blocks", "resident", "arrow", "descriptors", "threads")
+LEAST_ENTRIES = 0.2  # of containers, and objects in cycles, a call
+# What is watched, the surest first, and how much a call counts as growth.
+LEAST = {
+    "descriptors": 0.01, "threads": 0.01, "blocks": 0.05, "heap": LEAST_BYTES, "arrow": LEAST_BYTES,
+    "resident": 16 * LEAST_BYTES,
+}  # fmt: skip
+# In cycles that only the collector frees, for each object of theirs. It runs once there are 700 objects more (2,000 in
+# later Pythons), however large: less than that is a megabyte or two, which comes and goes.
+CYCLE_BYTES = 1024
+LOOKED_AT = 1000  # objects of the garbage
+SERIES = (2, 4)  # times as many calls a round, to see whether growth goes on
+GOES_ON = 0.75  # of the growth of the series before: what fills up grows less and less
+# Whether what grows in blocks or in the heap is Python's or native is found out later.
+_KINDS = {"blocks": "python", "heap": "native", "arrow": "native", "resident": "fragmentation"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,8 @@ class LeakReport:
     slope, low, high : growth in bytes (of "descriptors" and "threads" in numbers) a call, and its interval of 95 %
     slopes : of everything that was watched, by name
     growing : containers that grow, with how they are reached by name, and entries a call
-    cycles : cycles of objects that the function leaves to the collector, by name, and how many a call
+    cycles : cycles of objects that the function leaves to the collector, by name, and how many a call; a leak where
+        they hold so much that the collector, which counts objects and not bytes, runs too seldom
     allocations : where Python allocates what is kept, and bytes a call
     n_calls : how often the function was called
     """
@@ -67,10 +81,10 @@ class LeakReport:
         return self.kind is not None
 
     def __str__(self) -> str:
-        if self.kind is None:
-            return f"no leak in {self.n_calls:,} calls"
-        unit = {"descriptors": "descriptors", "threads": "threads"}.get(self.kind, "bytes")
+        unit = self.kind if self.kind in ("descriptors", "threads") else "bytes"
         lines = [f"leak ({self.kind}): {self.slope:,.4g} {unit} a call ({self.low:,.4g} to {self.high:,.4g})"]
+        if self.kind is None:
+            lines = [f"no leak in {self.n_calls:,} calls"]
         lines += [f"  grows: {name}, {each:.3g} entries a call" for name, each in self.growing.items()]
         lines += [f"  cycle: {name}, {each:.3g} a call" for name, each in self.cycles.items()]
         lines += [f"  kept from: {place}, {each:,.4g} bytes a call" for place, each in self.allocations.items()]
@@ -84,8 +98,9 @@ class LeakReport:
 def check_leak(function: Callable[[], Any], *, rounds: int = 20, warm_up: int = 10) -> LeakReport:
     """Call a function some hundreds to thousands of times and see what grows.
 
-    Growth counts where the lower end of its slope's 95 % interval is above zero, and where it stays with twice as many
-    calls a round; caches that fill up to a bound do not. Nothing else should work in the process meanwhile.
+    Growth counts where the lower end of its slope's 95 % interval is above zero, and where it goes on as fast with
+    twice or four times as many calls a round: what fills up to a bound grows less and less. Nothing else should work in
+    the process meanwhile.
 
     Parameters
     ----------
@@ -109,22 +124,17 @@ def check_leak(function: Callable[[], Any], *, rounds: int = 20, warm_up: int = 
         calls.make(max(1, warm_up))
         n = _calls_a_round(calls)
         calls.make(n * 3)
-        slopes = _series(calls, n, rounds)
-        if _kind(slopes) is not None:
-            slopes = _series(calls, 2 * n, rounds)
-        kind = _kind(slopes)
-        cycles, bytes_in_cycles = _cycles(calls, n)
-        if kind is None and bytes_in_cycles >= CYCLE_BYTES:
-            made = Slope(bytes_in_cycles, bytes_in_cycles, bytes_in_cycles)
-            return LeakReport("python", *_numbers(made), slopes, {}, cycles, {}, calls.n)
+        kind, slopes = _growth(calls, n, rounds)
+        cycles, size, is_much = _cycles(calls, n)
         if kind is None:
-            return LeakReport(None, *_numbers(slopes["heap"]), slopes, n_calls=calls.n)
+            found = Slope(size, size, size) if is_much else slopes["heap"]
+            kind = "python" if is_much else None
+            return LeakReport(kind, *_numbers(found), slopes, {}, cycles, {}, calls.n)
         growing, allocations = _what_grows(calls, n)
         if kind in ("native", "python"):
             kind, found = _told_apart(slopes, growing, allocations)
         else:
             found = slopes["resident" if kind == "fragmentation" else kind]
-        cycles = cycles if bytes_in_cycles >= CYCLE_BYTES else {}
         return LeakReport(kind, *_numbers(found), slopes, growing, cycles, allocations, calls.n)
 
 
@@ -134,7 +144,6 @@ class _collector_of_our_own:
     def __enter__(self) -> None:
         self.was_on = gc.isenabled()
         gc.disable()
-        gc.collect()
 
     def __exit__(self, *_: object) -> None:
         if self.was_on:
@@ -170,35 +179,32 @@ def _open_things() -> np.ndarray:
     return np.array([process.num_fds() if hasattr(process, "num_fds") else 0, threading.active_count()])
 
 
+def _growth(calls: _Calls, n: int, rounds: int) -> tuple[str | None, dict[str, Slope]]:
+    """What grows and goes on growing, if anything does, and the last slopes."""
+    slopes = _series(calls, n, rounds)
+    for times in SERIES:
+        if not _growing(slopes):
+            break
+        before, slopes = slopes, _series(calls, times * n, rounds)
+        for name in _growing(slopes):
+            if slopes[name].high >= GOES_ON * before[name].value:
+                return _KINDS.get(name, name), slopes
+    return None, slopes
+
+
+def _growing(slopes: dict[str, Slope]) -> list[str]:
+    return [name for name, least in LEAST.items() if slopes[name].low > least]
+
+
 def _series(calls: _Calls, n: int, rounds: int) -> dict[str, Slope]:
     """Slopes a call; what is watched is put into an array made beforehand, so that watching takes no memory."""
-    seen = np.zeros((rounds, len(_QUANTITIES)))
+    seen = np.zeros((rounds, len(LEAST)))
     for row in seen:
         calls.make(n)
         gc.collect()
-        row[:] = (
-            heap() or 0,
-            sys.getallocatedblocks(),
-            resident(),
-            arrow() or 0,
-            *_open_things(),
-        )
+        row[:] = (*_open_things(), sys.getallocatedblocks(), heap() or 0, arrow() or 0, resident())
     x = n * np.arange(rounds, dtype=float)
-    return {name: slope(x, seen[:, i]) for i, name in enumerate(_QUANTITIES)}
-
-
-def _kind(slopes: dict[str, Slope]) -> str | None:
-    """What grows, the surest first; whether that is Python's or native is found out later."""
-    for name in ("descriptors", "threads"):
-        if slopes[name].low > LEAST_BLOCKS / 5:
-            return name
-    if slopes["blocks"].low > LEAST_BLOCKS:
-        return "python"
-    if slopes["heap"].low > LEAST_BYTES or slopes["arrow"].low > LEAST_BYTES:
-        return "native"
-    if slopes["resident"].low > 16 * LEAST_BYTES:
-        return "fragmentation"
-    return None
+    return {name: slope(x, seen[:, i]) for i, name in enumerate(LEAST)}
 
 
 def _told_apart(
@@ -232,7 +238,7 @@ def _what_grows(calls: _Calls, n: int) -> tuple[dict[str, float], dict[str, floa
     changes = after.filter_traces(ours).compare_to(before.filter_traces(ours), "lineno")
     kept = {str(each.traceback): each.size_diff / n for each in changes[:5] if each.size_diff / n >= LEAST_BYTES / 2}
     grown = {key: (count - lengths[key]) / n for key, count in later.items() if key in lengths}
-    grown = {key: each for key, each in grown.items() if each >= 0.2}
+    grown = {key: each for key, each in grown.items() if each >= LEAST_ENTRIES}
     del before, after, changes
     return _named(grown, (lengths, later, grown)), kept
 
@@ -240,7 +246,7 @@ def _what_grows(calls: _Calls, n: int) -> tuple[dict[str, float], dict[str, floa
 def _containers() -> Iterator[dict | list | set]:
     """All that the collector knows, and dicts of plain values, which it does not follow: who refers to them, is."""
     for each in gc.get_objects():
-        if isinstance(each, dict | list | set):
+        if issubclass(type(each), dict | list | set):  # isinstance() asks a proxy, whose object may be gone
             yield each
         for referent in gc.get_referents(each):
             if type(referent) is dict and not gc.is_tracked(referent):
@@ -262,36 +268,61 @@ def _named(grown: dict[int, float], ours: tuple) -> dict[str, float]:
     return named
 
 
-def _cycles(calls: _Calls, n: int) -> tuple[dict[str, float], float]:
-    """Cycles left to the collector, by name, and bytes a call that they hold."""
+def _cycles(calls: _Calls, n: int) -> tuple[dict[str, float], float, bool]:
+    """Cycles left to the collector, by name; bytes a call that they hold; whether that is much for so few objects.
+
+    What is there once after any number of calls is not counted: ctypes makes a class of an array anew when the last one
+    was collected, and a class is a cycle.
+    """
+    n = min(n, 100)
+    few, many = _left_by(calls, n), _left_by(calls, 2 * n)
+    named = {name: (many.counts[kind] - few.counts[kind]) / n for kind, name in many.names.items()}
+    size, objects = (many.size - few.size) / n, (many.counts.total() - few.counts.total()) / n
+    is_much = objects >= LEAST_ENTRIES and size >= CYCLE_BYTES * objects
+    return {name: each for name, each in named.items() if each >= LEAST_ENTRIES}, size, is_much
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What calls left to the collector: numbers of objects by their class, a cycle of each class by name, bytes."""
+
+    counts: Counter[str]
+    names: dict[str, str]
+    size: int
+
+
+def _left_by(calls: _Calls, n: int) -> _Left:
     gc.collect()
     kept, debug = list(gc.garbage), gc.get_debug()
-    gc.garbage.clear()
-    n = min(n, 100)
-    calls.make(n)
-    in_use = heap()
-    gc.set_debug(gc.DEBUG_SAVEALL)
     try:
+        calls.make(n)
+        in_use = heap()
+        gc.garbage.clear()
+        gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
+        garbage = gc.garbage[:]
     finally:
         gc.set_debug(debug)
-    garbage = gc.garbage[:]
-    gc.garbage[:] = kept
-    among = {id(each): each for each in garbage}
+        gc.garbage[:] = kept
+    counts = Counter(type(each).__qualname__ for each in garbage)
     size = sum(sys.getsizeof(each) for each in garbage)
-    named: dict[str, float] = {}
-    for each in garbage:
-        if len(named) >= 5:
-            break
-        if not isinstance(each, dict | list | tuple | type(calls.make)):
-            name = holders.cycle_of(each, among)
-            if name is not None and name not in named:
-                named[name] = sum(type(other) is type(each) for other in garbage) / n
-    among.clear()
+    names = _names_of(garbage)
     del garbage
     gc.collect()
-    freed = (in_use or 0) - (heap() or 0)
-    return named, max(size, freed) / n
+    return _Left(counts, names, max(size, (in_use or 0) - (heap() or 0)))
+
+
+def _names_of(garbage: list) -> dict[str, str]:
+    """A cycle of objects of each class, five of them at most."""
+    among = {id(each): each for each in garbage}
+    names: dict[str, str] = {}
+    for each in garbage[:LOOKED_AT]:
+        kind = type(each).__qualname__
+        if len(names) < 5 and kind not in names and not isinstance(each, dict | list | tuple | MethodType):
+            name = holders.cycle_of(each, among)
+            if name is not None:
+                names[kind] = name
+    return names
 
 
 def _numbers(found: Slope) -> tuple[float, float, float]:
