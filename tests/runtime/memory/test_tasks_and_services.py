@@ -1,13 +1,16 @@
 """Tasks and services let go of all they hold, however they end."""
 
+import asyncio
 import gc
+import os
+import signal
 import threading
 import weakref
 
 import pytest
 
 from perfcore import ConfigurationError
-from perfcore.runtime.memory import BackgroundTasks, Services
+from perfcore.runtime.memory import BackgroundTasks, Services, measure
 
 
 class Resource:
@@ -18,7 +21,7 @@ class Resource:
         self.closed += 1
 
 
-@pytest.mark.parametrize("end", ["finish", "cancel", "close", "error"])
+@pytest.mark.parametrize("end", ["finish", "cancelled", "close", "error"])
 def test_s3_06_however_a_task_ends_each_callback_ran_once_and_nothing_is_held(end):
     tasks, ran, resource = BackgroundTasks(), [], Resource()
 
@@ -27,13 +30,14 @@ def test_s3_06_however_a_task_ends_each_callback_ran_once_and_nothing_is_held(en
         raise RuntimeError("mine")
 
     what = {"resources": [resource, object()], "callbacks": [lambda: ran.append("first"), fail]}
-    if end == "error":
-        with pytest.raises(KeyError), tasks.managed("a", **what):
+    if end in ("error", "cancelled"):
+        raised = KeyError if end == "error" else asyncio.CancelledError
+        with pytest.raises(raised), tasks.managed("a", **what):
             assert tasks.stats() == {"tasks": 1, "resources": 2, "callbacks": 2}
-            raise KeyError
+            raise raised
     else:
         tasks.register("a", **what)
-        errors = tasks.close() if end == "close" else getattr(tasks, end)("a")
+        errors = tasks.close() if end == "close" else tasks.finish("a")
         assert [str(each) for each in errors] == ["mine"]
     assert ran == ["fails", "first"] and resource.closed == 1
     assert tasks.stats() == {"tasks": 0, "resources": 0, "callbacks": 0} and tasks.resources_of("a") == []
@@ -86,6 +90,58 @@ def test_ids_are_made_up_and_unique():
         tasks.register(callbacks=[3])
 
 
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_a_callback_keeps_no_other_back_and_comes_through():
+    tasks, ran, first, last = BackgroundTasks(), [], Resource(), Resource()
+    tasks.register("a", resources=[first], callbacks=[lambda: ran.append("a"), interrupt])
+    tasks.register("b", resources=[last], callbacks=[lambda: ran.append("b"), interrupt])
+    with pytest.raises(KeyboardInterrupt):
+        tasks.close()
+    assert ran == ["b", "a"] and first.closed == last.closed == 1 and tasks.running() == []
+    services = Services(files=Resource, rude=lambda: type("Rude", (), {"close": lambda self: interrupt()})())
+    file, _ = services.create("files"), services.create("rude")
+    with pytest.raises(KeyboardInterrupt):
+        services.close()
+    assert file.closed == 1 and services.living() == []
+
+
+def test_a_resource_that_does_not_tell_whether_it_closes_keeps_no_other_back():
+    gone, tasks, resource = Resource(), BackgroundTasks(), Resource()
+    tasks.register("a", resources=[resource, weakref.proxy(gone)])
+    del gone
+    assert [type(each) for each in tasks.finish("a")] == [ReferenceError] and resource.closed == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_fork_while_another_thread_is_within_leaves_the_child_tasks_that_work():
+    from perfcore.runtime.memory.guard import guard
+
+    tasks, within, end = BackgroundTasks(), threading.Event(), threading.Event()
+
+    def hold():
+        with guard:
+            within.set()
+            end.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    within.wait(20)
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        tasks.finish(tasks.register("a"))
+        with measure():
+            pass
+        os._exit(0)
+    end.set()
+    holder.join()
+    assert os.waitpid(pid, 0)[1] == 0
+
+
 class Service:
     def __init__(self, **settings):
         if settings.get("fails"):
@@ -100,8 +156,8 @@ class Service:
 
 def test_services_are_made_with_settings_and_cleaned_up_once():
     services = Services(training=Service)
-    service = services.create("training", rounds=3)
-    assert service.settings == {"rounds": 3} and services.living() == [service]
+    service = services.create("training", rounds=3, name="a")
+    assert service.settings == {"rounds": 3, "name": "a"} and services.living() == [service]
     assert services.clean_up(service) and not services.clean_up(service)
     assert service.is_clean == 1 and services.living() == []
 
@@ -128,3 +184,5 @@ def test_services_that_are_not_known_are_refused():
         Services().create("x")
     with pytest.raises(ConfigurationError, match="expected a function"):
         Services().add("x", 3)
+    with pytest.raises(ConfigurationError, match="expected a function"):
+        Services(x=3)

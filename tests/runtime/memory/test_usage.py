@@ -1,8 +1,11 @@
 """What memory there is, what a block costs, giving it back."""
 
+import os
 import sys
 import threading
 import time
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import psutil
@@ -226,3 +229,31 @@ def test_what_only_begins_when_it_is_called_is_not_measured_as_if_it_were_over()
     for function in (coroutine, generator):
         with pytest.raises(ConfigurationError, match="only begins when it is called"):
             measure()(function)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as Linux tells it")
+def test_time_waited_for_disks_is_told_where_the_kernel_counts_it_alone():
+    setting = Path("/proc/sys/kernel/task_delayacct")
+    is_counted = not setting.exists() or setting.read_text().strip() != "0"
+    with measure() as cost:
+        pass
+    assert (cost.io_seconds is not None) == is_counted
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+def test_a_block_that_a_fork_leaves_in_the_child_invents_nothing():
+    pid = 0
+    with measure() as cost:
+        sum(range(1_000_000))
+        pid = os.fork()
+    if pid == 0:
+        is_right = cost.cpu_seconds is None and cost.seconds > 0 and "CPU" not in str(cost)
+        os._exit(0 if is_right else 1)
+    assert os.waitpid(pid, 0)[1] == 0 and cost.cpu_seconds > 0
+
+
+def test_a_pyarrow_that_is_not_there_yet_or_never_is_no_hindrance(monkeypatch):
+    for found in (None, ModuleType("pyarrow")):
+        monkeypatch.setitem(sys.modules, "pyarrow", found)
+        assert usage().arrow is None and trim().after > 0

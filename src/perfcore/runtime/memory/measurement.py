@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from dataclasses import dataclass
@@ -13,18 +15,21 @@ from typing import Any
 import psutil
 
 from ...errors import ConfigurationError
+from .guard import guard
 from .usage import clear_peak, peak, resident
 
 
 @dataclass
 class Measurement:
-    """Of a block: seconds and bytes, of the whole process; None before it is over, and where nothing tells.
+    """Of a block: seconds and bytes, of the whole process; None before it is over, and where nothing tells: in a child
+    that was forked within the block there are but ``seconds``.
 
     Attributes
     ----------
     seconds : by the clock
     cpu_seconds : of all its threads
-    io_seconds : that it waited for disks
+    io_seconds : that its main thread waited for disks; None where the kernel does not count (sysctl
+        kernel.task_delayacct, which is off by default since Linux 5.14)
     read_bytes, written_bytes : to and from disks; what was in the system's cache is not among them
     resident_before, resident_after, resident_peak : memory; the peak is the kernel's own high-water mark
     error : the exception that ended the block
@@ -49,7 +54,9 @@ class Measurement:
     def __str__(self) -> str:
         if self.seconds is None:
             return f"{self.name or 'block'}: not over yet"
-        told = [f"{self.seconds:.3g} s", f"CPU {self.cpu_seconds:.3g} s"]
+        told = [f"{self.seconds:.3g} s"]
+        if self.cpu_seconds is not None:
+            told.append(f"CPU {self.cpu_seconds:.3g} s")
         if self.resident_before is not None and self.resident_after is not None:
             told.append(f"memory {(self.resident_after - self.resident_before) / 1e6:+.1f} MB")
         if self.resident_peak is not None:
@@ -113,37 +120,38 @@ class _Entered(threading.local):
 
 
 _LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-_open: list[_Block] = []
-_lock = threading.Lock()
+_open: weakref.WeakSet[_Block] = weakref.WeakSet()  # not those of threads that a fork left behind
 
 
 class _Block:
     def __init__(self, found: Measurement):
-        self.found, self.process = found, psutil.Process()
+        self.found, self.process, self.pid = found, psutil.Process(), os.getpid()
         self.highest = 0
-        with _lock:  # the high-water mark is one for all: who begins anew tells those who have begun already
+        with guard:  # the high-water mark is one for all: who begins anew tells those who have begun already
             _tell_open()
             self.sees_peak = clear_peak()
-            _open.append(self)
+            _open.add(self)
         found.resident_before = resident()
-        self.io, self.times, self.cpu = _io(self.process), self.process.cpu_times(), time.process_time()
+        self.io, self.io_waited, self.cpu = _io(self.process), _io_waited(self.process), time.process_time()
         self.began = time.perf_counter()
 
     def finish(self, error: BaseException | None) -> None:
-        found, times, io = self.found, self.process.cpu_times(), _io(self.process)
-        found.seconds = time.perf_counter() - self.began
+        found = self.found
+        found.seconds, found.error = time.perf_counter() - self.began, error
+        with guard:
+            _tell_open()
+            _open.discard(self)
+        if os.getpid() != self.pid:
+            return
         found.cpu_seconds = time.process_time() - self.cpu  # psutil's is in ticks of 10 ms
-        if hasattr(times, "iowait"):
-            found.io_seconds = times.iowait - self.times.iowait
+        io, io_waited = _io(self.process), _io_waited(self.process)
+        if io_waited is not None and self.io_waited is not None:
+            found.io_seconds = io_waited - self.io_waited
         if io is not None and self.io is not None:
             found.read_bytes, found.written_bytes = io[0] - self.io[0], io[1] - self.io[1]
         found.resident_after = resident()
-        with _lock:
-            _tell_open()
-            _open.remove(self)
         if self.sees_peak:
             found.resident_peak = max(self.highest, found.resident_before or 0, found.resident_after)
-        found.error = error
 
 
 def _tell_open() -> None:
@@ -158,3 +166,13 @@ def _io(process: psutil.Process) -> tuple[int, int] | None:
     except (AttributeError, psutil.Error, OSError):  # macOS has none; some containers forbid it
         return None
     return counters.read_bytes, counters.write_bytes
+
+
+def _io_waited(process: psutil.Process) -> float | None:
+    try:
+        with open("/proc/sys/kernel/task_delayacct", encoding="ascii") as file:
+            if file.read().strip() == "0":
+                return None
+    except OSError:  # before Linux 5.14 it was always counted
+        pass
+    return getattr(process.cpu_times(), "iowait", None)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...errors import ConfigurationError
+from .ending import call_all
+from .guard import guard
 
 
 @dataclass
@@ -17,7 +19,13 @@ class _Task:
     name: str
     resources: list[Any]
     callbacks: list[Callable[[], Any]]
-    errors: list[Exception] = field(default_factory=list)
+
+    def ends(self) -> Iterator[Callable[[], Any]]:
+        """What ends it, each let go of as it is handed out."""
+        while self.callbacks:
+            yield self.callbacks.pop()
+        while self.resources:
+            yield partial(_close, self.resources.pop())
 
 
 class BackgroundTasks:
@@ -28,7 +36,6 @@ class BackgroundTasks:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._tasks: dict[Hashable, _Task] = {}
         self._numbers = itertools.count(1)
 
@@ -56,7 +63,7 @@ class BackgroundTasks:
         for each in callbacks:
             if not callable(each):
                 raise ConfigurationError(f"callbacks: expected functions, got {type(each).__qualname__}")
-        with self._lock:
+        with guard:
             if task_id is None:
                 task_id = next(number for each in self._numbers if (number := f"task-{each}") not in self._tasks)
             if task_id in self._tasks:
@@ -68,7 +75,7 @@ class BackgroundTasks:
         """Something more that a running task holds; `ConfigurationError` where it is not running."""
         if callback is not None and not callable(callback):
             raise ConfigurationError(f"callback: expected a function, got {type(callback).__qualname__}")
-        with self._lock:
+        with guard:
             task = self._tasks.get(task_id)
             if task is None:
                 raise ConfigurationError(f"task {task_id!r} is not running")
@@ -79,33 +86,18 @@ class BackgroundTasks:
 
     def forget_callbacks(self, task_id: Hashable) -> None:
         """It is over without them; its resources are let go of all the same."""
-        with self._lock:
+        with guard:
             if task_id in self._tasks:
                 self._tasks[task_id].callbacks.clear()
 
     def finish(self, task_id: Hashable) -> list[Exception]:
-        """Let go of all that a task holds; the errors of callbacks. Nothing, where it is over already."""
-        with self._lock:
+        """Let go of all that a task holds, done or not; the errors of callbacks. Nothing, where it is over already.
+
+        Ctrl-C in a callback keeps no other back, and comes through in the end.
+        """
+        with guard:
             task = self._tasks.pop(task_id, None)
-        if task is None:
-            return []
-        while task.callbacks:
-            self._run(task, task.callbacks.pop())
-        while task.resources:
-            close = getattr(task.resources.pop(), "close", None)
-            if callable(close):
-                self._run(task, close)
-            del close
-        return task.errors
-
-    cancel = finish
-
-    @staticmethod
-    def _run(task: _Task, callback: Callable[[], Any]) -> None:
-        try:
-            callback()
-        except Exception as error:
-            task.errors.append(error)
+        return [] if task is None else call_all(task.ends())
 
     @contextmanager
     def managed(self, task_id: Hashable = None, **what: Any) -> Iterator[Hashable]:
@@ -118,17 +110,17 @@ class BackgroundTasks:
 
     def running(self) -> list[Hashable]:
         """Ids of the tasks that are not over, the oldest first."""
-        with self._lock:
+        with guard:
             return list(self._tasks)
 
     def resources_of(self, task_id: Hashable) -> list[Any]:
         """What a task holds; nothing where it is over."""
-        with self._lock:
+        with guard:
             task = self._tasks.get(task_id)
             return [] if task is None else list(task.resources)
 
     def stats(self) -> dict[str, int]:
-        with self._lock:
+        with guard:
             tasks = list(self._tasks.values())
         return {
             "tasks": len(tasks),
@@ -138,4 +130,15 @@ class BackgroundTasks:
 
     def close(self) -> list[Exception]:
         """Finish all; the errors of callbacks."""
-        return [error for task_id in reversed(self.running()) for error in self.finish(task_id)]
+        errors: list[Exception] = []
+        call_all(partial(self._finish_into, errors, task_id) for task_id in reversed(self.running()))
+        return errors
+
+    def _finish_into(self, errors: list[Exception], task_id: Hashable) -> None:
+        errors += self.finish(task_id)
+
+
+def _close(resource: Any) -> None:
+    close = getattr(resource, "close", None)
+    if callable(close):
+        close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from .usage import resident
+from .usage import arrow_pool, resident
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ def trim() -> Trimmed:
     """
     before = resident()
     collected = gc.collect()
-    if "pyarrow" in sys.modules:
-        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    pool = arrow_pool()
+    if pool is not None:
+        pool.release_unused()
     _trim_heap()
     return Trimmed(before, resident(), collected)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -21,7 +22,7 @@ class Usage:
     virtual : address space
     heap : in use by whoever called malloc: numpy, our kernels, large Python objects
     arrow : in pyarrow's default pool, where pyarrow is loaded
-    peak : the most that was ever resident; see `measure` for the peak of a block
+    peak : the most that was resident since the process began, or the last `measure`, which counts anew
     limit : of the container, or all the memory that there is
     available : what can still be had without swapping, in the container or on the machine
     """
@@ -68,8 +69,14 @@ def heap() -> int | None:
 
 
 def arrow() -> int | None:
-    pyarrow = sys.modules.get("pyarrow")
-    return None if pyarrow is None else pyarrow.default_memory_pool().bytes_allocated()
+    pool = arrow_pool()
+    return None if pool is None else pool.bytes_allocated()
+
+
+def arrow_pool() -> Any:
+    """pyarrow's default pool; None where nobody loaded pyarrow, or somebody is still at it."""
+    find = getattr(sys.modules.get("pyarrow"), "default_memory_pool", None)
+    return None if find is None else find()
 
 
 def resident() -> int:
