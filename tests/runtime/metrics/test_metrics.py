@@ -355,3 +355,84 @@ def test_a_server_that_is_busy_keeps_its_socket(tmp_path):
         assert os.path.exists(path)
         for each in waiting:
             each.close()
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"on the spot": 1, "on_the_spot": 2},
+        {"温度": 1, "湿度": 2},
+        {"requests": 1, "requests_total": 2},
+        {"requests_total": 1, "requests": 2},
+        {"memory bytes": 1, "predictor calls": 2, "predictor timed call seconds count": 3},
+        {"half \udc80": 1},
+    ],
+    ids=str,
+)
+def test_whatever_figures_are_called_the_text_is_prometheus_own_and_tells_all(figures):
+    told = Told(**figures)
+    metrics.register("odd", told)
+    text = metrics.text()
+    types = [line for line in text.splitlines() if line.startswith("# TYPE")]
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len({line.split()[2] for line in types}) == len(types) and len(set(series)) == len(series)
+    found = [value for (_, labels), value in parsed(text).items() if ("name", "odd") in labels]
+    assert sorted(found) == sorted(figures.values())
+    del told
+
+
+def test_a_made_up_name_that_somebody_else_gets_is_given_up(fast, tmp_path):
+    another = perfcore.compile(tmp_path / "model.txt")
+    made_up = list(metrics.snapshot()["predictors"])[-1]
+    metrics.register(made_up, fast)
+    assert len(metrics.snapshot()["predictors"]) == len(perfcore.calls.live())
+    del another
+
+
+def test_the_socket_is_its_user_s_own_before_it_listens_and_no_file_of_others_changes(tmp_path, monkeypatch):
+    import socket
+
+    path, seen = str(tmp_path / "m.sock"), []
+
+    class Watched(socket.socket):
+        def listen(self, *backlog):
+            seen.append(stat.S_IMODE(os.stat(path).st_mode))
+            super().listen(*backlog)
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the mask of the whole process was changed"))
+    with metrics.serve(path):
+        assert seen == [0o600]
+
+
+def test_closing_removes_its_own_socket_also_from_another_folder_and_nobody_else_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    server = metrics.serve("m.sock")
+    monkeypatch.chdir("/")
+    server.close()
+    assert not (tmp_path / "m.sock").exists()
+    first = metrics.serve(str(tmp_path / "m.sock"))
+    os.unlink(tmp_path / "m.sock")
+    with metrics.serve(str(tmp_path / "m.sock")) as second:
+        first.close()
+        assert top.fetch(second.address)
+
+
+@pytest.mark.parametrize("address", ["", "\0name"])
+def test_sockets_that_everybody_could_open_are_refused(address):
+    with pytest.raises(ConfigurationError, match="allowed are a path"):
+        metrics.serve(address)
+
+
+def test_clients_that_go_away_are_no_news(capfd):
+    import socket
+    import struct
+
+    with metrics.serve() as server:
+        host, _, port = server.address.rpartition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"GE")
+        assert top.fetch(server.address)
+        time.sleep(0.1)
+    assert capfd.readouterr().err == ""

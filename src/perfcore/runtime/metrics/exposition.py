@@ -16,6 +16,15 @@ _COUNTERS = {
     "hits", "misses", "inserts", "updates", "evicted", "expired", "deleted", "rejected", "requests", "rows", "batches",
     "on the spot", "refused", "cancelled", "failed", "calls", "loads",
 }  # fmt: skip
+# What is told of all processes: fields of what is registered get other names.
+_OWN = {
+    f"perfcore_{what}{suffix}"
+    for what in (
+        "memory_bytes", "process_cpu_seconds", "process_threads", "predictor_calls", "predictor_rows",
+        "predictor_failed", "predictor_timed_call_seconds",
+    )
+    for suffix in ("", "_total", "_bucket", "_count", "_sum")
+}  # fmt: skip
 
 
 def text() -> str:
@@ -68,15 +77,22 @@ class _Collector:
         yield seconds
 
     def _of_others(self, others: dict[str, Any]) -> Iterator[Any]:
-        families: dict[str, Any] = {}
+        families: dict[str, Any] = {}  # by the field's own name: several may read the same once written in Prometheus'
+        taken = set(_OWN)
         for name, stats in others.items():
             for field, value in _numbers(stats):
-                kind = self._core.CounterMetricFamily if field in _COUNTERS else self._core.GaugeMetricFamily
-                metric = "perfcore_" + re.sub("[^a-zA-Z0-9]", "_", field)
-                if metric not in families:
-                    families[metric] = kind(metric, f"{field} of what was registered", labels=["name", "kind"])
-                families[metric].add_metric([name, stats["kind"]], value)
+                if field not in families:
+                    families[field] = self._family(field, taken)
+                families[field].add_metric([name, stats["kind"]], value)
         yield from families.values()
+
+    def _family(self, field: str, taken: set[str]) -> Any:
+        metric, suffix = "perfcore_" + re.sub("[^a-zA-Z0-9]", "_", field), "_total" if field in _COUNTERS else ""
+        while metric in taken or metric + suffix in taken:
+            metric += "_"
+        taken |= {metric, metric + suffix}
+        kind = self._core.CounterMetricFamily if suffix else self._core.GaugeMetricFamily
+        return kind(metric, "Of what was registered", labels=["name", "kind"])
 
 
 def _numbers(stats: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -106,9 +106,11 @@ def _name_of(predictor: Any, named: dict[str, Any]) -> str:
     for name, each in named.items():
         if each is predictor:
             return name
-    if predictor not in _names:
-        _names.setdefault(predictor, next(made for i in _numbers if (made := f"predictor-{i}") not in named))
-    return _names[predictor]
+    if _names.get(predictor) in named:  # somebody else's by now
+        _names.pop(predictor, None)
+    if (made_up := _names.get(predictor)) is not None:
+        return made_up
+    return _names.setdefault(predictor, next(new for i in _numbers if (new := f"predictor-{i}") not in named))
 
 
 def _of_predictor(predictor: Any) -> dict[str, Any]:

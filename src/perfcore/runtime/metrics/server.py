@@ -30,11 +30,15 @@ class Server:
     """
 
     def __init__(self, http: _Http, path: str | None):
-        self._http, self._path = http, path
+        self._http = http
         self.address = path or "{}:{}".format(*http.server_address[:2])
         self._thread = threading.Thread(target=http.serve_forever, args=(0.1,), name="perfcore-metrics", daemon=True)
-        self._thread.start()
-        self._end = weakref.finalize(self, _closed, http, path, os.getpid())
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads
+            http.server_close()
+            raise
+        self._end = weakref.finalize(self, _closed, http, os.getpid())
         _serving.add(self)
 
     def close(self) -> None:
@@ -68,6 +72,8 @@ def serve(address: str = "127.0.0.1:0") -> Server:
     """
     text()  # an extra that is missing is missed now
     address = os.fspath(address)
+    if not address or "\0" in address:  # Linux's abstract sockets are open to everybody
+        raise ConfigurationError(f"address={address!r}: allowed are a path, and HOST:PORT")
     if is_path(address):
         return Server(_UnixHttp(cast(Any, _free(address)), _Handler), address)
     host, _, port = address.rpartition(":")
@@ -104,21 +110,40 @@ class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of clients that have gone."""
+
 
 class _Http6(_Http):
     address_family = socket.AF_INET6
 
 
 class _UnixHttp(_Http):
+    """On a Unix socket, which is its user's own before it listens: until then the system refuses whoever asks."""
+
     address_family = getattr(socket, "AF_UNIX", socket.AF_INET)
+    _made: tuple[str, int, int] | None = None  # path, device and number of the socket's file
 
     def server_bind(self) -> None:
-        before = os.umask(0o177)
+        path = os.path.abspath(cast(str, self.server_address))
+        self.socket.bind(self.server_address)
         try:
-            self.socket.bind(self.server_address)
-        finally:
-            os.umask(before)
+            os.chmod(path, 0o600)
+            found = os.stat(path)
+        except OSError:
+            os.unlink(path)
+            raise
+        self._made = path, found.st_dev, found.st_ino
         self.server_name, self.server_port = "localhost", 0
+
+    def server_close(self) -> None:
+        super().server_close()
+        if self._made is not None:
+            path, *made = self._made
+            with contextlib.suppress(FileNotFoundError):
+                found = os.lstat(path)
+                if [found.st_dev, found.st_ino] == made:  # and no other process has put its own there
+                    os.unlink(path)
 
     def get_request(self) -> tuple[Any, Any]:
         request, _ = self.socket.accept()
@@ -132,16 +157,15 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         try:
             if path == "/metrics":
-                self._send(200, text(), "text/plain; version=0.0.4; charset=utf-8")
+                answer = 200, text(), "text/plain; version=0.0.4; charset=utf-8"
             elif path == "/json":
-                self._send(200, json.dumps(_plain(snapshot()), default=str), "application/json")
+                answer = 200, json.dumps(_plain(snapshot()), default=str), "application/json"
             else:
-                self._send(404, "there are /metrics and /json\n", "text/plain")
-        except OSError:  # the client has gone
-            pass
+                answer = 404, "there are /metrics and /json\n", "text/plain"
         except Exception as error:  # of what was registered
-            with contextlib.suppress(OSError):
-                self._send(500, f"{type(error).__name__}: {error}\n", "text/plain")
+            answer = 500, f"{type(error).__name__}: {error}\n", "text/plain"
+        with contextlib.suppress(OSError):  # the client has gone
+            self._send(*answer)
 
     def _send(self, status: int, body: str, kind: str) -> None:
         data = body.encode(errors="backslashreplace")
@@ -181,11 +205,7 @@ def _free(path: str) -> str:
     return path
 
 
-def _closed(http: _Http, path: str | None, pid: int) -> None:
-    if os.getpid() != pid:  # a child's copy: the socket is its parent's
-        return
-    http.shutdown()
-    http.server_close()
-    if path is not None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+def _closed(http: _Http, pid: int) -> None:
+    if os.getpid() == pid:  # in a child it is a copy: the socket is its parent's
+        http.shutdown()
+        http.server_close()
