@@ -120,3 +120,76 @@ def test_settings_outside_what_is_allowed_are_refused():
             setattr(processor, name, 0)
     with pytest.raises(InputError, match="expected a function"):
         processor.add_prediction_request("a", {}, 3)
+
+
+class Odd:
+    """Fails for batches that hold one of these numbers."""
+
+    def __init__(self, *bad, error=OSError):
+        self.bad, self.error = bad, error
+
+    def predict_batch(self, batch):
+        numbers = [float(each["features"][0]) for each in batch]
+        if set(numbers) & set(self.bad):
+            raise self.error(str(numbers[0]))
+        return numbers
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_batch_that_fails_loses_no_answer_of_others_and_all_wait_in_their_places(workers):
+    processor, told = PredictionBatchProcessor(batch_size=5, max_workers=workers), []
+    for i in range(30):
+        processor.add_prediction_request(f"r{i}", {"features": np.full(3, float(i))}, told.append)
+    with pytest.raises(OSError, match="5.0"):
+        processor.drain(Odd(7, 16, 27))
+    bad = [*range(5, 10), *range(15, 20), *range(25, 30)]
+    assert processor.pending_requests == [f"r{i}" for i in bad] and not processor.processing
+    assert processor.get_stats()["unclaimed_results"] == 15 and len(told) == 15
+    done = processor.drain(Odd())
+    assert [each["prediction"] for each in done] == [i for i in range(30) if i not in bad] + bad
+    assert len(told) == 30 and processor.get_stats()["unclaimed_results"] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ctrl_c_loses_neither_requests_nor_answers(workers):
+    processor = queued(40, max_workers=workers)
+    with pytest.raises(KeyboardInterrupt):
+        processor.drain(Odd(3, 12, error=KeyboardInterrupt))
+    assert not processor.processing
+    found = [each["id"] for each in processor.drain(Odd())]
+    assert sorted(found) == sorted(f"r{i}" for i in range(40))
+
+
+def test_ctrl_c_in_a_callback_keeps_no_other_back():
+    processor, told = PredictionBatchProcessor(), []
+
+    def interrupt(result):
+        raise KeyboardInterrupt
+
+    for name, callback in (("a", told.append), ("b", interrupt), ("c", told.append)):
+        processor.add_prediction_request(name, {"features": np.ones(1)}, callback)
+    with pytest.raises(KeyboardInterrupt):
+        processor.process_batch(Doubling())
+    assert [each["id"] for each in told] == ["a", "c"] and processor.pending_requests == []
+    assert [each["id"] for each in processor.process_batch(Doubling())] == ["a", "b", "c"]
+
+
+def test_without_more_threads_the_caller_does_it_alone(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert len(queued(23).drain(Doubling())) == 23
+
+
+def test_answers_that_have_a_length_and_other_items_lose_no_request():
+    pandas = pytest.importorskip("pandas")
+
+    class Frame:
+        def predict_batch(self, batch):
+            return pandas.DataFrame({"answer": [1.0] * len(batch)})
+
+    processor = queued(4)
+    with pytest.raises(ConfigurationError, match="got DataFrame"):
+        processor.process_batch(Frame())
+    assert len(processor.pending_requests) == 4 and not processor.processing

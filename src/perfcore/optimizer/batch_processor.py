@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from .entries import _positive
 
 @dataclass(frozen=True)
 class _Request:
+    number: int  # in the order in which they came
     id: str
     data: Any
     callback: Callable[[dict], Any] | None
@@ -31,16 +34,18 @@ class PredictionBatchProcessor:
     Parameters
     ----------
     batch_size : requests of a batch at most; may be set
-    max_workers : batches that `drain` processes at once
+    max_workers : batches that `drain` processes at once, each in a thread, of which the caller's is one; may be set
     """
 
     def __init__(self, batch_size: int = 100, max_workers: int = 4):
         self.batch_size, self.max_workers = batch_size, max_workers
         self._lock = forks.Lock()
+        self._numbers = itertools.count()
         self._waiting: deque[_Request] = deque()
+        self._unclaimed: list[dict[str, Any]] = []  # results of calls that raised
         self._n_processing = 0
         self.costs = CostModel()
-        self.n_handled = 0
+        self.n_handled = self.n_batches = 0
         self.seconds_handled = 0.0  # of calls of predictors
 
     @property
@@ -80,7 +85,7 @@ class PredictionBatchProcessor:
         if callback is not None and not callable(callback):
             raise InputError(f"callback of {id!r}: expected a function, got {type(callback).__qualname__}")
         with self._lock:
-            self._waiting.append(_Request(id, data, callback, time.perf_counter()))
+            self._waiting.append(_Request(next(self._numbers), id, data, callback, time.perf_counter()))
 
     def process_batch(self, predictor: Any) -> list[dict[str, Any]]:
         """One batch of those that wait, in order.
@@ -93,7 +98,8 @@ class PredictionBatchProcessor:
         -------
         list of dict
             For each request ``id``, ``prediction``, ``processing_time`` (seconds since it came) and, where its
-            callback raised, ``callback_error``. Empty where none waits.
+            callback raised, ``callback_error``. Empty where none waits. Results that an earlier call could not return,
+            for it raised, come first.
 
         Raises
         ------
@@ -102,44 +108,110 @@ class PredictionBatchProcessor:
         Exception
             Whatever the predictor raises. In both cases the requests wait again, where they were.
         """
-        batch = self._take()
-        return self._process(batch, predictor) if batch else []
+        return self._results(predictor, most=1)
 
     def drain(self, predictor: Any) -> list[dict[str, Any]]:
-        """All that wait now, in order, ``max_workers`` batches at once; the first error of one comes through."""
-        with self._lock:
-            n = -(-len(self._waiting) // self._batch_size)
-        batches = [batch for _ in range(n) if (batch := self._take())]
-        with ThreadPoolExecutor(self._max_workers) as pool:
-            done = [pool.submit(self._process, batch, predictor) for batch in batches]
-        return [result for each in done for result in each.result()]
+        """All that wait now, in order, ``max_workers`` batches at once; returns and raises as `process_batch` does.
 
-    def _take(self) -> list[_Request]:
-        with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(self._batch_size, len(self._waiting)))]
-            self._n_processing += bool(batch)
-        return batch
+        A batch that fails keeps no other back. The first one's error comes through, and the next call returns the
+        results of the others. After Ctrl-C those that have not begun wait again.
+        """
+        return self._results(predictor)
 
-    def _process(self, batch: list[_Request], predictor: Any) -> list[dict[str, Any]]:
+    def _results(self, predictor: Any, most: int | None = None) -> list[dict[str, Any]]:
+        left = deque(enumerate(self._taken(most)))
+        done: dict[int, list[dict[str, Any]]] = {}
+        errors: dict[int, BaseException] = {}
+
+        def work() -> None:
+            try:
+                while left:
+                    with contextlib.suppress(IndexError):  # another worker was sooner
+                        place, batch = left.popleft()
+                        try:
+                            done[place] = self._answered(batch, predictor)
+                        except Exception as error:
+                            errors[place] = error
+            except BaseException as interruption:
+                errors[-1] = interruption
+                self._wait_again(_emptied(left))
+
+        n_helpers = min(self._max_workers, len(left)) - 1
+        helpers = [threading.Thread(target=work, daemon=True) for _ in range(n_helpers)]
+        with contextlib.suppress(RuntimeError):  # no more threads: those that there are do it
+            for helper in helpers:
+                helper.start()
+        work()
+        try:
+            _join(helpers)
+        except BaseException as interruption:
+            errors[-1] = interruption
+            self._wait_again(_emptied(left))
+            _join(helpers)
+        with self._lock:
+            results = [*self._unclaimed, *(each for place in sorted(done) for each in done[place])]
+            self._unclaimed = results if errors else []
+        if errors:
+            raise errors[min(errors)]
+        return results
+
+    def _taken(self, most: int | None) -> list[list[_Request]]:
+        """Batches of those that wait now, so many at most."""
+        with self._lock:
+            size = self._batch_size
+            n = len(self._waiting) if most is None else min(most * size, len(self._waiting))
+            requests = [self._waiting.popleft() for _ in range(n)]
+            batches = [requests[i : i + size] for i in range(0, n, size)]
+            self._n_processing += len(batches)
+        return batches
+
+    def _wait_again(self, batches: list[list[_Request]]) -> None:
+        with self._lock:
+            requests = [*self._waiting, *(each for batch in batches for each in batch)]
+            self._waiting = deque(sorted(requests, key=lambda request: request.number))
+            self._n_processing -= len(batches)
+
+    def _answered(self, batch: list[_Request], predictor: Any) -> list[dict[str, Any]]:
         try:
             began = time.perf_counter()
-            predictions = predictor.predict_batch([request.data for request in batch])
-            n = len(predictions) if hasattr(predictions, "__len__") else -1
-            if n != len(batch):
-                came = type(predictions).__qualname__ if n < 0 else f"{n}"
-                raise ConfigurationError(f"predict_batch must answer as many as it is asked, {len(batch)}; got {came}")
+            answers = predictor.predict_batch([request.data for request in batch])
             ended = time.perf_counter()
+            n = len(answers) if hasattr(answers, "__len__") else -1
+            predictions = list(answers) if n >= 0 else []
+            if not n == len(predictions) == len(batch):
+                came = type(answers).__qualname__ if n in (-1, len(batch)) else f"{n}"
+                raise ConfigurationError(f"predict_batch must answer as many as it is asked, {len(batch)}; got {came}")
         except BaseException:
-            with self._lock:
-                self._waiting.extendleft(reversed(batch))
-                self._n_processing -= 1
+            self._wait_again([batch])
             raise
         with self._lock:
             self.costs.learn(len(batch), ended - began)
             self.n_handled += len(batch)
+            self.n_batches += 1
             self.seconds_handled += ended - began
             self._n_processing -= 1
-        return [_result(*each, ended) for each in zip(batch, predictions, strict=True)]
+        results = [
+            {"id": request.id, "prediction": prediction, "processing_time": ended - request.came}
+            for request, prediction in zip(batch, predictions, strict=True)
+        ]
+        self._tell(batch, results)
+        return results
+
+    def _tell(self, batch: list[_Request], results: list[dict[str, Any]]) -> None:
+        """Call each one's callback; Ctrl-C in one comes through once all were called, and the results are kept."""
+        interruption: BaseException | None = None
+        for request, result in zip(batch, results, strict=True):
+            try:
+                if request.callback is not None:
+                    request.callback(result)
+            except Exception as error:
+                result["callback_error"] = f"{type(error).__name__}: {error}"
+            except BaseException as raised:
+                interruption = interruption or raised
+        if interruption is not None:
+            with self._lock:
+                self._unclaimed += results
+            raise interruption
 
     def get_stats(self) -> dict[str, Any]:
         return {
@@ -147,16 +219,21 @@ class PredictionBatchProcessor:
             "batch_size": self.batch_size,
             "max_workers": self.max_workers,
             "processing": self.processing,
+            "unclaimed_results": len(self._unclaimed),
             "handled_requests": self.n_handled,
             "mean_batch_seconds_per_request": self.seconds_handled / self.n_handled if self.n_handled else None,
         }
 
 
-def _result(request: _Request, prediction: Any, ended: float) -> dict[str, Any]:
-    result = {"id": request.id, "prediction": prediction, "processing_time": ended - request.came}
-    if request.callback is not None:
-        try:
-            request.callback(result)
-        except Exception as error:
-            result["callback_error"] = f"{type(error).__name__}: {error}"
-    return result
+def _emptied(left: deque[tuple[int, list[_Request]]]) -> list[list[_Request]]:
+    batches = []
+    while left:
+        with contextlib.suppress(IndexError):  # a worker was sooner
+            batches.append(left.popleft()[1])
+    return batches
+
+
+def _join(helpers: list[threading.Thread]) -> None:
+    for helper in helpers:
+        if helper.ident is not None:  # it was started
+            helper.join()

@@ -19,9 +19,9 @@ from .batch_processor import PredictionBatchProcessor
 class SystemState:
     """Of this process; the CPU's of the whole machine, since the state before.
 
-    ``response_time_ms`` is what predictions took that were answered since the state before, or the last ones before
-    that: the mean over perfcore's predictors (one call in 64 is timed) and calls of the batch processor, a request.
-    0.0 before the first.
+    ``response_time_ms`` is what calls took that were answered since the state before, or the last ones before that: the
+    mean over those of perfcore's predictors that were timed (one in 64) and batches of the batch processor, whose
+    requests wait for the whole of it. 0.0 before the first. ``cpu_usage_percent`` is 0.0 in the first 50 ms.
     """
 
     timestamp: datetime
@@ -56,7 +56,7 @@ class Observer:
 
     def response_ms(self, processor: PredictionBatchProcessor) -> float:
         passed, taken = 0, 0.0
-        counts: dict[Any, tuple[int, float]] = {processor: (processor.n_handled, processor.seconds_handled)}
+        counts: dict[Any, tuple[int, float]] = {processor: (processor.n_batches, processor.seconds_handled)}
         counts |= {each: (sum(each._calls.buckets), each._calls.seconds) for each in calls.live()}
         for each, (n, seconds) in counts.items():  # one by one: those that are gone took their counts with them
             before = self._timed.get(each, (0, 0.0))
