@@ -83,6 +83,9 @@ def test_a_file_cut_short_anywhere_gives_the_entries_before_and_takes_new_ones(p
     b'{"timestamp": "2026-01-01T00:00:00", "type": "x"}',
     b'{"timestamp": "soon", "type": "x", "total_improvements": 1}',
     b'{"timestamp": "2026-01-01T00:00:00", "type": "x", "total_improvements": "much"}', b'{"began": null}', b"",
+    b'{"timestamp": "2026-01-01T00:00:00", "type": "x", "total_improvements": 1' + b"0" * 400 + b"}",
+    b'{"timestamp": "0001-01-01T00:00:00", "type": "x", "total_improvements": 1}',
+    b'{"timestamp": "0001-01-01T00:00:00+14:00", "type": "x", "total_improvements": 1}',
 ])  # fmt: skip
 def test_lines_that_are_not_ours_are_left_out(path, line):
     good = json.dumps(entry() | {"timestamp": NOW.isoformat()}).encode()

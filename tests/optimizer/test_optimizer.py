@@ -230,6 +230,20 @@ def test_threads_that_ask_at_once_get_one_optimizer():
     assert len(set(map(id, found))) == 1
 
 
+def test_s0_g9_the_total_is_of_one_thing():
+    instance = IntegratedPerformanceOptimizer()
+    for strategy, percent in (("memory_usage", 5.0), ("model_cache", 40.0), ("memory_usage", 7.0)):
+        instance.optimization_results.append(
+            OptimizationResult(strategy=strategy, improvement_percent=percent, success=True, timestamp="")
+        )
+    summary = instance.get_performance_report()["optimization_summary"]
+    assert summary["improvement_percent_by_strategy"] == {"memory_usage": 12.0, "model_cache": 40.0}
+    assert summary["total_improvement_percent"] == summary["average_improvement_percent"] == 40.0
+    assert IntegratedPerformanceOptimizer().get_performance_report()["optimization_summary"][
+        "average_improvement_percent"
+    ] == 0.0  # fmt: skip
+
+
 def test_histories_are_bounded():
     instance = get_integrated_optimizer()
     for _ in range(1100):

@@ -218,6 +218,28 @@ def test_s0_32_entries_sum_what_was_measured(clock):
     ]
 
 
+def test_s0_g9_percents_of_different_things_are_not_added_up(clock, tmp_path):
+    scheduler = OptimizationScheduler(tmp_path)
+    for memory, cache in ((5.0, 40.0), (7.0, 0.0)):
+        results = [("memory", {"improvement_percent": memory}), ("cache", {"improvement_percent": cache})]
+        scheduler._log_optimization("medium", results)
+    assert [each["total_improvements"] for each in scheduler.optimization_history] == [40.0, 7.0]
+    for each in (scheduler, OptimizationScheduler(tmp_path)):
+        summary = each.get_optimization_summary()
+        assert summary["total_improvement"] == 40.0 and summary["avg_improvement"] == 20.0
+
+
+def test_a_history_of_a_clock_that_was_ahead_does_not_keep_it_from_running(clock, tmp_path):
+    ahead = (BEGAN + timedelta(days=900)).isoformat()
+    (tmp_path / "history.jsonl").write_text(
+        f'{{"timestamp": "{ahead}", "type": "hourly", "total_improvements": 0}}\n'
+        '{"timestamp": "9999-12-31T23:59:59", "type": "daily", "total_improvements": 0}\n'
+    )
+    scheduler = OptimizationScheduler(tmp_path)
+    scheduler.setup_optimization_schedule()
+    assert all(job["next_run"] <= (BEGAN + timedelta(days=8)).astimezone() for job in scheduler.active_schedules)
+
+
 def test_many_threads_may_log_at_once(tmp_path):
     scheduler = OptimizationScheduler(tmp_path)
     workers = [

@@ -84,7 +84,7 @@ class History:
                 else:
                     told = {"timestamp": _local(entry["timestamp"]), "type": str(entry["type"])}
                     entries.append(entry | told | {"total_improvements": float(entry["total_improvements"])})
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
         if self.began is None:
             self.began = min((each["timestamp"] for each in entries), default=None)
@@ -121,8 +121,8 @@ class History:
 
 
 def _local(text: str) -> datetime:
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo is None else when.astimezone().replace(tzinfo=None)
+    when = datetime.fromisoformat(text).astimezone()  # an error for times that no clock here tells
+    return when.replace(tzinfo=None)
 
 
 def _line(entry: dict[str, Any]) -> bytes:

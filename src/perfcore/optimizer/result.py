@@ -53,3 +53,22 @@ class OptimizationResult(dict):
 
     def __or__(self, other: Any) -> OptimizationResult:
         return OptimizationResult({**self, **other})
+
+
+def improvements(results: Any) -> dict[str, float]:
+    """What was measured, in percent, by action.
+
+    Percents of one action are of one thing and are added up; those of several (resident memory, a hit rate, bytes of
+    features) are not, so the total of all that was done is that of the action that improved most.
+
+    Parameters
+    ----------
+    results : (name, dict) pairs; those without an ``improvement_percent`` count for nothing, whatever they are
+    """
+    found: dict[str, float] = {}
+    for each in results if isinstance(results, list | tuple) else ():
+        try:
+            found[str(each[0])] = found.get(str(each[0]), 0.0) + float(each[1]["improvement_percent"])
+        except (TypeError, KeyError, IndexError, ValueError, OverflowError):
+            continue
+    return found

@@ -23,6 +23,7 @@ from .history import History
 from .memory_manager import AdvancedMemoryManager
 from .monitor import HIT_RATE
 from .optimizer import get_integrated_optimizer, optimize_system_performance
+from .result import improvements
 
 HOURLY_MEMORY_MB = 600
 KEPT_DAYS = 30
@@ -55,7 +56,7 @@ class OptimizationScheduler:
 
     @property
     def optimization_history(self) -> list[dict[str, Any]]:
-        """What was done: ``timestamp``, ``type``, ``results``, ``total_improvements``."""
+        """What was done: ``timestamp``, ``type``, ``results``, ``total_improvements``: the largest percent of one."""
         return self._history.entries
 
     @property
@@ -106,7 +107,8 @@ class OptimizationScheduler:
         """When it is to run first: after the last time that the history knows of, and now, where that is over."""
         last = self._history.last(kind) or self._history.began
         assert last is not None  # `begin` was called
-        last, now = last.astimezone(), datetime.now().astimezone()
+        now = datetime.now().astimezone()
+        last = min(last.astimezone(), now)  # a clock that was ahead does not keep it from running
         due = last + trigger.interval if hasattr(trigger, "interval") else trigger.get_next_fire_time(last, last)
         return max(due, now)
 
@@ -161,9 +163,11 @@ class OptimizationScheduler:
         except KeyboardInterrupt:
             pass
         finally:
-            self.stop()
-            if is_ours:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            try:
+                self.stop()
+            finally:  # also where one does not wait for what still runs
+                if is_ours:
+                    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     # -- what is done -----------------------------------------------------------------------------
 
@@ -202,15 +206,15 @@ class OptimizationScheduler:
         )
 
     def _log_optimization(self, optimization_type: str, results: list[Any]) -> None:
-        improvements = sum(r[1].get("improvement_percent") or 0 for r in results if isinstance(r[1], dict))
+        most = max(improvements(results).values(), default=0.0)
         entry = {
             "timestamp": datetime.now(),
             "type": optimization_type,
             "results": results,
-            "total_improvements": improvements,
+            "total_improvements": most,
         }
         self._history.add(entry)
-        self._write_log(f"{optimization_type}: {len(results)} actions, {improvements:.1f} %")
+        self._write_log(f"{optimization_type}: {len(results)} actions, {most:.1f} % at most")
 
     def _cleanup_history(self) -> int:
         """Let go of entries older than thirty days; how many."""
@@ -241,12 +245,16 @@ class OptimizationScheduler:
     def get_optimization_summary(self, days: float = 7) -> dict[str, Any]:
         """Of the last so many days: how often what was done; ``{"message": ...}`` where nothing was.
 
-        ``total_improvement`` sums the percents of different things, as the guide does; it only says whether any was.
+        ``total_improvement`` is what the runs of the action that improved most add up to, in percent, for those of
+        different actions do not; ``avg_improvement`` is that a run.
         """
         recent = self._history.since(timedelta(days=days), datetime.now())
         if not recent:
             return {"message": "最近の最適化履歴がありません"}
-        total = sum(each["total_improvements"] for each in recent)
+        by_action: Counter[str] = Counter()
+        for each in recent:
+            by_action.update(improvements(each.get("results")))
+        total = max(by_action.values(), default=0.0)
         return {
             "total_optimizations": len(recent),
             "by_type": dict(Counter(each["type"] for each in recent)),
