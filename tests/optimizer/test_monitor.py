@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,16 @@ def test_s0_04_hit_rates_are_judged_once_there_were_look_ups_enough():
     for i in range(60):
         get_integrated_optimizer().model_cache.get(str(i))
     assert "キャッシュ効率低下" in monitor_system_health()[1]
+
+
+def test_s0_04_a_monitor_that_optimizes_does_nothing_on_a_cold_start(monkeypatch):
+    monkeypatch.setattr(monitoring, "MEMORY_MB", 1e9)  # of this process, and what others do on this machine
+    monkeypatch.setattr(monitoring, "CPU_PERCENT", 100.0)
+    instance = get_integrated_optimizer()
+    with SystemMonitor(check_interval=0.01, auto_optimize=True) as monitor:
+        wait_until(lambda: len(monitor.metrics_history) >= 3)
+    assert [each["warnings"] for each in monitor.metrics_history] == [[]] * len(monitor.metrics_history)
+    assert not instance.optimization_results and instance.model_cache.max_size == 50
 
 
 def test_s0_05_the_monitor_stops_in_less_than_a_second(seen):
@@ -258,13 +269,15 @@ def test_a_monitor_that_nobody_holds_ends(seen):
     wait_until(lambda: threads() == [])
 
 
-def test_s0_37_each_of_the_five_areas_has_its_entry():
+def test_s0_37_each_of_the_five_areas_has_its_entry_and_its_tests():
     entries = {
-        "monitoring": ("SystemMonitor", "monitor_system_health"),
-        "memory": ("AdvancedMemoryManager", "MemoryProfiler", "gc_settings"),
-        "CPU": ("CPUOptimizer",),
-        "cache": ("AdvancedCacheManager", "ModelCache", "FeatureCache"),
-        "integrated": ("IntegratedPerformanceOptimizer", "optimize_system_performance", "OptimizationScheduler"),
+        "test_monitor": ("SystemMonitor", "monitor_system_health"),
+        "test_memory_manager": ("AdvancedMemoryManager", "MemoryProfiler", "gc_settings"),
+        "test_cpu": ("CPUOptimizer",),
+        "test_cache_manager": ("AdvancedCacheManager", "ModelCache", "FeatureCache"),
+        "test_optimizer": ("IntegratedPerformanceOptimizer", "optimize_system_performance"),
     }
-    for names in entries.values():
+    for file, names in entries.items():
+        tests = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
         assert all(callable(getattr(optimizer, name)) and name in optimizer.__all__ for name in names)
+        assert all(f"{name}(" in tests for name in names)

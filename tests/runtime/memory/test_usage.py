@@ -1,6 +1,7 @@
 """What memory there is, what a block costs, giving it back."""
 
 import os
+import platform
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ MB = 1_000_000
 
 def test_s0_10_usage_is_what_the_system_says():
     found = usage(unique=True)
-    assert found.resident == pytest.approx(psutil.Process().memory_info().rss, rel=0.05)
+    assert found.resident == pytest.approx(psutil.Process().memory_info().rss, rel=0.01)
     assert 0 < found.unique <= found.resident <= found.virtual
     assert found.resident <= found.peak and 0 < found.available <= found.limit <= psutil.virtual_memory().total
     assert usage().unique is None
@@ -108,14 +109,14 @@ def test_blocks_of_several_threads_overlap():
 
 def test_trim_gives_back_what_malloc_keeps():
     held = [bytearray(5000) for _ in range(20_000)]  # 100 MB in pieces that malloc does not return by itself
-    keeper = [bytearray(100) for _ in range(10)]
-    del held[1::2]
-    pins = held[-1]
+    pin = held[-1]  # the last one of the heap: what lies before it stays the process's
     held.clear()
     found = trim()
     assert found.freed == max(0, found.before - found.after) and "given back" in str(found)
-    assert trim().freed <= found.freed + MB
-    del keeper, pins
+    assert trim().freed < 10 * MB  # there is nothing more to give
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        assert found.freed > 50 * MB
+    del pin
 
 
 # -- the monitor -----------------------------------------------------------------------------------------
