@@ -28,6 +28,7 @@ TARGETS = {
     "runtime-batcher-pipeline": {"scikit-learn": (20, None), "p99 (ms)": (None, 100)},
     "runtime-threads-tuned": {"worst / best count": (None, 1.05), "worst / one thread": (None, 1.05)},
     "runtime-joblib": {"the best": (0.95, None)},
+    "runtime-workers": {"the best": (0.95, None)},
     "runtime-transform": {"pandas": (1.2, None)},
     "runtime-day": dict.fromkeys(
         ("heap, low of 95 %", "resident, low of 95 %", "descriptors more", "threads more"), (None, 0)
@@ -52,7 +53,31 @@ def test_callers_get_the_bits_of_the_model(benchmarks, scenarios, name):
     assert {result.get("answers") for result in found} == {"same bits"}, found
 
 
-@pytest.mark.parametrize("name", ["runtime-joblib", "runtime-day", "runtime-metrics"])
+def test_s0_39_less_memory_sooner_answers_and_a_day_have_a_benchmark_each(benchmarks, scenarios):
+    from benchmarks.caches.scenarios import SCENARIOS as caches
+
+    assert "bytes" in caches["cache-space"].what  # of a cached row
+    assert scenarios["runtime-transform"].told == scenarios["runtime-cores"].told == ("CPU s per 1,000 predictions",)
+    assert {each.of for each in scenarios["runtime-day"].targets} >= {"heap, low of 95 %", "resident, low of 95 %"}
+
+
+def test_s1_15_what_more_cores_are_worth_is_told_with_cpu_time_and_held_to_two_where_there_are_four(benchmarks, scenarios):
+    import psutil
+
+    scenario = scenarios["runtime-cores"].tiny()
+    found = benchmarks.runtime.runner.run(scenario, rounds=2)
+    told = benchmarks.runtime.table.told("runtime-cores", scenario, found)
+    assert [result["answers"] for result in found] == ["same bits"] * 2
+    assert " × (" in told and "CPU s per 1,000 predictions" in told
+    cpu = found[1]["figures"]["CPU s per 1,000 predictions"]["median"]
+    assert 0 < 1e6 * cpu < 1.2 * found[1]["ns"]["median"]  # of one thread: no more than passes
+    targets = benchmarks.runtime.runner.targets(scenario, found)
+    assert [(each["of"], each["least"]) for each in targets] == [("one thread", 2)] * (
+        (psutil.cpu_count(logical=False) or 1) >= 4
+    )
+
+
+@pytest.mark.parametrize("name", ["runtime-joblib", "runtime-workers", "runtime-day", "runtime-metrics"])
 def test_what_is_measured_is_right_first(benchmarks, scenarios, name):
     found = benchmarks.runtime.runner.run(scenarios[name].tiny(), rounds=0)
     assert all("error" not in result and result.get("answers", result.get("skipped")) for result in found), found
