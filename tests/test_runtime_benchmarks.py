@@ -61,7 +61,7 @@ def test_s0_39_less_memory_sooner_answers_and_a_day_have_a_benchmark_each(benchm
     assert {each.of for each in scenarios["runtime-day"].targets} >= {"heap, low of 95 %", "resident, low of 95 %"}
 
 
-def test_s1_15_what_more_cores_are_worth_is_told_with_cpu_time_and_held_to_two_where_there_are_four(benchmarks, scenarios):
+def test_s1_15_what_more_cores_are_worth_is_told_and_held_to_two_where_there_are_four(benchmarks, scenarios):
     import psutil
 
     scenario = scenarios["runtime-cores"].tiny()

@@ -4,7 +4,9 @@ import time
 
 import numpy as np
 import pytest
+from small_models import lightgbm_texts
 
+import perfcore
 from perfcore import ConfigurationError
 from perfcore.optimizer import AdvancedCacheManager, FeatureCache, ModelCache, get_integrated_optimizer
 
@@ -124,6 +126,20 @@ def test_s0_g7_real_models_are_loaded_and_only_once(manager):
     cache = get_integrated_optimizer().model_cache
     assert cache.get("preload_a") == "model a" and list(cache.cache) == ["preload_a", "preload_b"]
     assert manager.implement_smart_prefetching(PATTERNS) == 0 and loaded == ["a", "b"]
+
+
+def test_s0_28_a_model_that_was_fetched_ahead_answers_as_its_file_does(manager, tmp_path):
+    (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+    manager.register_loader("tree", lambda: perfcore.compile(tmp_path / "model.txt"))
+    assert manager.implement_smart_prefetching([{"model_type": "tree"}]) == 1
+    (tmp_path / "model.txt").rename(tmp_path / "elsewhere.txt")  # it is there already
+    fetched, expected = (
+        get_integrated_optimizer().model_cache.get("preload_tree"),
+        perfcore.compile(tmp_path / "elsewhere.txt"),
+    )
+    X = np.random.default_rng(0).normal(size=(50, expected.n_features_in_))
+    assert fetched.predict(X).tobytes() == expected.predict(X).tobytes()
+    assert manager.implement_smart_prefetching([{"model_type": "tree"}]) == 0
 
 
 def test_s0_28_a_loader_that_fails_is_told_and_what_was_loaded_before_stays(manager):

@@ -137,6 +137,33 @@ def test_s0_g6_eight_threads_may_use_and_list_a_cache_at_once():
     assert errors == [] and len(models.cache) <= 20 and set(models.cache) == set(models.access_times)
 
 
+def test_s0_g6_features_may_be_listed_while_eight_threads_put_them():
+    features, errors = FeatureCache(max_features=20), []
+
+    def work(seed):
+        source = random.Random(seed)
+        try:
+            for _ in range(100):
+                name = f"f{source.randrange(40)}"
+                features.put_features(name, np.full((3, 2), float(name[1:])))
+                for key, when in features.last_access.items():
+                    assert key.startswith("f") and when > 0
+                for key in features.cache:
+                    found = features.cache.get(key)
+                    assert found is None or (found == float(key[1:])).all()
+                if source.random() < 0.1:
+                    features._evict_least_used()
+        except Exception as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert errors == [] and len(features.cache) <= 20 and set(features.cache) == set(features.last_access)
+
+
 # -- strategies ----------------------------------------------------------------------------------------
 
 

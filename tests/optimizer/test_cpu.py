@@ -51,6 +51,29 @@ def test_s0_18_environment_and_loaded_libraries_have_the_new_number_and_both_com
     assert _numpy_pools() == pools
 
 
+def test_s0_18_openmp_and_numba_have_the_new_number_too():
+    pytest.importorskip("numba")
+    pytest.importorskip("lightgbm")
+    code = """
+import lightgbm, numba, numpy as np
+from perfcore import threads
+from perfcore.optimizer import CPUOptimizer
+X = np.ones((50, 2))
+lightgbm.train({"verbose": -1}, lightgbm.Dataset(X, X[:, 0]), 1)
+numba.njit(parallel=True)(lambda x: x + 1)(X)
+def counts():
+    wanted = ("openmp", "numba", "blas")
+    return {(pool.kind, pool.path): pool.n_threads for pool in threads.pools() if pool.kind in wanted}
+before, optimizer = counts(), CPUOptimizer()
+optimizer.cpu_count = 2
+assert optimizer.optimize_numpy_threads() == 1
+assert {kind for kind, _ in before} == {"openmp", "numba", "blas"} and set(counts().values()) == {1}, counts()
+optimizer.restore_numpy_threads()
+assert counts() == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_s0_g8_asked_again_and_again_the_number_stays(monkeypatch):
     monkeypatch.setattr(threads, "available", lambda: 8 if "MKL_NUM_THREADS" not in os.environ else 4)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
