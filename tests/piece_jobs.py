@@ -41,6 +41,17 @@ def itself(table: Any) -> Any:
     return table
 
 
+def lies_in(table: Any) -> str | int:
+    """What an array's memory is; of Arrow how many bytes of its own this process has."""
+    if isinstance(table, np.ndarray):
+        while isinstance(table.base, np.ndarray):
+            table = table.base
+        return type(table.base).__name__
+    import pyarrow
+
+    return pyarrow.total_allocated_bytes() if table.num_rows else -1
+
+
 def remember(i: int) -> None:
     remembered.remember(f"plan {i}", 10, 1, {1: 1.0})
 

@@ -276,6 +276,25 @@ def test_an_answer_that_is_kept_does_not_keep_those_of_others(doubling):
 # -- what goes wrong --------------------------------------------------------------------------------
 
 
+def test_no_more_rows_go_together_than_half_of_the_objective_has_time_for():
+    sizes = []
+
+    def answer(rows):
+        sizes.append(len(rows))
+        time.sleep(0.001 * len(rows))
+        return np.asarray(rows)[:, 0]
+
+    async def ask(batcher, n):
+        return await asyncio.gather(*[batcher.predict_async([float(i)]) for i in range(n)])
+
+    with Batcher(answer, objective=0.040) as batcher:
+        for i in range(30):  # it learns what rows take
+            batcher.predict(np.zeros((1 + i % 8, 1)))
+        learned = len(sizes)
+        assert asyncio.run(ask(batcher, 200)) == list(range(200))
+    assert max(sizes[learned:]) <= 22 and len(sizes) - learned >= 200 / 22
+
+
 def test_rows_that_the_predictor_refuses_fail_for_their_caller_alone(doubling):
     def answer(X):
         X = doubling.predict(X)

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -10,12 +11,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from piece_jobs import die, double, fail_at_three, itself, slow, slow_first, total, write_to
+from piece_jobs import die, double, fail_at_three, itself, lies_in, slow, slow_first, total, write_to
 
 from perfcore import ConfigurationError, InputError
 from perfcore.runtime import parallel
 from perfcore.runtime.chunks import bytes_of, chunks
 from perfcore.runtime.memory import measure
+from perfcore.runtime.sharing import Shared
 
 joblib = pytest.importorskip("joblib")
 WAYS = ("serial", "threads", "processes", "auto")
@@ -159,12 +161,17 @@ def test_a_table_without_a_budget_and_what_is_no_table_with_one_are_refused():
         parallel.map(3, [1])
 
 
-def test_a_bar_shows_how_far_it_is_and_the_results_are_the_same(capsys):
+def test_a_bar_shows_how_far_it_is_and_the_results_are_the_same(capsys, monkeypatch):
     pytest.importorskip("rich")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich's way to say that this is a terminal
     assert list(parallel.map(double, range(10), progress=True, how="serial")) == [2 * x for x in range(10)]
+    shown = capsys.readouterr()
+    assert "pieces" in shown.err and "10/10" in shown.err and shown.out == ""
     results = parallel.map(fail_at_three, range(10), progress=True, how="serial")
     with pytest.raises(LookupError):
         list(results)
+    shown = capsys.readouterr().err
+    assert "3/10" in shown and "10/10" not in shown
 
 
 def test_perfcore_num_threads_says_how_many_workers(monkeypatch):
@@ -246,6 +253,17 @@ def test_a_table_is_in_a_worker_what_it_was(name):
         ]
     else:
         assert found.equals(table) and found.schema == table.schema
+
+
+def test_workers_map_the_memory_of_tables_and_are_sent_next_to_nothing():
+    pyarrow, polars = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    array = np.arange(500_000.0)
+    tables = [array, pyarrow.table({"a": array}), pyarrow.record_batch({"a": array}), polars.DataFrame({"a": array})]
+    with Shared() as shared:
+        assert [len(pickle.dumps(shared.put(table))) < 300 for table in tables] == [True] * 4
+        assert sum(os.path.getsize(each) for each in glob.glob(f"{shared.folder}/*")) >= 4 * array.nbytes
+    found = list(parallel.map(lies_in, tables[:3], how="processes", workers=2))
+    assert found[0] == "mmap" and max(found[1:]) < 0.1 * array.nbytes
 
 
 def test_a_worker_may_write_to_its_piece_which_is_nobody_else_s():

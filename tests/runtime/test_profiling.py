@@ -104,7 +104,6 @@ def test_tracing_that_was_on_stays_on():
 
 
 def test_a_process_is_seen_from_outside():
-    pytest.importorskip("shutil").which("py-spy")
     code = "import time\ndef busy():\n    while True: sum(range(1000))\nprint('ready', flush=True)\nbusy()"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
@@ -145,6 +144,13 @@ for call in (lambda: profiling.time(len, "", by="pyinstrument"), lambda: profili
 assert profiling.time(len, "abc").result == 3
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_s1_17_a_missing_py_spy_names_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(profiling.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(profiling.shutil, "which", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"py-spy.*perfcore\[profile\]"):
+        profiling.sample(1)
 
 
 def test_a_flame_graph_is_a_drawing_whose_boxes_have_their_share():

@@ -85,6 +85,14 @@ def test_s3_03_an_optuna_study_that_is_kept_is_found_and_one_that_is_let_go_is_c
     assert not report.is_leak, report
 
 
+def test_pages_that_grow_though_nothing_more_is_in_use_are_fragmentation(monkeypatch):
+    n, module = [0], sys.modules["perfcore.runtime.memory.leaks"]
+    monkeypatch.setattr(module, "resident", lambda: 10**8 + 1000 * n[0])
+    report = check_leak(lambda: n.__setitem__(0, n[0] + 1), rounds=8)
+    assert report.kind == "fragmentation" and report.slope == pytest.approx(1000)
+    assert "trim()" in str(report) and not report.growing
+
+
 def test_open_files_are_found(tmp_path):
     kept = []
     (tmp_path / "file").write_text("")

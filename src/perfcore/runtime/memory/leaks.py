@@ -55,8 +55,8 @@ class LeakReport:
     Attributes
     ----------
     kind : None where nothing leaks; "python": objects that somebody holds, or cycles; "native": memory that no Python
-        object has, of C, C++ or Rust; "fragmentation": the resident set grows though nothing more is in use;
-        "descriptors": files or sockets; "threads"
+        object has, of C, C++ or Rust; "fragmentation": the resident set grows though neither malloc nor Python has
+        given out more (or a library maps memory itself); "descriptors": files or sockets; "threads"
     slope, low, high : growth in bytes (of "descriptors" and "threads" in numbers) a call, and its interval of 95 %
     slopes : of everything that was watched, by name
     growing : containers that grow, with how they are reached by name, and entries a call
@@ -91,7 +91,7 @@ class LeakReport:
         if self.kind == "native":
             lines.append("  no Python object has it; python -m memray run --native names the C function")
         if self.kind == "fragmentation":
-            lines.append("  nothing more is in use: perfcore.runtime.memory.trim(), or MALLOC_ARENA_MAX=2")
+            lines.append("  malloc has given out no more: perfcore.runtime.memory.trim(), or MALLOC_ARENA_MAX=2")
         return "\n".join(lines)
 
 
