@@ -319,7 +319,7 @@ def test_pieces_that_share_most_of_their_memory_are_not_cut_to_rows():
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="no file system in memory here")
-def test_a_process_that_is_killed_leaves_no_file():
+def test_a_process_that_is_killed_leaves_no_file_and_no_worker():
     code = """if True:
         import glob, os, numpy, time
         from perfcore.runtime import parallel
@@ -328,7 +328,9 @@ def test_a_process_that_is_killed_leaves_no_file():
         print(glob.glob("/dev/shm/perfcore-*")[0], flush=True)
         os.kill(os.getpid(), 9)
     """
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    done = subprocess.run(  # it is over when its workers are: they hold its output
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30
+    )
     folder = done.stdout.strip()
     assert folder.startswith("/dev/shm/perfcore-")
     for _ in range(100):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -163,8 +164,19 @@ def _processes(workers: int) -> Executor:
     key = os.getpid(), workers
     if key not in _pools:
         loky = require("joblib.externals.loky", "work in processes")
-        _pools[key] = loky.ProcessPoolExecutor(workers, timeout=IDLE)
+        _pools[key] = loky.ProcessPoolExecutor(workers, timeout=IDLE, initializer=_end_with, initargs=(os.getpid(),))
     return _pools[key]
+
+
+def _end_with(parent: int) -> None:
+    """In a worker: end when the process is gone that began it; killed, it tells nobody, and idle workers live on."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="perfcore-parent", daemon=True).start()
 
 
 def _sent(pool: Executor, shared: Shared, function: Callable[[Any], Any], piece: Any) -> Future:
