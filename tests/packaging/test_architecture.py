@@ -5,6 +5,8 @@ import dataclasses
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -98,6 +100,33 @@ def test_frameworks_are_imported_inside_functions_only(source):
         if at_top and name.partition(".")[0] in FRAMEWORKS
     ]
     assert wrong == []
+
+
+IMPORT_ALL = """
+import gc, importlib, os, pkgutil, sys, threading, warnings
+import numpy, psutil
+import perfcore
+
+def seen():
+    return dict(os.environ), gc.get_threshold(), gc.isenabled(), list(warnings.filters), threading.enumerate()
+
+before = seen()
+for module in pkgutil.walk_packages(perfcore.__path__, "perfcore."):
+    if not module.name.endswith("__main__") and not module.name.startswith("perfcore.dropin."):
+        importlib.import_module(module.name)
+        assert seen() == before, module.name
+importlib.import_module("integrated_performance_optimizer")
+assert seen() == before
+from perfcore.extras import EXTRAS
+print(*sorted({name for name in EXTRAS if name in sys.modules}))
+"""
+
+
+def test_importing_any_module_starts_no_thread_changes_nothing_and_imports_no_extra():
+    """But for the drop-in's modules, which are the frameworks' and import them."""
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
 
 
 def test_source_never_imports_tests_or_benchmarks(source):
