@@ -328,9 +328,16 @@ def test_what_is_no_array_of_numbers_is_refused():
         FeatureCache().put_features("a", [object()])
 
 
-@pytest.mark.parametrize("make", [lambda: ModelCache(0), lambda: FeatureCache(-1), lambda: ModelCache(5, 0)])
-def test_sizes_and_times_outside_what_is_allowed_are_refused(make):
-    with pytest.raises(ConfigurationError, match="allowed are"):
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: ModelCache(0), "max_size=0"),
+        (lambda: FeatureCache(-1), "max_features=-1"),
+        (lambda: ModelCache(5, 0), "ttl_seconds=0"),
+    ],
+)
+def test_sizes_and_times_outside_what_is_allowed_are_refused(make, name):
+    with pytest.raises(ConfigurationError, match=f"^{name}: allowed are"):
         make()
 
 
@@ -346,6 +353,25 @@ def test_names_of_features_tell_configurations_apart_whatever_their_texts_say():
         name({"o": object()})
     with pytest.raises(InputError, match="got a function"):
         name({"f": name})
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(InputError, match="got a csr_array"):  # its text tells of its size alone
+        name({"s": sparse.csr_array(np.eye(3))})
+    pandas = pytest.importorskip("pandas")
+    assert name({"f": pandas.DataFrame({"a": [1.0]})}) != name({"f": pandas.DataFrame({"b": [1.0]})})
+    assert name({"t": int}) != name({"t": float})
+
+
+def test_a_mask_is_not_lost_in_silence():
+    with pytest.raises(InputError, match="with a mask"):
+        FeatureCache().put_features("f", np.ma.array([1.0, 2.0], mask=[True, False]))
+
+
+def test_a_module_that_a_model_refers_to_is_no_part_of_its_weight():
+    models = ModelCache()
+    models.put("a", type("Model", (), {})())
+    models.cache["a"].library = np
+    models.put("a", models.cache["a"])
+    assert models.get_stats()["memory_usage_mb"] < 0.01
 
 
 def test_rows_of_several_lengths_are_no_features():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..threads import available
 from ..threads.limits import limit
 from ..threads.pool import pools
+from .entries import NamedCache
 from .result import OptimizationResult
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def memory_usage(optimizer: IntegratedPerformanceOptimizer) -> OptimizationResul
     from ..runtime.memory import trim
 
     before = optimizer.capture_system_state()
-    models = optimizer.model_cache._entries.drop_idle(IDLE)
-    features = optimizer.feature_cache._entries.drop_idle(IDLE)
+    models = optimizer.model_cache.drop_idle(IDLE)
+    features = optimizer.feature_cache.drop_idle(IDLE)
     generations = {f"generation_{i}": gc.collect(i) for i in range(3)}
     freed = trim().freed
     after = optimizer.capture_system_state()
@@ -51,54 +52,32 @@ def memory_usage(optimizer: IntegratedPerformanceOptimizer) -> OptimizationResul
 
 def model_cache(optimizer: IntegratedPerformanceOptimizer) -> OptimizationResult:
     """More room for models, where look-ups miss for want of it; the change of the hit rate shows at the next run."""
-    cache = optimizer.model_cache
-    return _room(
-        optimizer,
-        "model_cache",
-        cache,
-        lambda: cache.max_size,
-        lambda size: setattr(cache, "max_size", size),
-        LARGEST["models"],
-    ) | {"ttl_adjustment": None}
+    return _room(optimizer, "model_cache", optimizer.model_cache, LARGEST["models"]) | {"ttl_adjustment": None}
 
 
 def feature_processing(optimizer: IntegratedPerformanceOptimizer) -> OptimizationResult:
     """The same for features; and what is held as it came is compressed, where that is worth it."""
     cache = optimizer.feature_cache
     saved = cache.repack() if cache.compression else 0
-    held = cache._entries.bytes + saved
-    result = _room(
-        optimizer,
-        "feature_processing",
-        cache,
-        lambda: cache.max_features,
-        lambda size: setattr(cache, "max_features", size),
-        LARGEST["features"],
-    )
+    held = cache.nbytes + saved
+    result = _room(optimizer, "feature_processing", cache, LARGEST["features"])
     result |= {"memory_reduction_mb": saved / 2**20, "compression_enabled": cache.compression}
     if saved:
         result |= {"outcome": "improved", "improvement_percent": 100 * saved / held}
     return result
 
 
-def _room(
-    optimizer: IntegratedPerformanceOptimizer,
-    name: str,
-    cache: Any,
-    size: Callable[[], int],
-    resize: Callable[[int], None],
-    largest: int,
-) -> OptimizationResult:
-    entries, before = cache._entries, cache.get_stats()
-    lookups, missed = entries.hits + entries.misses, entries.missed_for_room
+def _room(optimizer: IntegratedPerformanceOptimizer, name: str, cache: NamedCache, largest: int) -> OptimizationResult:
+    before, size = cache.get_stats(), cache.max_size
+    lookups, missed = cache.hit_count + cache.miss_count, cache.missed_for_room
     since = optimizer._looked.get(name, (0, 0, 0))
-    n, hits, for_room = lookups - since[0], entries.hits - since[1], missed - since[2]
+    n, hits, for_room = lookups - since[0], cache.hit_count - since[1], missed - since[2]
     result = OptimizationResult(
         strategy=name,
         outcome="not needed",
         improvement_percent=0.0,
         hit_rate_improvement=None,
-        cache_size_adjustment={"old_size": size(), "new_size": size()},
+        cache_size_adjustment={"old_size": size, "new_size": size},
         before_stats=before,
         lookups_since_last_run=n,
         missed_for_room=for_room,
@@ -109,12 +88,11 @@ def _room(
     if (last := optimizer._rates.get(name)) is not None:  # what became of what was done then
         result |= {"hit_rate_improvement": rate - last, "improvement_percent": max(0.0, 100 * (rate - last))}
         result["outcome"] = "improved" if rate > last else "no effect"
-    optimizer._looked[name] = lookups, entries.hits, missed
+    optimizer._looked[name] = lookups, since[1] + hits, missed
     optimizer._rates.pop(name, None)
-    if for_room >= ROOM_MATTERS * n and size() < largest:
-        new = min(largest, max(size() + 1, int(size() * GROWTH)))
+    if for_room >= ROOM_MATTERS * n and size < largest:
+        cache.max_size = new = min(largest, max(size + 1, int(size * GROWTH)))
         result["cache_size_adjustment"]["new_size"] = new
-        resize(new)
         optimizer._rates[name] = rate
         result["outcome"] = "adjusted"
     return result | {"after_stats": cache.get_stats()}

@@ -42,14 +42,11 @@ class AdvancedCacheManager:
         """For ``model_cache`` and ``feature_cache``: ``stats``, ``access_patterns``, ``efficiency_score``."""
         optimizer = get_integrated_optimizer()
         found = {}
-        for name, cache, times in (
-            ("model_cache", optimizer.model_cache, optimizer.model_cache.access_times),
-            ("feature_cache", optimizer.feature_cache, optimizer.feature_cache.last_access),
-        ):
+        for name, cache in (("model_cache", optimizer.model_cache), ("feature_cache", optimizer.feature_cache)):
             stats = cache.get_stats()
             found[name] = {
                 "stats": stats,
-                "access_patterns": self._analyze_access_patterns(times),
+                "access_patterns": self._analyze_access_patterns(cache.times),
                 "efficiency_score": self._calculate_efficiency_score(stats),
             }
         return found
@@ -83,20 +80,15 @@ class AdvancedCacheManager:
         dict
             For each cache ``old_size``, ``new_size``, ``efficiency_before``.
         """
-        optimizer, analysis = get_integrated_optimizer(), self.analyze_cache_performance()
-        models, features = optimizer.model_cache, optimizer.feature_cache
-        sizes = {
-            "model_cache": (models.max_size, _new_size(models.max_size, analysis["model_cache"], 20, 200)),
-            "feature_cache": (
-                features.max_features,
-                _new_size(features.max_features, analysis["feature_cache"], 1000, 10000),
-            ),
-        }
-        models.max_size, features.max_features = sizes["model_cache"][1], sizes["feature_cache"][1]
-        return {
-            name: {"old_size": old, "new_size": new, "efficiency_before": analysis[name]["efficiency_score"]}
-            for name, (old, new) in sizes.items()
-        }
+        optimizer, analysis, found = get_integrated_optimizer(), self.analyze_cache_performance(), {}
+        for name, cache, least, most in (
+            ("model_cache", optimizer.model_cache, 20, 200),
+            ("feature_cache", optimizer.feature_cache, 1000, 10000),
+        ):
+            old = cache.max_size
+            cache.max_size = new = _new_size(old, analysis[name], least, most)
+            found[name] = {"old_size": old, "new_size": new, "efficiency_before": analysis[name]["efficiency_score"]}
+        return found
 
     def register_loader(self, model_type: str, loader: Callable[[], Any]) -> None:
         """How a model of that type is loaded, for `implement_smart_prefetching`."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from .entries import Entries, Times, Values
+from .entries import NamedCache
 
 WORTH = 0.9  # of its bytes: what does not become that small is kept as it is
 
@@ -40,52 +42,31 @@ class Packed:
         return array
 
 
-class FeatureCache:
+class FeatureCache(NamedCache):
     """Arrays of features by name, over `perfcore.ModelCache`; what comes out has the bits of what went in.
+
+    A copy is kept; what comes out must not be written to.
 
     Parameters
     ----------
     max_features : arrays that are held at most
     compression : whether arrays are kept compressed, where that takes a tenth off; random doubles never are
+
+    Raises
+    ------
+    InputError
+        By `put_features`, for what is no array of numbers.
     """
 
+    SIZE = "max_features"
+    max_features = NamedCache.max_size
+    last_access = NamedCache.times
+    put_features = NamedCache.put
+    get_features = NamedCache.get
+
     def __init__(self, max_features: int = 10000, compression: bool = True):
-        self._entries = Entries(max_features, lambda packed: packed.nbytes)
+        super().__init__(max_features, attrgetter("nbytes"))
         self.compression = compression
-        self.cache = Values(self._entries, out=Packed.array, into=self._packed)
-        self.last_access = Times(self._entries)
-
-    @property
-    def max_features(self) -> int:
-        """May be set: what is too much leaves at once."""
-        return self._entries.size
-
-    @max_features.setter
-    def max_features(self, size: int) -> None:
-        self._entries.size = size
-
-    @property
-    def strategy(self) -> str:
-        """Which array makes room: "lru", "lfu" or "adaptive"."""
-        return self._entries.strategy
-
-    @strategy.setter
-    def strategy(self, name: str) -> None:
-        self._entries.strategy = name
-
-    @property
-    def access_count(self) -> dict[str, int]:
-        """How often each was put or asked for."""
-        return {name: self._entries.uses(name) for name in self._entries.names()}
-
-    def put_features(self, key: str, features: np.ndarray) -> None:
-        """Keep a copy; `InputError` for what is no array of numbers."""
-        self._entries.put(key, self._packed(features))
-
-    def get_features(self, key: str) -> np.ndarray | None:
-        """The array, which must not be written to, or None; a use of it."""
-        packed = self._entries.get(key)
-        return None if packed is None else packed.array()
 
     def get_cache_key(self, data_hash: str, config: dict[str, Any]) -> str:
         """A name for features of this data by this configuration: the same in each process, whatever the order.
@@ -98,43 +79,37 @@ class FeatureCache:
         text = json.dumps(_plain([data_hash, config]), ensure_ascii=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def _evict_least_used(self) -> None:
-        """Let one leave, by the strategy; nothing where there is none."""
-        self._entries.evict()
-
-    def clear(self) -> None:
-        self._entries.clear()
+    _evict_least_used = NamedCache.evict
 
     def repack(self) -> int:
         """Compress what is held as it came; bytes saved."""
-        before = self._entries.bytes
-        with self._entries.lock:
-            for name in self._entries.names():
-                packed = self._entries.peek(name)
+        before = self.nbytes
+        with self.lock:
+            for name in self.names():
+                packed = self.store[name]
                 if not packed.is_compressed and (smaller := _compressed(packed.data)) is not None:
-                    self._entries.store[name] = smaller
-        return before - self._entries.bytes
+                    self.store[name] = smaller
+        return before - self.nbytes
 
     def get_stats(self) -> dict[str, Any]:
-        return {
-            "size": len(self.cache),
-            "max_size": self.max_features,
-            "hit_rate": self._entries.hit_rate,
-            "hit_count": self._entries.hits,
-            "miss_count": self._entries.misses,
-            "total_accesses": self._entries.hits + self._entries.misses,
+        return super().get_stats() | {
+            "total_accesses": self.hit_count + self.miss_count,
             "compression_enabled": self.compression,
-            "estimated_memory_mb": self._entries.bytes / 2**20,
-            "strategy": self.strategy,
+            "estimated_memory_mb": self.nbytes / 2**20,
         }
 
-    def _packed(self, features: Any) -> Packed:
+    def _out(self, stored: Packed) -> np.ndarray:
+        return stored.array()
+
+    def _into(self, value: Any) -> Packed:
         try:
-            array = np.array(features, order="C", copy=True)
+            array = np.array(value, order="C", copy=True)
         except ValueError as error:  # rows of several lengths
             raise InputError(f"features must be an array of numbers, times or texts: {error}") from error
         if array.dtype.kind not in "biufcMmSU":
             raise InputError(f"features must be an array of numbers, times or texts; got dtype {array.dtype}")
+        if isinstance(value, np.ma.MaskedArray):
+            raise InputError("features must be an array of numbers, times or texts; got one with a mask: fill it")
         array.setflags(write=False)
         packed = _compressed(array) if self.compression else None
         return packed or Packed(array, array.shape, array.dtype, False)
@@ -152,11 +127,12 @@ def _plain(each: Any) -> Any:
     if each is None or type(each) in (str, int, float, bool):
         return each
     if hasattr(each, "__array__"):
-        array = np.asarray(each)
+        array, names = np.asarray(each), [_plain(name) for name in getattr(each, "columns", ())]
         if array.dtype.hasobject:
-            return {"array": [array.shape, [_plain(one) for one in array.ravel().tolist()]]}
-        return {"array": [array.dtype.str, array.shape, hashlib.blake2b(array.tobytes()).hexdigest()]}
-    if " at 0x" in (text := repr(each)):  # its place in memory, where another one may lie soon
+            return {"array": [names, array.shape, [_plain(one) for one in array.ravel().tolist()]]}
+        return {"array": [names, array.dtype.str, array.shape, hashlib.blake2b(array.tobytes()).hexdigest()]}
+    text = repr(each)  # which may leave out what there is, or say where it lies in memory, as another one may soon
+    if "..." in text or " at 0x" in text or (text.startswith("<") and not isinstance(each, type | Enum)):
         raise InputError(
             "config: allowed are numbers, texts, lists, dicts, sets, arrays and objects whose repr() tells what they "
             f"hold; got a {type(each).__qualname__}"

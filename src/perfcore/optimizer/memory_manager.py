@@ -51,7 +51,7 @@ class AdvancedMemoryManager:
         collected["unreachable"] = gc.collect()
         optimizer = get_integrated_optimizer()
         features = len(optimizer.feature_cache.cache)
-        models = optimizer.model_cache._entries.drop_idle(IDLE_SECONDS)
+        models = optimizer.model_cache.drop_idle(IDLE_SECONDS)
         if features > MANY_FEATURES:
             for _ in range(FEWER):
                 optimizer.feature_cache._evict_least_used()
