@@ -62,6 +62,24 @@ def test_s1_09_a_block_costs_time_cpu_memory_and_io(tmp_path):
     assert str(cost).startswith("work: ") and "CPU" in str(cost)
 
 
+def _file_system(path):
+    mounts = [each for each in psutil.disk_partitions(all=True) if path.is_relative_to(each.mountpoint)]
+    return max(mounts, key=lambda each: len(each.mountpoint)).fstype
+
+
+def test_s1_09_what_a_block_writes_is_counted(tmp_path):
+    with measure() as cost, open(tmp_path / "file", "wb") as file:
+        file.write(bytes(4 * MB))
+        file.flush()
+        os.fsync(file.fileno())
+    if cost.written_bytes is None or _file_system(tmp_path) in ("tmpfs", "overlay", "9p"):
+        pytest.skip("no disk here whose use is counted")
+    assert 4 * MB <= cost.written_bytes < 40 * MB and "written" in str(cost)
+    with measure() as nothing:
+        pass
+    assert nothing.written_bytes == nothing.read_bytes == 0
+
+
 def test_blocks_within_one_another_have_peaks_of_their_own():
     with measure() as outer:
         block = np.ones(80 * MB // 8)
@@ -124,9 +142,9 @@ def test_trim_gives_back_what_malloc_keeps():
 
 def test_s1_01_the_monitor_keeps_a_history_and_a_peak():
     monitor = MemoryMonitor(interval=60, keep=5)
-    for _ in range(7):
-        monitor.sample()
-    assert len(monitor.history) == 5
+    seen = [monitor.sample() for _ in range(7)]
+    assert monitor.history == seen[-5:]
+    assert 0 < seen[0].usage.unique <= seen[0].usage.virtual and seen[1].usage.unique is None  # it is looked for seldom
     assert monitor.history == sorted(monitor.history, key=lambda sample: sample.when)
     assert monitor.peak >= max(sample.usage.resident for sample in monitor.history)
 
