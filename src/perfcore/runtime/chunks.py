@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -100,14 +101,18 @@ def _of_file(path: str, max_bytes: int) -> Iterator[Any]:
 
 
 def _of_parquet(path: str, max_bytes: int) -> Iterator[Any]:
-    """Through a buffer: neither all of the file is fetched beforehand nor a row group at once."""
+    """Through a buffer: neither all of the file is fetched beforehand nor a row group at once.
+
+    Batches are of so many rows that the largest fit: those of the row group whose rows are so on average, as the file
+    says, or, where texts are kept once each, those of the first thousand.
+    """
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(path, buffer_size=1 << 16, pre_buffer=False) as file:
-        head = next(file.iter_batches(batch_size=1000, use_threads=False), None)
-        each = head.nbytes / max(head.num_rows, 1) if head is not None else 1
-        del head
-        rows = int(min(1 << 20, max(1, max_bytes / max(each, 1))))
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        means = [group.total_byte_size / max(group.num_rows, 1) for group in groups]
+        means += [head.nbytes / head.num_rows for head in islice(file.iter_batches(1000, use_threads=False), 1)]
+        rows = int(min(1 << 20, max(1, max_bytes / max(1, *means))))
         yield from file.iter_batches(batch_size=rows, use_threads=False)
 
 
