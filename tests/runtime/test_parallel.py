@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from piece_jobs import die, double, fail_at_three, itself, lies_in, slow, slow_first, total, write_to
+from piece_jobs import die, double, fail_at_three, itself, lies_in, slow, slow_first, spin, total, write_to
 
 from perfcore import ConfigurationError, InputError
 from perfcore.runtime import parallel
@@ -72,6 +72,40 @@ def test_s0_19_little_work_is_done_here_one_after_another():
     assert all(seen)
 
 
+@pytest.mark.parametrize("n", [0, 1, 3000])
+def test_little_work_is_done_here_also_where_nobody_knows_how_many_pieces_there_are(n, monkeypatch):
+    monkeypatch.setattr(parallel, "_processes", None)
+    monkeypatch.setattr(parallel, "ThreadPoolExecutor", None)
+    assert list(parallel.map(double, (i for i in range(n)), workers=2)) == [2 * i for i in range(n)]
+    table = np.ones((1000, 4))
+    assert sum(parallel.map(total, table, max_bytes=table.nbytes // 10, workers=2)) == 4000
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_crumbs_are_not_sent_to_processes_however_many_they_are(is_known, monkeypatch):
+    monkeypatch.setattr(parallel, "_processes", None)
+    monkeypatch.setattr(parallel, "SOON", 0.001)
+    monkeypatch.setattr(parallel, "WORTH_PROCESSES", 0.001)
+    data = range(20_000) if is_known else iter(range(20_000))
+    assert sum(parallel.map(double, data, workers=2)) == 20_000 * 19_999
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_much_work_that_holds_the_interpreter_is_done_by_processes(is_known, monkeypatch):
+    monkeypatch.setattr(parallel, "SOON", 0.05)
+    monkeypatch.setattr(parallel, "WORTH_PROCESSES", 0.1)
+    monkeypatch.setattr(parallel, "GAIN", 100)  # by threads, which a busy machine may make believe
+    pieces = [500_000] * 60
+    seen = list(parallel.map(spin, pieces if is_known else iter(pieces), workers=2))
+    assert seen[0] == os.getpid() != seen[-1]
+
+
+def test_one_process_is_another_process_and_one_thread_the_caller_s():
+    assert list(parallel.map(spin, [1], how="processes", workers=1)) != [os.getpid()]
+    seen = parallel.map(lambda _: threading.get_ident(), [1], how="threads", workers=1)
+    assert list(seen) == [threading.get_ident()]
+
+
 def test_work_that_lets_go_of_the_interpreter_is_done_by_threads():
     seen = list(parallel.map(slow, range(12), workers=2))
     assert seen[0] and not any(seen[3:])
@@ -107,7 +141,7 @@ def test_tables_are_cut_and_all_their_rows_are_seen_once(how):
         assert all(bytes_of(piece) <= 4000 + 400 or library == "pandas" for piece in pieces), library
         found = list(parallel.map(total, table, max_bytes=20_000, how=how, workers=2))
         assert len(found) > 3 and sum(found) == np.arange(5000.0).sum(), library
-    assert not glob.glob("/dev/shm/perfcore-*")
+    assert not glob.glob(f"/dev/shm/perfcore-{os.getpid()}-*")
 
 
 def test_a_file_is_read_piece_by_piece(tmp_path):
@@ -141,6 +175,21 @@ def test_s1_16_data_of_three_times_the_budget_finishes_inside_it(tmp_path):
     assert len(found) > 3
     if cost.resident_peak is not None:
         assert cost.resident_peak - cost.resident_before < budget
+
+
+def test_a_file_whose_rows_grow_is_not_read_many_large_rows_at_once(tmp_path):
+    import pyarrow.parquet
+
+    schema = pyarrow.schema({"s": "string"})
+    with pyarrow.parquet.ParquetWriter(tmp_path / "t.parquet", schema, use_dictionary=False) as writer:
+        writer.write_table(pyarrow.table({"s": ["x"] * 5000}))
+        for _ in range(4):
+            writer.write_table(pyarrow.table({"s": [f"{i:020000}" for i in range(250)]}))
+    before, peak, n = pyarrow.total_allocated_bytes(), 0, 0
+    for piece in chunks(tmp_path / "t.parquet", 1_000_000):
+        n, peak = n + len(piece), max(peak, pyarrow.total_allocated_bytes() - before)
+        assert piece.nbytes <= 1_000_000
+    assert n == 6000 and peak < 10_000_000  # of 20
 
 
 @pytest.mark.parametrize(
@@ -286,7 +335,7 @@ def test_a_map_that_is_given_up_leaves_no_file_and_says_nothing(caplog, capfd):
     results.close()
     time.sleep(0.5)
     assert caplog.records == [] and "exception" not in capfd.readouterr().err
-    assert not glob.glob("/dev/shm/perfcore-*")
+    assert not glob.glob(f"/dev/shm/perfcore-{os.getpid()}-*")
 
 
 def test_results_before_a_failing_piece_are_handed_out_also_while_it_is_measured():

@@ -2,9 +2,9 @@
 
 ::
 
-    pieces ──▶ the first one here, timed ─┬─ little to do ──────────────▶ here, one after another
-                                          ├─ two at once by threads are sooner ▶ threads
-                                          └─ else, and much to do ──────▶ processes, which map their pieces
+    pieces ──▶ the first ones here, timed ─┬─ little to do ─────────────────────▶ here, one after another
+                                           ├─ two at once by threads are sooner ▶ threads
+                                           └─ else, much to do, not in crumbs ──▶ processes, which map their pieces
 
 No more than two pieces for each worker are under way, so memory stays bounded however many there are.
 """
@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from .sharing import Shared, opened
 WAYS = ("auto", "serial", "threads", "processes")
 SOON = 0.2  # seconds of work that are not worth starting workers for
 WORTH_PROCESSES = 2.0  # seconds
+CRUMB = 1e-3  # seconds: handing a piece to a process and its result back takes a fifth of that, or more
 GAIN = 1.3  # by which two threads at once must be faster than one
 ROUNDS = 3
 IDLE = 60  # seconds after which a process without work ends
@@ -57,7 +58,8 @@ def map(  # noqa: A001 - what it is called everywhere
     data : an iterable of pieces; or, with ``max_bytes``, a table or file that `chunks` cuts
     max_bytes : of all pieces that are under way together
     workers : threads or processes; by default as many as CPUs may be used, or ``PERFCORE_NUM_THREADS``
-    how : "serial", "threads", "processes", or "auto": measured while the first pieces are worked on
+    how : "serial"; "threads", of which a single one is the caller's; "processes", of which a single one is still
+        another than the caller's; or "auto": measured while the first pieces are worked on
     progress : whether a bar on stderr shows how many are done
 
     Raises
@@ -77,8 +79,8 @@ def map(  # noqa: A001 - what it is called everywhere
         data = chunks(data, _piece(max_bytes, n_workers))
     elif bytes_of(data) is not None or isinstance(data, str | os.PathLike):
         raise ConfigurationError("a table or file is cut into pieces by max_bytes=, which is missing")
-    n = len(data) if hasattr(data, "__len__") else None
-    results = _mapped(function, iter(data), n, n_workers, how)
+    pieces = _Pieces(data)
+    n, results = pieces.left, _mapped(function, pieces, n_workers, how)
     return bars.shown(results, n) if progress else results
 
 
@@ -89,12 +91,27 @@ def _piece(max_bytes: int, workers: int) -> int:
     return max(1, max_bytes // (2 * workers + 4))
 
 
-def _mapped(
-    function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int, how: str
-) -> Iterator[Any]:
+class _Pieces:
+    """An iterator that knows how many are left, where anybody does."""
+
+    def __init__(self, data: Iterable[Any]):
+        self._pieces = iter(data)
+        self.left = len(data) if isinstance(data, Sized) else None
+
+    def __iter__(self) -> _Pieces:
+        return self
+
+    def __next__(self) -> Any:
+        piece = next(self._pieces)
+        if self.left is not None:
+            self.left -= 1
+        return piece
+
+
+def _mapped(function: Callable[[Any], Any], pieces: _Pieces, workers: int, how: str) -> Iterator[Any]:
     if how == "auto":
-        how = yield from _tried(function, pieces, n, workers)
-    if how == "serial" or workers == 1:
+        how = "serial" if workers == 1 else (yield from _tried(function, pieces))
+    if how == "serial" or (how == "threads" and workers == 1):
         yield from builtins.map(function, pieces)
         return
     with ExitStack() as stack:
@@ -110,20 +127,10 @@ def _mapped(
                 raise
 
 
-def _tried(
-    function: Callable[[Any], Any], pieces: Iterator[Any], n: int | None, workers: int
-) -> Generator[Any, None, str]:
+def _tried(function: Callable[[Any], Any], pieces: _Pieces) -> Generator[Any, None, str]:
     """The first results; it returns which way is best for the rest."""
-    for first in islice(pieces, 1):
-        began = time.perf_counter()
-        done = function(first)
-        alone = time.perf_counter() - began
-        yield done
-        break
-    else:
-        return "serial"
-    left = None if n is None else (n - 1) * alone
-    if workers == 1 or (left is not None and left < SOON):
+    alone = yield from _here(function, pieces, SOON)
+    if alone is None:
         return "serial"
     pair = list(islice(pieces, 2))
     if len(pair) < 2:
@@ -139,7 +146,25 @@ def _tried(
         yield future.result()
     if 2 * alone > GAIN * together:
         return "threads"
-    return "processes" if left is None or left > WORTH_PROCESSES else "serial"
+    if alone < CRUMB:
+        return "serial"
+    if pieces.left is not None:
+        return "processes" if pieces.left * alone >= WORTH_PROCESSES else "serial"
+    return "serial" if (yield from _here(function, pieces, WORTH_PROCESSES)) is None else "processes"
+
+
+def _here(function: Callable[[Any], Any], pieces: _Pieces, much: float) -> Generator[Any, None, float | None]:
+    """Results of pieces that are worked on here, while less than so many seconds of work are left, or were done where
+    nobody knows what is left; it returns the seconds of a piece, None where they are through."""
+    n, seconds = 0, 0.0
+    for piece in pieces:
+        began = time.perf_counter()
+        done = function(piece)
+        n, seconds = n + 1, seconds + time.perf_counter() - began
+        yield done
+        if (seconds if pieces.left is None else pieces.left * seconds / n) >= much:
+            return seconds / n
+    return None
 
 
 def _in_order(submit: Callable[[Any], Future], pieces: Iterator[Any], most: int) -> Iterator[Any]:
