@@ -374,7 +374,7 @@ def test_a_process_that_is_killed_leaves_no_file_and_no_worker():
         from perfcore.runtime import parallel
         results = parallel.map(numpy.sum, [numpy.ones(9)] * 20, how="processes", workers=2)
         next(results)
-        print(glob.glob("/dev/shm/perfcore-*")[0], flush=True)
+        print(glob.glob(f"/dev/shm/perfcore-{os.getpid()}-*")[0], flush=True)
         os.kill(os.getpid(), 9)
     """
     done = subprocess.run(  # it is over when its workers are: they hold its output

@@ -56,7 +56,7 @@ def map(  # noqa: A001 - what it is called everywhere
     ----------
     function : of a piece; for processes one that can be pickled, or a local one, which cloudpickle takes
     data : an iterable of pieces; or, with ``max_bytes``, a table or file that `chunks` cuts
-    max_bytes : of all pieces that are under way together
+    max_bytes : of all pieces that are under way together, and of a few copies that the function makes of its own
     workers : threads or processes; by default as many as CPUs may be used, or ``PERFCORE_NUM_THREADS``
     how : "serial"; "threads", of which a single one is the caller's; "processes", of which a single one is still
         another than the caller's; or "auto": measured while the first pieces are worked on
@@ -85,10 +85,10 @@ def map(  # noqa: A001 - what it is called everywhere
 
 
 def _piece(max_bytes: int, workers: int) -> int:
-    """Bytes of a piece: two for each worker are under way, and a file's reader holds some more."""
+    """Bytes of a piece: for each worker two are under way, and functions make up to three of one; readers have some."""
     if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
         raise ConfigurationError(f"max_bytes={max_bytes!r}: allowed are whole numbers from 1")
-    return max(1, max_bytes // (2 * workers + 4))
+    return max(1, max_bytes // (5 * workers + 4))
 
 
 class _Pieces:
