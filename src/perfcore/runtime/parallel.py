@@ -29,6 +29,7 @@ from ..errors import ConfigurationError
 from ..extras import require
 from ..threads import resolve
 from . import progress as bars
+from .callables import plain
 from .chunks import bytes_of, chunks
 from .sharing import Shared, opened
 
@@ -65,15 +66,14 @@ def map(  # noqa: A001 - what it is called everywhere
     Raises
     ------
     ConfigurationError
-        For arguments outside what is allowed.
+        For arguments outside what is allowed, as a coroutine or generator function.
     Exception
         Whatever the function raised for a piece, when that piece's turn comes; with the worker's traceback, and the
         other pieces are given up. A worker process that is killed is a ``TerminatedWorkerError``.
     """
     if how not in WAYS:
         raise ConfigurationError(f"how={how!r}: allowed are {', '.join(WAYS)}")
-    if not callable(function):
-        raise ConfigurationError(f"expected a function, got {type(function).__qualname__}")
+    plain(function)
     n_workers = resolve(workers)
     if max_bytes is not None:
         data = chunks(data, _piece(max_bytes, n_workers))
@@ -241,10 +241,11 @@ def compare(function: Callable[[Any], Any], pieces: Iterable[Any], *, workers: i
     Raises
     ------
     ConfigurationError
-        Where there are no pieces.
+        Where there are no pieces, or the function is one that `map` refuses.
     Exception
         Whatever the function raises.
     """
+    plain(function)
     pieces, n_workers = list(pieces), resolve(workers)
     if not pieces:
         raise ConfigurationError("there are no pieces to time")

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import missing, require
+from .callables import plain
 from .flame_graph import flame_graph
 
 FRAMES = 25  # of each allocation's stack
@@ -92,11 +93,14 @@ def time(function: Callable[..., Any], *arguments: Any, by: str = "cProfile", **
 
     Raises
     ------
+    ConfigurationError
+        For coroutine and generator functions, which do nothing yet when they are called.
     MissingExtraError
         Where pyinstrument is asked for and not installed.
     Exception
         Whatever the function raises; the profiler is off again.
     """
+    plain(function)
     if by == "pyinstrument":
         return _by_pyinstrument(function, arguments, named)
     _require_one_of(by, "cProfile", "pyinstrument")
@@ -143,6 +147,7 @@ def lines(
     MissingExtraError
         Where line_profiler is not installed.
     """
+    plain(function)
     profiler = require("line_profiler", "lines()").LineProfiler(function, *of)
     result = profiler.runcall(function, *arguments, **named)
     stats = profiler.get_stats()
@@ -168,9 +173,12 @@ def memory(function: Callable[..., Any], *arguments: Any, by: str = "tracemalloc
 
     Raises
     ------
+    ConfigurationError
+        For coroutine and generator functions, which do nothing yet when they are called.
     MissingExtraError
         Where memray is asked for and not installed.
     """
+    plain(function)
     if by == "memray":
         return _by_memray(function, arguments, named)
     _require_one_of(by, "tracemalloc", "memray")

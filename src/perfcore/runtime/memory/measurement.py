@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import psutil
 
 from ...errors import ConfigurationError
+from ..callables import begins_later
 from .guard import guard
 from .usage import clear_peak, peak, resident
 
@@ -100,7 +100,7 @@ class measure(ContextDecorator):
             self.tell(block.found)
 
     def __call__(self, function: Any) -> Any:
-        if any(kind(function) for kind in _LATER):
+        if begins_later(function) is not None:
             raise ConfigurationError(
                 f"{getattr(function, '__qualname__', function)} only begins when it is called: put "
                 "'with measure()' around its work"
@@ -119,7 +119,6 @@ class _Entered(threading.local):
         self.blocks: list[_Block] = []
 
 
-_LATER = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 _open: weakref.WeakSet[_Block] = weakref.WeakSet()  # not those of threads that a fork left behind
 
 

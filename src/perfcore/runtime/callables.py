@@ -1,0 +1,43 @@
+"""Functions that a user gives to be called for their work: not those that only begin it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ConfigurationError
+
+_LATER: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (inspect.iscoroutinefunction, "coroutine"),
+    (inspect.isgeneratorfunction, "generator"),
+    (inspect.isasyncgenfunction, "asynchronous generator"),
+)
+
+
+def begins_later(function: Any) -> str | None:
+    """The kind of a function whose call only makes an object, and does none of its work; None for others."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    called = function if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004
+    return next((kind for test, kind in _LATER if test(called)), None)
+
+
+def plain(function: Any, name: str = "function") -> None:
+    """Refuse, as the argument of that name, what cannot be called, or does not do its work when it is.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no function, and for coroutine and generator functions.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"{name}: expected a function, got {type(function).__qualname__}")
+    kind = begins_later(function)
+    if kind is not None:
+        called = getattr(function, "__qualname__", type(function).__qualname__)
+        raise ConfigurationError(
+            f"{name}: {called} is a {kind} function, which only begins when it is called; give one that does the work, "
+            + ("such as lambda: asyncio.run(...)" if kind != "generator" else "such as lambda: list(...)")
+        )
