@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from small_models import lightgbm_texts
 
 import perfcore
 from perfcore import ConfigurationError, InputError, threads
-from perfcore.threads import remembered, tune, tuning
+from perfcore.threads import others, remembered, tune, tuning
 
 pytest.importorskip("platformdirs")
 pytest.importorskip("filelock")
@@ -23,6 +24,12 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(remembered, "_known", None)
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """A machine on which nobody else does anything."""
+    monkeypatch.setattr(others.Others, "are_in_the_way", lambda self: False)
 
 
 @pytest.fixture
@@ -262,3 +269,83 @@ def test_a_record_that_lacks_something_is_no_record(folder, found, capsys):
     (folder / "threads.json").write_text(json.dumps({"protocol": 1, "machines": machines}))
     assert remembered.read() == {}
     assert main(["threads"]) == 0
+
+
+# -- others on the machine ----------------------------------------------------------------------------
+
+
+class Busy:
+    """Others that are in the way during the first so many measurements."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __call__(self):
+        return self
+
+    def are_in_the_way(self):
+        self.n -= 1
+        return self.n >= 0
+
+
+def test_what_is_measured_beside_others_is_measured_again(four, monkeypatch):
+    monkeypatch.setattr(tuning, "time", clock := Clock())
+    monkeypatch.setattr(tuning, "Others", Busy(2))
+    seconds = [{1: 0.1, 2: 0.2, 4: 0.4}] * 2 + [{1: 0.4, 2: 0.2, 4: 0.1}]
+    measured, measure = [], tuning._measured
+
+    def taking_turns(seconds_of):
+        measured.append(seconds[len(measured)])
+        return measure(lambda count: clock.taking({count: measured[-1][count]}) and measured[-1][count])
+
+    monkeypatch.setattr(tuning, "_measured", taking_turns)
+    assert tune(lambda table: None, [np.zeros((8, 1))]).n_threads == {8: 4} and len(measured) == 3
+
+
+def test_what_is_measured_beside_others_again_and_again_is_told_and_not_remembered(folder, monkeypatch):
+    monkeypatch.setattr(tuning, "Others", Busy(tuning.ATTEMPTS))
+    with pytest.warns(
+        RuntimeWarning, match="other processes are using the CPUs, so what 8 rows took .* not remembered"
+    ) as said:
+        tuned = tune(lambda table: None, [np.zeros((8, 1))])
+    assert said[0].filename == __file__
+    assert tuned.n_threads.keys() == {8} and not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "theirs, cpus, available, are",
+    [(0.0, 2, 2, False), (0.15, 2, 2, False), (0.5, 2, 2, True), (30.0, 64, 4, False), (62.0, 64, 4, True)],
+)
+def test_others_are_in_the_way_where_they_leave_less_than_nine_tenths_of_what_there_is(
+    monkeypatch, theirs, cpus, available, are
+):
+    monkeypatch.undo()
+    clock, in_use = Clock(), 0.0
+    monkeypatch.setattr(others.time, "perf_counter", clock.perf_counter)
+    monkeypatch.setattr(others.time, "process_time", lambda: 0.7 * clock.now)
+    monkeypatch.setattr(others, "_seconds_in_use", lambda: in_use)
+    monkeypatch.setattr(others, "_cpus", lambda: [None] * cpus)
+    monkeypatch.setattr(others.counts, "available", lambda: available)
+    seen = others.Others()
+    clock.now, in_use = 1.0, 0.7 + theirs
+    assert seen.are_in_the_way() is are
+
+
+def test_time_in_use_is_that_of_all_processes():
+    before = others._seconds_in_use()
+    end = time.perf_counter() + 0.3
+    while time.perf_counter() < end:
+        pass
+    assert others._seconds_in_use() - before > 0.2
+
+
+def test_within_a_limit_nothing_is_measured_for_that_would_be_remembered_as_all_there_is(four):
+    with threads.limit(perfcore=2), pytest.raises(ConfigurationError, match="within a limit of 2 threads"):
+        tune(lambda table: None, [np.zeros((8, 1))])
+    with threads.limit(perfcore=4):
+        assert tune(lambda table: None, [np.zeros((8, 1))]).n_threads.keys() == {8}
+
+
+def test_sparse_tables_have_rows_too(fast):
+    sparse = pytest.importorskip("scipy.sparse")
+    assert tune(fast, [sparse.csr_matrix(np.eye(6, fast.n_features_in_))]).n_threads.keys() == {6}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,13 @@ import numpy as np
 from ..errors import ConfigurationError, InputError
 from . import counts, remembered
 from .limits import limit
+from .others import Others
 
 ROUNDS = 5
 SECONDS = 0.005  # a count is called at least so long each time
 NEAR = 1.05  # of the best time: that near, fewer threads are the better choice
 FAR = 1.10  # of the best time: what is that far off twice is given up
+ATTEMPTS = 3  # where others are in the way
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
     ``PERFCORE_NUM_THREADS``) uses what was measured, in this process and in later ones, for calls of about as many
     rows. Nothing is ever measured unless this function is called.
 
+    Where other processes take more than a tenth of the CPUs meanwhile, a shape is measured again, three times at most;
+    if they still do, a RuntimeWarning says so, and what was found is not remembered.
+
     Parameters
     ----------
     target : a predictor, or a function of one table
@@ -66,7 +72,8 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
     Raises
     ------
     ConfigurationError
-        For no shapes, numbers below 1, and targets that cannot be called.
+        For no shapes, numbers below 1, targets that cannot be called, and within a `limit`, which would be taken for
+        all that there is.
     InputError
         Where the predictor does not take a table of numbers: give tables.
     MissingExtraError
@@ -81,18 +88,44 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
         )
     if not shapes:
         raise ConfigurationError("shapes is empty: give tables, or numbers of rows")
+    _check_limit()
     seconds: dict[int, dict[int, float]] = {}
     chosen: dict[int, int] = {}
     for shape in shapes:
         table = _table(target, shape)
-        n_rows = len(table)
-        known = None if again else _known(plan, n_rows)
-        taken = known or _measured(partial(seconds_of, table))
+        n_rows = table.shape[0] if hasattr(table, "shape") else len(table)
+        taken, is_new = None if again else _known(plan, n_rows), False
+        if taken is None:
+            taken, is_new = _undisturbed(partial(seconds_of, table), n_rows)
         best = min(taken.values())
         seconds[n_rows], chosen[n_rows] = taken, min(count for count, each in taken.items() if each <= NEAR * best)
-        if known is None:
+        if is_new:
             remembered.remember(plan, n_rows, chosen[n_rows], taken)
     return Tuned(plan, seconds, chosen)
+
+
+def _check_limit() -> None:
+    """A limit of the moment, as if it were the machine's, would be remembered for later."""
+    bounds = counts.bounds()
+    held = bounds.pop("limit")
+    if held is not None and held < min(each for each in bounds.values() if each is not None):
+        raise ConfigurationError(f"tune() within a limit of {held} threads: leave it first, to measure all there are")
+
+
+def _undisturbed(seconds_of: Callable[[int], float], n_rows: int) -> tuple[dict[int, float], bool]:
+    """Seconds by thread count, and whether they are to be relied on."""
+    for _ in range(ATTEMPTS):
+        others = Others()
+        taken = _measured(seconds_of)
+        if not others.are_in_the_way():
+            return taken, True
+    warnings.warn(
+        f"other processes are using the CPUs, so what {n_rows:,} rows took by numbers of threads says little; it is "
+        "not remembered. Tune again when the machine is quiet.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return taken, False
 
 
 def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
