@@ -75,3 +75,13 @@ def test_a_user_without_a_home_is_no_failure(monkeypatch):
     for name in ("HOME", "XDG_CACHE_HOME", "USER", "PERFCORE_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     assert "files" in doctor.examine().sections
+
+
+def test_every_pool_of_a_kind_is_told(monkeypatch):
+    pools = [
+        threads.Pool("blas", "openblas 0.3.30", 3, path="/a"),
+        threads.Pool("blas", "openblas 0.3.31", 5, path="/b"),
+    ]
+    monkeypatch.setattr(threads, "pools", lambda: pools)
+    told = doctor.examine().sections["threads"]["blas pool"]
+    assert told == "3 threads, openblas 0.3.30; 5 threads, openblas 0.3.31"

@@ -71,11 +71,14 @@ def _machine(found: Findings) -> None:
 
 def _threads(found: Findings) -> None:
     bounds, pools = threads.bounds(), threads.pools()
+    by_kind: dict[str, list[str]] = {}  # numpy and scipy each bring a BLAS
+    for pool in pools:
+        by_kind.setdefault(f"{pool.kind} pool", []).append(f"{pool.n_threads} threads, {pool.library}")
     found.sections["threads"] = {
         "CPUs to use": str(threads.available()),
         **{name: "none" if count is None else str(count) for name, count in bounds.items()},
         "PERFCORE_NUM_THREADS": os.environ.get("PERFCORE_NUM_THREADS") or "not set",
-        **{f"{pool.kind} pool": f"{pool.n_threads} threads, {pool.library}" for pool in pools},
+        **{kind: "; ".join(told) for kind, told in by_kind.items()},
     }
     for pool in pools:
         if pool.n_threads > threads.available():

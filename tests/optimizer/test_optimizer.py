@@ -311,3 +311,13 @@ def test_response_times_are_right_while_predictors_come_and_go(monkeypatch):
     living[:] = [Predictor(1500, 0.000_002)]  # the slow one is gone, with its counts
     assert observer.response_ms(processor) == pytest.approx(0.002)
     assert observer.response_ms(processor) == pytest.approx(0.002)
+
+
+def test_two_libraries_of_one_name_are_two(monkeypatch):
+    from perfcore import threads
+    from perfcore.optimizer import actions
+
+    pools = [threads.Pool("blas", "openblas 0.3.30", n, path=path) for n, path in ((99, "/numpy"), (1, "/scipy"))]
+    monkeypatch.setattr(actions, "pools", lambda: pools)
+    result = IntegratedPerformanceOptimizer().optimize_cpu_efficiency()
+    assert sorted(result["threads_before"].values()) == [1, 99] and result["outcome"] == "no effect"

@@ -124,12 +124,15 @@ def prediction_speed(optimizer: IntegratedPerformanceOptimizer) -> OptimizationR
 
 
 def cpu_efficiency(optimizer: IntegratedPerformanceOptimizer) -> OptimizationResult:
-    """No pool with more threads than there are CPUs to use: a container's quota is not what libraries count."""
-    before = {f"{pool.kind} {pool.library}": pool.n_threads for pool in pools()}
+    """No pool with more threads than there are CPUs to use: a container's quota is not what libraries count.
+
+    OpenMP and Numba keep a number for each thread: theirs is seen and changed for the thread that asks.
+    """
+    before = _counts_of_threads()
     too_many = [name for name, count in before.items() if count > available()]
     if too_many:
         optimizer._hold_threads(limit(available()))
-    after = {f"{pool.kind} {pool.library}": pool.n_threads for pool in pools()}
+    after = _counts_of_threads()
     changed = [name for name in too_many if after.get(name, 0) < before[name]]
     return OptimizationResult(
         strategy="cpu_efficiency",
@@ -140,3 +143,8 @@ def cpu_efficiency(optimizer: IntegratedPerformanceOptimizer) -> OptimizationRes
         threads_before=before,
         threads_after=after,
     )
+
+
+def _counts_of_threads() -> dict[str, int]:
+    """By kind, library and file: numpy and scipy each bring a BLAS, perhaps of one version."""
+    return {" ".join(filter(None, (pool.kind, pool.library, pool.path))): pool.n_threads for pool in pools()}

@@ -208,7 +208,9 @@ class Values(MutableMapping):
             raise KeyError(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._of.names()
+        with self._of.lock:
+            self._of.expire()
+            return name in self._of.last_used
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._of.names())
