@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from perfcore import ConfigurationError, MissingExtraError
+from perfcore.optimizer import PerformanceProfiler
 from perfcore.runtime import profiling
 from perfcore.runtime.flame_graph import flame_graph
 
@@ -185,3 +186,26 @@ def test_a_sample_says_for_how_long_it_really_looked(monkeypatch):
     assert "1 s" in profiling.sample(1, 0.4).drawings[".svg"] and asked == ["1"]
     with pytest.raises(ConfigurationError, match="seconds above 0"):
         profiling.sample(1, float("inf"))
+
+
+def test_names_of_a_function_s_own_arguments_are_handed_on():
+    def named(function, func=None):
+        return function, func
+
+    assert profiling.time(named, function=3).result == (3, None)
+    assert profiling.memory(named, function=3, func=4).result == (3, 4)
+    assert PerformanceProfiler().profile_function(named, function=3, func=4)[0] == (3, 4)
+
+
+def test_what_is_not_written_in_python_has_no_lines():
+    pytest.importorskip("line_profiler")
+    for function in (len, str.upper):
+        with pytest.raises(ConfigurationError, match="written in Python"):
+            profiling.lines(function, "a")
+
+
+def test_names_that_xml_or_utf_8_do_not_have_are_drawn_and_written(tmp_path):
+    drawing = flame_graph({("a\udc80\0",): 1.0}, "bytes", "title \x1b \udc80")
+    xml.dom.minidom.parseString(drawing.encode())
+    profiling.Profile("x", None, [("file\udc80:1", 1.0, 1)], "bytes").save(tmp_path / "a.txt")
+    assert "file" in (tmp_path / "a.txt").read_text(encoding="utf-8")

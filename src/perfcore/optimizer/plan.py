@@ -97,7 +97,7 @@ class PerformanceProfiler:
         self.profiler = cProfile.Profile()
 
     def profile_function(
-        self, func: Callable[..., Any], *args: Any, **kwargs: Any
+        self, func: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> tuple[Any, list[tuple[str, int, float]]]:
         """Call a function; its result, and the functions that took longest: place, calls, seconds with what they call.
 
@@ -109,7 +109,7 @@ class PerformanceProfiler:
         top = sorted(found.items(), key=lambda each: -each[1][3])[:TOP]
         return result, [(_place(*place), calls, seconds) for place, (_, calls, _, seconds, _) in top]
 
-    def memory_profile(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, int]:
+    def memory_profile(self, func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[Any, int]:
         """Call a function; its result, and the most bytes that Python and numpy held beyond what they held before.
 
         An exception comes through, and memory is traced afterwards only if it was before.

@@ -36,7 +36,7 @@ def flame_graph(stacks: Mapping[tuple[str, ...], float], unit: str, title: str) 
         boxes += _drawn(root, height, unit)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="monospace" '
-        f'font-size="11"><text x="4" y="13">{escape(title)}</text>\n' + "\n".join(boxes) + "\n</svg>\n"
+        f'font-size="11"><text x="4" y="13">{_text(title)}</text>\n' + "\n".join(boxes) + "\n</svg>\n"
     )
 
 
@@ -52,10 +52,15 @@ def _drawn(root: _Node, height: int, unit: str) -> Iterator[str]:
         shown = name if len(name) * 6.7 < width - 4 else name[: max(0, int((width - 4) / 6.7) - 1)]
         color = _COLORS[sum(map(ord, name)) % len(_COLORS)]
         yield (
-            f"<g><title>{escape(name)}: {node.value:,.4g} {unit}, {100 * node.value / root.value:.1f} %</title>"
+            f"<g><title>{_text(name)}: {node.value:,.4g} {unit}, {100 * node.value / root.value:.1f} %</title>"
             f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}" fill="{color}"/>'
-            f'<text x="{x + 2:.1f}" y="{y + 13}">{escape(shown)}</text></g>'
+            f'<text x="{x + 2:.1f}" y="{y + 13}">{_text(shown)}</text></g>'
         )
         for child, each in sorted(node.children.items(), key=lambda item: -item[1].value):
             left.append((child, each, x, level + 1))
             x += each.value * scale
+
+
+def _text(name: str) -> str:
+    """As XML has it: it has neither control characters nor halves of surrogate pairs, as of names of files."""
+    return escape("".join(each if each.isprintable() else "?" for each in name))

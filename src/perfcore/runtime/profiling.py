@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+import inspect
 import os
 import pstats
 import shutil
@@ -69,7 +70,7 @@ class Profile:
         """
         suffix = Path(path).suffix
         if suffix == ".txt":
-            Path(path).write_text(self.text(1000) + "\n", encoding="utf-8")
+            Path(path).write_text(self.text(1000) + "\n", encoding="utf-8", errors="backslashreplace")
         elif suffix in self.drawings:
             Path(path).write_text(self.drawings[suffix], encoding="utf-8")
         else:
@@ -83,7 +84,7 @@ class Profile:
         return self.text()
 
 
-def time(function: Callable[..., Any], *arguments: Any, by: str = "cProfile", **named: Any) -> Profile:
+def time(function: Callable[..., Any], /, *arguments: Any, by: str = "cProfile", **named: Any) -> Profile:
     """Call a function and see in which functions the time goes.
 
     Parameters
@@ -134,7 +135,7 @@ def _by_pyinstrument(function: Callable, arguments: tuple, named: dict) -> Profi
 
 
 def lines(
-    function: Callable[..., Any], *arguments: Any, of: Sequence[Callable[..., Any]] = (), **named: Any
+    function: Callable[..., Any], /, *arguments: Any, of: Sequence[Callable[..., Any]] = (), **named: Any
 ) -> Profile:
     """Call a function and see which of its lines take the time, by line_profiler.
 
@@ -146,9 +147,15 @@ def lines(
     ------
     MissingExtraError
         Where line_profiler is not installed.
+    ConfigurationError
+        For what is not written in Python, and so has no lines; for coroutine and generator functions.
     """
     plain(function)
-    profiler = require("line_profiler", "lines()").LineProfiler(function, *of)
+    line_profiler = require("line_profiler", "lines()")
+    for each in (function, *of):
+        if inspect.isbuiltin(each) or inspect.ismethoddescriptor(each):
+            raise ConfigurationError(f"{_name(each)}: expected a function that is written in Python; this has no lines")
+    profiler = line_profiler.LineProfiler(function, *of)
     result = profiler.runcall(function, *arguments, **named)
     stats = profiler.get_stats()
     rows = [
@@ -163,7 +170,7 @@ def lines(
     return Profile("line_profiler", result, sorted(rows, key=lambda row: -row[1]), "seconds", report=report)
 
 
-def memory(function: Callable[..., Any], *arguments: Any, by: str = "tracemalloc", **named: Any) -> Profile:
+def memory(function: Callable[..., Any], /, *arguments: Any, by: str = "tracemalloc", **named: Any) -> Profile:
     """Call a function and see which lines allocate what it still holds at its end, and its peak.
 
     Parameters
