@@ -39,9 +39,27 @@ def test_a_container_s_limit_counts_where_it_is_below_the_machine_s(tmp_path, mo
     (tmp_path / "memory.max").write_text("500000000\n")
     (tmp_path / "memory.current").write_text("300000000\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 100000000\n")
-    monkeypatch.setattr(module, "_LIMITS", (str(tmp_path / "memory.max"),))
+    own = tmp_path / "own"
+    own.write_text("0::/\n")
+    monkeypatch.setattr(module, "_GROUPS", str(tmp_path))
+    monkeypatch.setattr(module, "_OWN", str(own))
     assert usage().limit == 500 * MB and usage().available == 300 * MB
     (tmp_path / "memory.max").write_text("max\n")
+    assert usage().limit == psutil.virtual_memory().total
+    of_a_service = tmp_path / "system.slice" / "my.service"
+    of_a_service.mkdir(parents=True)
+    (of_a_service / "memory.max").write_text("400000000\n")
+    (of_a_service.parent / "memory.max").write_text("900000000\n")
+    own.write_text("0::/system.slice/my.service\n")
+    assert usage().limit == 400 * MB
+    (of_a_service.parent / "memory.max").write_text("200000000\n")
+    assert usage().limit == 200 * MB
+    older = tmp_path / "memory" / "docker"
+    older.mkdir(parents=True)
+    (older / "memory.limit_in_bytes").write_text("100000000\n")
+    own.write_text("3:cpuset:/\n4:memory:/docker\n0::/\n")
+    assert usage().limit == 100 * MB
+    own.unlink()
     assert usage().limit == psutil.virtual_memory().total
 
 

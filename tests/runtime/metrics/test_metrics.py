@@ -252,6 +252,7 @@ def test_odd_names_and_figures_are_served_as_text_as_json_and_in_the_terminal(fa
         answer = http_get(server.address, "/json")
         strict = json.loads(answer, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         assert strict["others"][ODD]["kind"] == "Told" and strict["others"][ODD]["nan"] == "nan"
+        assert strict["others"][ODD]["a b"] == 4
         samples = parsed(http_get(server.address, "/metrics"))
         assert of(samples, "perfcore_gr__e", name=ODD) == [3.0] and of(samples, "perfcore_a_b", name=ODD) == [4.0]
         assert of(samples, "perfcore_nested_1", name=ODD) == [2.5]

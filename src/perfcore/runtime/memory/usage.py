@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_GROUPS, _OWN = "/sys/fs/cgroup", "/proc/self/cgroup"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Usage:
     heap : in use by whoever called malloc: numpy, our kernels, large Python objects
     arrow : in pyarrow's default pool, where pyarrow is loaded
     peak : the most that was resident since the process began, or the last `measure`, which counts anew
-    limit : of the container, or all the memory that there is
+    limit : of the container or service, or all the memory that there is
     available : what can still be had without swapping, in the container or on the machine
     """
 
@@ -103,16 +104,36 @@ def clear_peak() -> bool:
 
 
 def _bounds() -> tuple[int, int]:
+    """The least limit of the groups that the process is in, and what is left below all of them."""
     machine = psutil.virtual_memory()
-    for path in _LIMITS:
+    limit, available = machine.total, machine.available
+    for path in _limits():
         try:
             with open(path, encoding="ascii") as file:
-                limit = int(file.read())
+                bound = int(file.read())
         except (OSError, ValueError):  # no such cgroup, or "max"
             continue
-        if limit < machine.total:
-            return limit, max(0, min(machine.available, limit - _used(path)))
-    return machine.total, machine.available
+        if bound < machine.total:
+            limit, available = min(limit, bound), min(available, max(0, bound - _used(path)))
+    return limit, available
+
+
+def _limits() -> Iterator[str]:
+    """Files with limits: of the process's own group and of those above it, up to the root that it sees."""
+    try:
+        with open(_OWN, encoding="utf-8", errors="surrogateescape") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+    except OSError:
+        return
+    for _, controllers, group in groups:
+        if controllers not in ("", "memory"):
+            continue
+        folder, name = ("", "memory.max") if not controllers else ("/memory", "memory.limit_in_bytes")
+        while True:
+            yield f"{_GROUPS}{folder}{group.rstrip('/')}/{name}"
+            if group in ("", "/"):
+                break
+            group = group.rpartition("/")[0]
 
 
 def _used(path: str) -> int:

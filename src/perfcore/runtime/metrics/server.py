@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import json
 import math
+import numbers
 import os
 import socket
 import stat
@@ -180,11 +181,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _plain(found: Any) -> Any:
-    """Numbers that JSON does not have as texts: "inf", "-inf", "nan"."""
+    """Numbers as JSON has them, also numpy's; those that it does not have as texts: "inf", "-inf", "nan"."""
     if isinstance(found, dict):
         return {str(name): _plain(each) for name, each in found.items()}
     if isinstance(found, list | tuple):
         return [_plain(each) for each in found]
+    if isinstance(found, numbers.Integral) and not isinstance(found, bool):
+        return int(found)
     return str(found) if isinstance(found, float) and not math.isfinite(found) else found
 
 
