@@ -644,6 +644,20 @@ def test_every_pickle_protocol_works(protocol):
     assert pickle.loads(pickle.dumps(fast, protocol)).fingerprint == fast.fingerprint
 
 
+@pytest.mark.parametrize("name", ["predict", "predict_one", "predict_proba", "predict_proba_one", "apply"])
+@pytest.mark.parametrize("make", [forest_model, linear_model])
+def test_bound_methods_are_pickled_as_their_predictor_and_their_name(make, name):
+    fast = Predictor(make(), n_threads=2)
+    if not hasattr(fast, name):
+        pytest.skip("the source has no such method")
+    method = getattr(fast, name)
+    back = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(method))))
+    X = np.zeros((5, fast.n_features_in_))
+    x = X[0] if name.endswith("_one") else X
+    for each in (back, copy.copy(method), copy.deepcopy(method)):
+        assert type(each.__self__) is type(method.__self__) and np.array_equal(each(x), method(x))
+
+
 def test_fingerprints_follow_content_and_nothing_else(model):
     digest = pcore.fingerprint(model)
     assert len(digest) == 32 and pcore.fingerprint(replace(model, origin="elsewhere")) == digest

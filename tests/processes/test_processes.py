@@ -28,6 +28,13 @@ def test_children_answer_as_their_parent(start, saved, X):
         assert sent.get(120) + opened.get(120) == [expected] * 6
 
 
+def test_a_method_of_a_predictor_is_a_function_for_a_pool(saved, X):
+    fast = perfcore.load(saved)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        (answered,) = pool.map(fast.predict, [X])
+    assert answered.tobytes() == fast.predict(X).tobytes()
+
+
 @needs_fork
 def test_a_fork_amid_the_calls_of_other_threads_hangs_nowhere(saved, X):
     fast = perfcore.load(saved)

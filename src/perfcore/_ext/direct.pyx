@@ -124,6 +124,16 @@ cdef class Direct:
         else:
             self._take(steps)
 
+    def __reduce__(self):
+        """As the predictor that bears it: a bound method is pickled as its object and its name."""
+        return _borne, (self._of_table,)
+
+    def __copy__(self):
+        return self  # it never changes, as its predictor does not
+
+    def __deepcopy__(self, memo):
+        return self
+
     cdef int _take(self, steps) except -1:
         self._steps.divisor, self._steps.scale, self._steps.threshold = steps.divisor, steps.scale, steps.threshold
         self._steps.shift = steps.shift
@@ -315,6 +325,11 @@ cdef class Direct:
 
     cdef object _general(self, X, n_threads):
         return self._of_table(X) if n_threads is None else self._of_table(X, n_threads=n_threads)
+
+
+def _borne(method):
+    """What the compiled method of a predictor is bound to; ``_of_table`` comes out of a pickle as one."""
+    return method.__self__
 
 
 cdef class Predict(Direct):
