@@ -137,3 +137,19 @@ def test_a_ticker_started_and_stopped_by_many_threads_leaves_no_thread_of_its_ow
 def test_an_interval_that_cannot_be_waited_is_refused():
     with pytest.raises(ConfigurationError, match="allowed are seconds above 0"):
         Ticker(lambda: None, 1e11)
+
+
+def test_where_no_thread_can_be_had_it_says_so_and_can_be_stopped_and_started_again(monkeypatch):
+    def no_more(self):
+        raise RuntimeError("can't start new thread")
+
+    called = threading.Event()
+    ticker = Ticker(called.set, 10)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_more)
+        with pytest.raises(RuntimeError, match="can't start"):
+            ticker.start()
+    ticker.stop()
+    assert not ticker.is_running
+    with ticker:
+        assert called.wait(10)

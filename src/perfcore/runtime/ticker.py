@@ -53,8 +53,9 @@ class Ticker:
                 return
             self._stopped = threading.Event()
             arguments = (self._function, self._on_error, self.interval, self._stopped)
-            self._thread = threading.Thread(target=_tick, args=arguments, name=self.name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=_tick, args=arguments, name=self.name, daemon=True)
+            thread.start()
+            self._thread = thread  # not one that the system refused to start
 
     def stop(self) -> None:
         """End it and wait for a call that is under way, unless that is the one that stops it."""
