@@ -20,7 +20,7 @@ class CostModel:
 
     def __init__(self) -> None:
         self.n_calls = 0
-        self._sums: tuple[float, ...] = (0.0,) * 5  # of the weights w, w n, w n², w t, w n t
+        self._sums = (0.0, 0.0, 0.0, 0.0, 0.0)  # of the weights w, w n, w n², w t, w n t
         self.a = self.b = 0.0
         self.inflation = 1.5
 
@@ -33,11 +33,16 @@ class CostModel:
             if self.n_calls >= LEARNED:
                 step = 0.05 * inflation
                 inflation = max(1.0, inflation + step * (TAIL if seconds > inflation * expected else TAIL - 1))
-        new = (1.0, n_rows, n_rows * n_rows, seconds, n_rows * seconds)
-        sums = tuple([FORGETTING * old + weight * each for old, each in zip(self._sums, new, strict=True)])
-        a, b = _solved(*sums)
+        w, wn, wnn, wt, wnt = self._sums
+        w = FORGETTING * w + weight
+        wn = FORGETTING * wn + weight * n_rows
+        wnn = FORGETTING * wnn + weight * n_rows * n_rows
+        wt = FORGETTING * wt + weight * seconds
+        wnt = FORGETTING * wnt + weight * n_rows * seconds
+        a, b = _solved(w, wn, wnn, wt, wnt)
         # All at once: Ctrl-C between them would leave numbers that belong to different calls.
-        self.n_calls, self._sums, self.a, self.b, self.inflation = self.n_calls + 1, sums, a, b, inflation
+        self._sums, self.a, self.b, self.inflation = (w, wn, wnn, wt, wnt), a, b, inflation
+        self.n_calls += 1
 
     @property
     def is_learned(self) -> bool:
