@@ -361,6 +361,17 @@ def test_names_of_features_tell_configurations_apart_whatever_their_texts_say():
     assert name({"t": int}) != name({"t": float})
 
 
+def test_a_model_that_cannot_tell_its_bytes_is_kept_all_the_same():
+    class Closed:
+        @property
+        def nbytes(self):
+            raise OSError("closed")
+
+    models = ModelCache()
+    models.put("a", [Closed(), np.zeros(1000)])
+    assert models.get("a") is not None and models.get_stats()["memory_usage_mb"] >= 8000 / 2**20
+
+
 def test_a_mask_is_not_lost_in_silence():
     with pytest.raises(InputError, match="with a mask"):
         FeatureCache().put_features("f", np.ma.array([1.0, 2.0], mask=[True, False]))

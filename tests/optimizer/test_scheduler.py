@@ -271,6 +271,18 @@ def test_s0_33_older_entries_go_and_logs_rotate(clock, tmp_path):
     assert not OptimizationScheduler()._rotate_logs()
 
 
+def test_a_log_that_cannot_be_rotated_keeps_the_weekly_work_from_nothing(clock, tmp_path):
+    scheduler = OptimizationScheduler(tmp_path)
+    scheduler._write_log("before")
+    (tmp_path / "optimizer.log.4").write_text("old")
+    (tmp_path / "optimizer.log.5").mkdir()  # in its way
+    with pytest.warns(RuntimeWarning, match="cannot be rotated"):
+        scheduler._weekly_optimization()
+    results = dict(scheduler.optimization_history[-1]["results"])
+    assert results["upkeep"]["logs_rotated"] is False and "gc_collected" in results["deep_cleanup"]
+    assert "before" in (tmp_path / "optimizer.log").read_text(encoding="utf-8")
+
+
 def test_s0_35_the_summary_matches_the_history(clock):
     scheduler = OptimizationScheduler()
     assert scheduler.get_optimization_summary(days=7) == {"message": "最近の最適化履歴がありません"}

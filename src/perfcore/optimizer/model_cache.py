@@ -13,6 +13,9 @@ from .entries import NamedCache
 class ModelCache(NamedCache):
     """Models by name, over `perfcore.ModelCache`; one that was not used for ``ttl_seconds`` is gone.
 
+    One that leaves is closed, where it has a ``close``, even if somebody who asked for it is at work with it:
+    `perfcore.ModelCache.lease` is for models that cannot bear that.
+
     Parameters
     ----------
     max_size : models that are held at most
@@ -44,7 +47,10 @@ def weigh(value: Any) -> int:
         if id(each) in seen or isinstance(each, type | ModuleType):
             continue
         seen.add(id(each))
-        size = getattr(each, "nbytes", None)
+        try:
+            size = getattr(each, "nbytes", None)
+        except Exception:  # of something that was closed, say
+            size = None
         if isinstance(size, int) and size >= 0:
             total += size
             continue

@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -221,11 +222,15 @@ class OptimizationScheduler:
         return self._history.drop_before(datetime.now() - timedelta(days=KEPT_DAYS))
 
     def _rotate_logs(self) -> bool:
-        """Begin a new log file, and keep the last five; whether there is a log."""
+        """Begin a new log file, and keep the last five; whether it was done. If it cannot be, the old one goes on."""
         if self._folder is None:
             return False
-        with contextlib.closing(self._log_file()) as log:
-            log.doRollover()
+        try:
+            with contextlib.closing(self._log_file()) as log:
+                log.doRollover()
+        except OSError as error:
+            warnings.warn(f"{self._folder}: the log cannot be rotated: {error}", RuntimeWarning, stacklevel=2)
+            return False
         return True
 
     def _log_file(self) -> logging.handlers.RotatingFileHandler:

@@ -18,10 +18,6 @@ class Slope:
     low: float
     high: float
 
-    @property
-    def is_growth(self) -> bool:
-        return self.low > 0
-
 
 def slope(x: np.ndarray, y: np.ndarray) -> Slope:
     """The median of the slopes between all pairs; its interval by Kendall's variance (Sen 1968).
