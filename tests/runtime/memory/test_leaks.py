@@ -137,11 +137,14 @@ clean = {
 assert len(clean) == 20
 leaks = {name: str(report) for name, f in clean.items() if (report := check_leak(f, rounds=10)).is_leak}
 assert not leaks, leaks
+source, seen = random.Random(0), {}
+report = check_leak(lambda: seen.setdefault(source.randrange(20_000), Plain()), rounds=10)
+assert not report.is_leak, report  # it fills up ever more slowly
 assert gc.isenabled() and gc.get_debug() == 0 and not gc.garbage
 """
 
 
-def test_none_of_twenty_clean_functions_leaks():
+def test_none_of_twenty_clean_functions_leaks_nor_what_fills_up():
     subprocess.run([sys.executable, "-c", CLEAN], check=True)
 
 
@@ -164,10 +167,11 @@ class Key:
     pass
 
 
-def test_what_fills_up_ever_more_slowly_is_no_leak():
-    source, seen = np.random.default_rng(0), {}
-    report = check_leak(lambda: seen.setdefault(int(source.integers(20_000)), Key()), rounds=8)
-    assert not report.is_leak, report
+def test_what_grows_in_python_s_blocks_alone_is_not_native():
+    none, blocks = slope(np.arange(8.0), np.zeros(8)), slope(np.arange(8.0), np.arange(8.0))
+    slopes = {"heap": none, "arrow": none, "blocks": blocks}
+    assert leaks._told_apart(slopes, {}, {})[0] == "python"
+    assert leaks._told_apart(slopes | {"heap": slope(np.arange(8.0), 1e3 * np.arange(8.0))}, {}, {})[0] == "native"
 
 
 def test_small_cycles_are_named_and_no_leak():

@@ -212,9 +212,8 @@ def _told_apart(
 ) -> tuple[str, Slope]:
     """Python's, where its own account of allocations explains at least half of what grows."""
     kept, native = sum(allocations.values()), max(slopes["heap"], slopes["arrow"], key=lambda each: each.value)
-    if kept < LEAST_BYTES and not growing:
-        return "native", native
-    if native.low > LEAST_BYTES and native.value > 2 * kept + 1024:
+    is_unexplained = (kept < LEAST_BYTES and not growing) or native.value > 2 * kept + 1024
+    if native.low > LEAST_BYTES and is_unexplained:
         return "native", native
     return "python", Slope(kept, kept, kept) if native.value < kept / 2 else native
 
