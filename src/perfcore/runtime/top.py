@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import require
-from .metrics.server import is_path
+from .metrics.server import is_path, refused
 from .seconds import checked
 
 _PARTS = ("time", "process", "memory", "predictors", "others")
@@ -28,7 +28,7 @@ def fetch(address: str, timeout: float = 5.0) -> dict[str, Any]:
     try:
         connection = (_Unix if is_path(address) else http.client.HTTPConnection)(address, timeout=timeout)
     except http.client.InvalidURL as error:
-        raise ConfigurationError(f"{address}: allowed are a socket's path, and HOST:PORT") from error
+        raise refused(address) from error
     try:
         connection.request("GET", "/json")
         response = connection.getresponse()
@@ -64,19 +64,23 @@ def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
     if once:
         console.Console().print(view(address, seen, None))
         return
-    with live.Live(view(address, seen, None), auto_refresh=False) as shown:
-        try:
+    shown = live.Live(view(address, seen, None), auto_refresh=False)
+    try:
+        with shown:
             while True:
                 time.sleep(interval)
                 before, seen = seen, fetch(address)
                 shown.update(view(address, seen, before), refresh=True)
-        except KeyboardInterrupt:
-            pass
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if not shown.console.is_terminal:  # where it is one, rich ends the last line itself
+            shown.console.line()
 
 
 def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> Any:
     """Tables of what is seen now, with rates since what was seen before."""
-    console, table = require("rich.console", "python -m perfcore top"), require("rich.table", "python -m perfcore top")
+    console, text = require("rich.console", "python -m perfcore top"), require("rich.text", "python -m perfcore top")
     escape = require("rich.markup", "python -m perfcore top").escape
     process, memory = seen["process"], seen["memory"]
     if before is not None and before["process"]["pid"] != process["pid"]:  # another one serves there now
@@ -89,23 +93,40 @@ def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> A
         f"{escape(address)}  process {process['pid']}, CPU {cpu}, {process['threads']} threads, "
         f"{memory['resident'] / 1e6:,.0f} MB of {memory['limit'] / 1e6:,.0f} MB"
     )
-    predictors = table.Table("predictor", "calls", "calls/s", "rows", "rows/s", "failed", "p50", "p95", "p99")
+    predictors = _table("predictor")
+    for header in ("calls", "calls/s", "rows", "rows/s", "failed", "p50", "p95", "p99"):
+        predictors.add_column(header, justify="right", no_wrap=True)
     for name, now in seen["predictors"].items():
         then = (before or {}).get("predictors", {}).get(name)
         rates = [_rate(now, then, field, seconds) for field in ("calls", "rows")]
         predictors.add_row(
-            escape(f"{name} ({now['origin']})"), f"{now['calls']:,}", rates[0], f"{now['rows']:,}", rates[1],
-            f"{now['failed']:,}", *(_time(now[q]) for q in ("p50", "p95", "p99")),
+            text.Text(f"{name} ({now['origin']})", no_wrap=True, overflow="ellipsis"),
+            _count(now["calls"]), rates[0], _count(now["rows"]), rates[1], _count(now["failed"]),
+            *(_time(now[q]) for q in ("p50", "p95", "p99")),
         )  # fmt: skip
-    others = table.Table("name", "kind", "figures")
+    others = _table("name", "kind", "figures")
     for name, now in seen["others"].items():
         figures = [f"{field} {value:,}" for field, value in now.items() if isinstance(value, int) and value]
         others.add_row(*map(escape, (name, now["kind"], str(now.get("error") or ", ".join(figures)))))
     return console.Group(head, predictors, *([others] if seen["others"] else []))
 
 
+def _table(*headers: str) -> Any:
+    """Without lines between columns: with them nine figures do not fit into 80 characters."""
+    box, table = require("rich.box", "python -m perfcore top"), require("rich.table", "python -m perfcore top")
+    return table.Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+
+
 def _rate(now: dict, then: dict | None, field: str, seconds: float | None) -> str:
-    return "-" if then is None or not seconds else f"{(now[field] - then[field]) / seconds:,.0f}"
+    return "-" if then is None or not seconds else _count(round((now[field] - then[field]) / seconds))
+
+
+def _count(n: int) -> str:
+    """In seven characters up to a quadrillion."""
+    if n < 1_000_000:
+        return f"{n:,}"
+    scale, unit = next(((s, u) for s, u in ((1e12, "T"), (1e9, "G")) if n >= s), (1e6, "M"))
+    return f"{n / scale:.4g} {unit}"
 
 
 def _time(seconds: Any) -> str:

@@ -1,6 +1,8 @@
 """Metrics as a dict, as Prometheus' text, over sockets, and watched in a terminal."""
 
+import contextlib
 import gc
+import io
 import json
 import os
 import stat
@@ -9,6 +11,9 @@ import sys
 import threading
 import time
 import urllib.request
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,6 +199,41 @@ def test_top_shows_rates_between_two_looks(fast):
     assert "250" in line  # rows a second
 
 
+def test_top_fits_into_eighty_columns_with_every_header_whole_and_every_time_on_one_line(fast):
+    rich = pytest.importorskip("rich.console")
+    metrics.register("prices", fast)
+    now = metrics.snapshot()
+    now["predictors"] = {"prices": now["predictors"]["prices"]}
+    now["predictors"]["prices"] |= {"calls": 16_894_123, "rows": 112_345_678_901, "failed": 999_999}
+    now["predictors"]["prices"] |= {"p50": 2.05e-6, "p95": 0.00355, "p99": float("inf"), "origin": "a library " * 9}
+    before = now | {"time": now["time"] - 1}
+    before["predictors"] = {"prices": now["predictors"]["prices"] | {"calls": 15_770_000, "rows": 111_000_000_000}}
+    console = rich.Console(width=80, record=True, file=io.StringIO())
+    console.print(top.view("127.0.0.1:9100", now, before))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    headers = next(line for line in lines if line[:1] == ["predictor"])
+    assert headers[1:] == ["calls", "calls/s", "rows", "rows/s", "failed", "p50", "p95", "p99"]
+    (shown,) = (" ".join(line) for line in lines if line[:1] == ["prices"])
+    assert "16.89 M 1.124 M 112.3 G 1.346 G 999,999 2.05 µs 3.55 ms > 137 s" in shown
+
+
+def test_top_ends_its_last_frame_before_it_says_that_the_process_is_gone(monkeypatch, capsys):
+    pytest.importorskip("rich")
+    from perfcore.__main__ import main
+
+    looks = iter([metrics.snapshot()])
+
+    def fetch(address):
+        for each in looks:
+            return each
+        raise ConfigurationError("gone")
+
+    monkeypatch.setattr(top, "fetch", fetch)
+    assert main(["top", "127.0.0.1:1", "--interval", "0.01"]) == 2
+    seen = capsys.readouterr()
+    assert "process" in seen.out and seen.out.endswith("\n") and seen.err == "error: gone\n"
+
+
 def test_top_says_where_nobody_answers(capsys):
     from perfcore.__main__ import main
 
@@ -282,10 +322,11 @@ def test_names_that_are_made_up_are_not_those_of_others(fast, tmp_path):
 
 def test_top_and_serve_mean_the_same_by_an_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with metrics.serve("metrics.sock"):
-        assert top.fetch("metrics.sock")["process"]["pid"] == os.getpid()
-    with pytest.raises(ConfigurationError, match="allowed are a socket's path, and HOST:PORT"):
-        top.fetch("127.0.0.1:none")
+    with metrics.serve("./metrics.sock"):
+        assert top.fetch("./metrics.sock")["process"]["pid"] == os.getpid()
+    for address in ("127.0.0.1:none", "127.0.0.1", "metrics.sock"):
+        with pytest.raises(ConfigurationError, match="allowed are HOST:PORT.* and a socket's path with a / in it"):
+            top.fetch(address)
 
 
 @pytest.mark.parametrize("answer", [b"3", b'{"predictors": 1}', b"[1", b"\xff"])
@@ -367,6 +408,8 @@ def test_a_server_that_is_busy_keeps_its_socket(tmp_path):
         {"requests_total": 1, "requests": 2},
         {"memory bytes": 1, "predictor calls": 2, "predictor timed call seconds count": 3},
         {"half \udc80": 1},
+        {"memory_bytes": 7, "process_threads": 1, "predictor_calls": 4},
+        {"a b": 1, "a": {"b": 2}, "a_b": 3, "calls": 4, "nested": {"calls": 5}},
     ],
     ids=str,
 )
@@ -378,8 +421,43 @@ def test_whatever_figures_are_called_the_text_is_prometheus_own_and_tells_all(fi
     series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
     assert len({line.split()[2] for line in types}) == len(types) and len(set(series)) == len(series)
     found = [value for (_, labels), value in parsed(text).items() if ("name", "odd") in labels]
-    assert sorted(found) == sorted(figures.values())
+    assert sorted(found) == sorted(flat(figures))
     del told
+
+
+def flat(figures):
+    return [each for value in figures.values() for each in (flat(value) if isinstance(value, dict) else [value])]
+
+
+def test_a_snapshot_has_python_s_own_types_alone_and_json_the_same(tmp_path):
+    figures = {
+        "n": np.float32(2), "i": np.int64(3), "is": np.bool_(True), "nothing": None, "text": np.str_("a"),
+        1: [np.int8(1)], "array": np.arange(3, dtype=np.uint8), "parts": (np.float64(0.5), {np.int16(2)}),
+        "fraction": Fraction(1, 4), "when": date(2026, 1, 2), "limit": np.float64("inf"),
+        "huge": 10**5000, "large": 10**300,
+    }  # fmt: skip
+    metrics.register("odd", told := Told(**{str(name): each for name, each in figures.items()}))
+    told.figures[1] = told.figures.pop("1")
+    seen = metrics.snapshot()["others"]["odd"]
+    assert seen == {
+        "n": 2.0, "i": 3, "is": True, "nothing": None, "text": "a", "1": [1], "array": [0, 1, 2], "parts": [0.5, [2]],
+        "fraction": 0.25, "when": "2026-01-02", "limit": float("inf"), "huge": "an integer of 16610 bits",
+        "large": 10**300, "kind": "Told",
+    }  # fmt: skip
+    assert {type(each) for each in seen.values()} == {float, int, bool, type(None), str, list}
+    with metrics.serve(str(tmp_path / "m.sock")) as server:
+        served = json.loads(http_get(server.address, "/json"))["others"]["odd"]
+    assert served == seen | {"limit": "inf"} == json.loads(json.dumps(seen)) | {"limit": "inf"}
+    samples = parsed(metrics.text())
+    assert of(samples, "perfcore_n", name="odd") == [2.0] and of(samples, "perfcore_large", name="odd") == [1e300]
+    assert of(samples, "perfcore_huge", name="odd") == []  # Prometheus has no such number
+
+
+def test_figures_without_end_are_an_error_of_theirs_alone():
+    metrics.register("endless", told := Told())
+    told.figures["itself"] = told.figures
+    assert "RecursionError" in metrics.snapshot()["others"]["endless"]["error"]
+    metrics.text()
 
 
 def test_a_made_up_name_that_somebody_else_gets_is_given_up(fast, tmp_path):
@@ -408,7 +486,8 @@ def test_the_socket_is_its_user_s_own_before_it_listens_and_no_file_of_others_ch
 
 def test_closing_removes_its_own_socket_also_from_another_folder_and_nobody_else_s(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    server = metrics.serve("m.sock")
+    server = metrics.serve(Path("m.sock"))
+    assert top.fetch(server.address)
     monkeypatch.chdir("/")
     server.close()
     assert not (tmp_path / "m.sock").exists()
@@ -419,10 +498,34 @@ def test_closing_removes_its_own_socket_also_from_another_folder_and_nobody_else
         assert top.fetch(second.address)
 
 
-@pytest.mark.parametrize("address", ["", "\0name"])
-def test_sockets_that_everybody_could_open_are_refused(address):
-    with pytest.raises(ConfigurationError, match="allowed are a path"):
+@pytest.mark.parametrize(
+    "address", ["", "\0name", "/a\0", "127.0.0.1", "localhost", "9100", 9100, None, b"/m", Path("\0")]
+)
+def test_what_is_no_port_and_no_path_is_refused_and_leaves_nothing(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigurationError, match="allowed are HOST:PORT, such as 127.0.0.1:9100.*such as ./metrics.sock"
+    ):
         metrics.serve(address)
+    assert not list(tmp_path.iterdir())
+
+
+def test_connections_on_which_nobody_asks_keep_no_thread_once_it_is_closed(tmp_path):
+    import socket
+
+    with metrics.serve(str(tmp_path / "m.sock")) as server, contextlib.ExitStack() as kept:
+        for _ in range(3):
+            client = kept.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(server.address)
+        while not server._http._open or threading.active_count() < 5:
+            time.sleep(0.01)
+        server.close()
+        until = time.monotonic() + 2
+        while (left := [each for each in threading.enumerate() if "process_request" in each.name]) and (
+            time.monotonic() < until
+        ):
+            time.sleep(0.01)
+    assert left == []
 
 
 def test_clients_that_go_away_are_no_news(capfd):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -77,7 +75,9 @@ class _Collector:
         yield seconds
 
     def _of_others(self, others: dict[str, Any]) -> Iterator[Any]:
-        families: dict[str, Any] = {}  # by the field's own name: several may read the same once written in Prometheus'
+        families: dict[
+            tuple[str, ...], Any
+        ] = {}  # by the field's own name: several may read the same in Prometheus' letters
         taken = set(_OWN)
         for name, stats in others.items():
             for field, value in _numbers(stats):
@@ -86,8 +86,10 @@ class _Collector:
                 families[field].add_metric([name, stats["kind"]], value)
         yield from families.values()
 
-    def _family(self, field: str, taken: set[str]) -> Any:
-        metric, suffix = "perfcore_" + re.sub("[^a-zA-Z0-9]", "_", field), "_total" if field in _COUNTERS else ""
+    def _family(self, field: tuple[str, ...], taken: set[str]) -> Any:
+        metric, suffix = "perfcore_" + re.sub("[^a-zA-Z0-9]", "_", " ".join(field)), ""
+        if len(field) == 1 and field[0] in _COUNTERS:
+            suffix = "_total"
         while metric in taken or metric + suffix in taken:
             metric += "_"
         taken |= {metric, metric + suffix}
@@ -95,15 +97,13 @@ class _Collector:
         return kind(metric, "Of what was registered", labels=["name", "kind"])
 
 
-def _numbers(stats: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(stats: dict[str, Any], of: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Numbers that Prometheus has, each by its name and those of the dicts it is in."""
     for field, value in stats.items():
         if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{field} ")
-        elif isinstance(value, numbers.Real) and not isinstance(value, bool):
-            try:
-                yield f"{prefix}{field}", float(value)
-            except OverflowError:
-                yield f"{prefix}{field}", math.inf
+            yield from _numbers(value, (*of, field))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield (*of, field), float(value)
 
 
 def _bound(end: float) -> str:

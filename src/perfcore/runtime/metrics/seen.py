@@ -14,6 +14,7 @@ from ... import calls
 from ..._ext.calls import ENDS
 from ...errors import ConfigurationError
 from ..memory.usage import usage
+from .plain import plain
 
 _named: dict[str, weakref.ref] = {}
 _names: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()  # made up for predictors that have none
@@ -54,7 +55,7 @@ def snapshot() -> dict[str, Any]:
         ``memory``: bytes, as `perfcore.runtime.memory.usage` tells them. ``predictors``: by name, as
         `Predictor.stats` tells them, with ``origin``, ``bytes`` and ``buckets``: (end in seconds, timed calls that took
         less). ``others``: what was registered, by name, as its own ``stats()`` tells, with ``kind``; where that raised,
-        ``error``.
+        ``error``. All are Python's own numbers, texts, lists and dicts, whatever types ``stats()`` tells in.
     """
     named = _living()
     predictors, others = {}, {}
@@ -126,6 +127,6 @@ def _of_predictor(predictor: Any) -> dict[str, Any]:
 
 def _stats_of(each: Any) -> dict[str, Any]:
     try:
-        return dict(each.stats())
+        return plain(dict(each.stats()))
     except Exception as error:  # a cache that was closed, say
         return {"error": f"{type(error).__name__}: {error}"}

@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import json
 import math
-import numbers
 import os
 import socket
 import stat
@@ -56,30 +55,30 @@ class Server:
         self.close()
 
 
-def serve(address: str = "127.0.0.1:0") -> Server:
+def serve(address: str | os.PathLike[str] = "127.0.0.1:0") -> Server:
     """Answer whoever asks for metrics on this machine.
 
     Parameters
     ----------
-    address : the path of a Unix socket to make, readable by this user alone; or HOST:PORT of the loopback interface,
-        of which port 0 is any that is free
+    address : HOST:PORT of the loopback interface, of which port 0 is any that is free; or the path of a Unix socket to
+        make, readable by this user alone: a text with a "/" in it, or a `pathlib.Path`
 
     Raises
     ------
     ConfigurationError
-        For hosts other than the loopback interface, and what is no port.
+        For hosts other than the loopback interface, and what is neither a port nor a path.
     OSError
         Where the address is taken or cannot be made.
     """
     text()  # an extra that is missing is missed now
-    address = os.fspath(address)
-    if not address or "\0" in address:  # Linux's abstract sockets are open to everybody
-        raise ConfigurationError(f"address={address!r}: allowed are a path, and HOST:PORT")
+    if isinstance(address, os.PathLike):
+        path = os.fspath(address)
+        address = path if not isinstance(path, str) or "/" in path else f"./{path}"
     if is_path(address):
         return Server(_UnixHttp(cast(Any, _free(address)), _Handler), address)
     host, _, port = address.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
-        raise ConfigurationError(f"address={address!r}: allowed are a path, and HOST:PORT with a port up to 65535")
+        raise refused(address)
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(host.strip("[]")).is_loopback:
             return Server((_Http6 if ":" in host else _Http)((host.strip("[]"), int(port)), _Handler), None)
@@ -88,9 +87,20 @@ def serve(address: str = "127.0.0.1:0") -> Server:
     raise ConfigurationError(f"address={address!r}: metrics are served on this machine alone: 127.0.0.1, [::1], a path")
 
 
-def is_path(address: str) -> bool:
-    """Whether that is a Unix socket's, and no port."""
-    return "/" in address or ":" not in address
+def is_path(address: Any) -> bool:
+    """Whether that is a Unix socket's, and no port; `ConfigurationError` for what can be neither."""
+    if not isinstance(address, str) or "\0" in address:  # Linux's abstract sockets are open to everybody
+        raise refused(address)
+    if "/" not in address and ":" not in address:
+        raise refused(address)
+    return "/" in address
+
+
+def refused(address: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"address={address!r}: allowed are HOST:PORT, such as 127.0.0.1:9100, with a port up to 65535, and a socket's "
+        "path with a / in it, such as ./metrics.sock"
+    )
 
 
 _serving: set[Server] = set()
@@ -110,6 +120,24 @@ if hasattr(os, "register_at_fork"):
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, *what: Any):
+        self._open: set[socket.socket] = set()
+        super().__init__(*what)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for each in self._open.copy():
+            with contextlib.suppress(OSError):  # it is over already
+                each.shutdown(socket.SHUT_RD)  # who has asked is answered; whoever has not keeps no thread waiting
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of clients that have gone."""
@@ -160,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             if path == "/metrics":
                 answer = 200, text(), "text/plain; version=0.0.4; charset=utf-8"
             elif path == "/json":
-                answer = 200, json.dumps(_plain(snapshot()), default=str), "application/json"
+                answer = 200, json.dumps(_finite(snapshot())), "application/json"
             else:
                 answer = 404, "there are /metrics and /json\n", "text/plain"
         except Exception as error:  # of what was registered
@@ -180,14 +208,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-def _plain(found: Any) -> Any:
-    """Numbers as JSON has them, also numpy's; those that it does not have as texts: "inf", "-inf", "nan"."""
+def _finite(found: Any) -> Any:
+    """Numbers that JSON does not have as texts that `float` reads: "inf", "-inf", "nan"."""
     if isinstance(found, dict):
-        return {str(name): _plain(each) for name, each in found.items()}
+        return {name: _finite(each) for name, each in found.items()}
     if isinstance(found, list | tuple):
-        return [_plain(each) for each in found]
-    if isinstance(found, numbers.Integral) and not isinstance(found, bool):
-        return int(found)
+        return [_finite(each) for each in found]
     return str(found) if isinstance(found, float) and not math.isfinite(found) else found
 
 
