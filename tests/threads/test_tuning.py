@@ -145,7 +145,18 @@ def test_nothing_is_measured_or_read_by_predicting_rows(fast, monkeypatch):
     fast.predict(np.zeros((5, fast.n_features_in_)))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"protocol": 99}', b'{"protocol": 1, "machines": {"a": 3}}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"protocol": 99}',
+        b'{"protocol": 1, "machines": {"a": 3}}',
+        b'{"protocol": 1, "machines": {"a": {"b": {"x": {"n_threads": 1, "seconds": {"1": 1.0}, "when": ""}}}}}',
+        b'{"protocol": 1, "machines": {"a": {"b": {"1": {"n_threads": 1, "seconds": {}, "when": ""}}}}}',
+    ],
+)
 def test_a_file_that_is_damaged_is_as_none_and_is_written_anew(folder, fast, content):
     folder.mkdir()
     (folder / "threads.json").write_bytes(content)

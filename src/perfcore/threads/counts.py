@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
 import time
@@ -10,12 +11,9 @@ from pathlib import Path
 from ..errors import ConfigurationError
 
 VARIABLE = "PERFCORE_NUM_THREADS"
-# Of cgroup 2, and of cgroup 1.
-_QUOTAS = (
-    ("/sys/fs/cgroup/cpu.max",),
-    ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
-)
-QUOTA_SECONDS = 1.0  # a quota is read that seldom: reading it takes 40 µs, and each large call asks
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUP = Path("/proc/self/cgroup")
+QUOTA_SECONDS = 1.0  # a quota is read that seldom: reading it takes 80 µs, and each large call asks
 _quota_read: tuple[float, int | None] = (-QUOTA_SECONDS, None)
 _cap: int | None = None
 
@@ -83,12 +81,25 @@ def _quota() -> int | None:
 
 
 def _read_quota() -> int | None:
-    for paths in _QUOTAS:
-        try:
-            words = [word for path in paths for word in Path(path).read_text(encoding="ascii").split()]
-            quota, period = words
-            if quota not in ("max", "-1"):
-                return max(1, int(quota) // int(period))
-        except (OSError, ValueError, ZeroDivisionError):
-            continue
-    return None
+    """The least of those that hold: of the group of the process and of each above it."""
+    groups = _own_groups()
+    of_2 = [(group / "cpu.max",) for group in groups]
+    of_1 = (_CGROUPS / "cpu" / "cpu.cfs_quota_us", _CGROUPS / "cpu" / "cpu.cfs_period_us")
+    found = []
+    for paths in (*of_2, of_1):
+        with contextlib.suppress(OSError, ValueError, ZeroDivisionError):  # no such group, or no quota: "max", -1
+            quota, period = [int(word) for path in paths for word in path.read_text(encoding="ascii").split()]
+            if quota > 0:
+                found.append(max(1, quota // period))
+    return min(found, default=None)
+
+
+def _own_groups() -> list[Path]:
+    """Of cgroup 2: a container's is the topmost that it sees, a service's (systemd's CPUQuota) lies below."""
+    try:
+        lines = _OWN_CGROUP.read_text(encoding="utf-8").splitlines()
+        own = next(line.removeprefix("0::/") for line in lines if line.startswith("0::/"))
+    except (OSError, ValueError, StopIteration):
+        own = ""
+    group = _CGROUPS / own
+    return [each for each in (group, *group.parents) if each.is_relative_to(_CGROUPS)]

@@ -118,9 +118,10 @@ def _is_sound(machines: dict) -> bool:
         isinstance(found["n_threads"], int)
         and found["n_threads"] >= 1
         and isinstance(found["when"], str)
+        and bucket.isdecimal()
         and found["seconds"]
         and all(count.isdecimal() and seconds >= 0 for count, seconds in found["seconds"].items())
         for plans in machines.values()
         for buckets in plans.values()
-        for found in buckets.values()
+        for bucket, found in buckets.items()
     )
