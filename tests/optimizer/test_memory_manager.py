@@ -165,3 +165,14 @@ def test_s0_g9_a_console_that_is_closed_or_none_is_no_error(monkeypatch):
     for console in (closed, None):
         monkeypatch.setattr(sys, "stdout", console)
         say("anything")
+
+
+def test_what_somebody_else_froze_stays_frozen():
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with gc_settings(freeze=True):
+            pass
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()

@@ -422,3 +422,17 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         OptimizationScheduler(tmp_path / "file" / "folder")
+
+
+def test_a_second_ctrl_c_leaves_sigterm_as_it_was(monkeypatch):
+    def stop(self):
+        raise KeyboardInterrupt
+
+    scheduler = OptimizationScheduler()
+    monkeypatch.setattr(OptimizationScheduler, "stop", stop)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.run_scheduler(0)
+    monkeypatch.undo()
+    scheduler.stop()
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -87,7 +87,8 @@ def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool =
     Parameters
     ----------
     threshold : as `gc.set_threshold` takes it
-    freeze : leave what is there now out of collections, as after loading large models
+    freeze : leave what is there now out of collections, as after loading large models; nothing where somebody has
+        frozen something already, which could not be left as it was
 
     Yields
     ------
@@ -104,10 +105,11 @@ def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool =
             seen["collections"] += 1
             seen["seconds"] += time.perf_counter() - began
 
-    if freeze:
-        gc.collect()
-        gc.freeze()
+    freeze = freeze and gc.get_freeze_count() == 0
     try:
+        if freeze:
+            gc.collect()
+            gc.freeze()
         if threshold is not None:
             gc.set_threshold(*threshold)
         gc.callbacks.append(count)
