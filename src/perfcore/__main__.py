@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 
 from . import __version__
 from .errors import PerfcoreError
 
+BROKEN_PIPE = 141  # the exit status of what SIGPIPE ends: 128 + 13
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command of the command line; returns the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        try:
+            return _main(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            if sys.stdout is not None and not sys.stdout.closed:
+                sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough, as head has: nothing to tell, also not when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (PerfcoreError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _main(arguments: list[str]) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments[:1] if _runs(arguments) else arguments)
     if _runs(arguments):  # what follows is the program's own
@@ -20,11 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.command is None:
         parser.print_help()
         return 0
-    try:
-        return chosen.command(chosen)
-    except (PerfcoreError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return chosen.command(chosen)
 
 
 def _parser() -> argparse.ArgumentParser:
