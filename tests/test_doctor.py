@@ -1,6 +1,9 @@
 """python -m perfcore doctor."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -85,3 +88,37 @@ def test_every_pool_of_a_kind_is_told(monkeypatch):
     monkeypatch.setattr(threads, "pools", lambda: pools)
     told = doctor.examine().sections["threads"]["blas pool"]
     assert told == "3 threads, openblas 0.3.30; 5 threads, openblas 0.3.31"
+
+
+@pytest.mark.parametrize("variable", ["PERFCORE_NUM_THREADS", "PERFCORE_ISA", "PERFCORE_KERNEL"])
+def test_a_variable_that_is_off_is_advice_beside_all_else(variable, monkeypatch):
+    monkeypatch.setenv(variable, "abc")
+    found = doctor.examine()
+    assert found.sections.keys() == {"machine", "threads", "memory", "libraries", "extras", "files"}
+    assert any(each.startswith(f"{variable}='abc': allowed") and "unset or change it" in each for each in found.advice)
+    assert (found.sections["machine"]["in use"] == "none") is (variable == "PERFCORE_ISA")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch, is_there):
+    pytest.importorskip("platformdirs")
+    folder = tmp_path if is_there else tmp_path / "of" / "mine"
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(folder))
+    assert not any("cannot be written" in each for each in doctor.examine().advice)
+    monkeypatch.setattr(doctor.os, "access", lambda path, mode: str(path) != str(tmp_path))
+    assert any(
+        f"{folder} cannot be written" in each and "PERFCORE_CACHE_DIR" in each for each in doctor.examine().advice
+    )
+
+
+@pytest.mark.parametrize("command", ["doctor", "threads", "inspect"])
+def test_commands_end_quietly_where_nobody_reads_on(command, tmp_path):
+    from small_models import lightgbm_texts
+
+    (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+    arguments = [command, str(tmp_path / "model.txt")] if command == "inspect" else [command]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "perfcore", *arguments], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -6,12 +6,14 @@ import os
 import platform
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from . import isa, threads
+from . import isa, kernels, threads
 from ._ext.forest import instruction_sets
-from .errors import MissingExtraError
+from .errors import ConfigurationError, MissingExtraError
 from .extras import EXTRAS
 
 # Packages whose versions are of interest; (below, from, what is wrong) of those that are known to be at fault.
@@ -48,6 +50,7 @@ class Findings:
 def examine() -> Findings:
     """Look at the machine, the libraries and the files of this user; nothing is changed."""
     found = Findings()
+    _variables(found)
     _machine(found)
     _threads(found)
     _memory(found)
@@ -56,17 +59,25 @@ def examine() -> Findings:
     return found
 
 
+def _variables(found: Findings) -> None:
+    for read in (isa.chosen, partial(kernels.chosen, None), threads.asked):
+        try:
+            read()
+        except ConfigurationError as error:
+            found.advice.append(f"{error}; unset or change it, for predictors refuse to work by it")
+
+
 def _machine(found: Findings) -> None:
-    here = instruction_sets()
+    here, forced = instruction_sets(), os.environ.get("PERFCORE_ISA")
     found.sections["machine"] = {
         "processor": threads.processor(),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}, {' '.join(platform.libc_ver())}",
         "Python": f"{platform.python_version()}, {sys.executable}",
         "instruction sets": ", ".join(here),
-        "in use": isa.chosen(),
+        "in use": forced or here[0] if forced in (None, "", *here) else "none",
     }
-    if isa.chosen() != here[0]:
-        found.advice.append(f"PERFCORE_ISA={os.environ.get('PERFCORE_ISA')} holds kernels to {isa.chosen()}; unset it")
+    if forced in here[1:]:
+        found.advice.append(f"PERFCORE_ISA={forced} holds kernels to {forced}; unset it")
 
 
 def _threads(found: Findings) -> None:
@@ -146,6 +157,17 @@ def _files(found: Findings) -> None:
     found.sections["files"] = {"thread counts": f"{path}: {there if is_there else 'not there; nothing was tuned'}"}
     if is_there and not plans:
         found.advice.append(f"{path} cannot be read as perfcore's: python -m perfcore threads --reset removes it")
+    if not _can_be_written(path.parent):
+        found.advice.append(
+            f"{path.parent} cannot be written, so threads.tune() remembers nothing there: PERFCORE_CACHE_DIR names "
+            "another folder"
+        )
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Whether files can be made there, and the folder itself where it is not there yet."""
+    there = next(each for each in (folder, *folder.parents) if os.path.exists(each))
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def _order(version: str) -> tuple[int, ...]:

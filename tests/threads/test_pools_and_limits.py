@@ -179,7 +179,8 @@ def test_many_threads_may_limit_at_once():
 
 @pytest.mark.parametrize("arguments", [{"n_threads": 0}, {"blas": -1}, {"perfcore": True}, {"openmp": 1.5}])
 def test_counts_outside_what_is_allowed_are_refused(arguments):
-    with pytest.raises(ConfigurationError, match="whole numbers from 1"):
+    ((name, count),) = arguments.items()
+    with pytest.raises(ConfigurationError, match=f"^{name}={count}: allowed are whole numbers from 1$"):
         limit(**arguments)
 
 
@@ -251,6 +252,40 @@ def test_no_file_is_left_open():
     code = "import perfcore.threads; perfcore.threads.available()"
     done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and "ResourceWarning" not in done.stderr
+
+
+def test_a_decorator_limits_each_call_also_within_one_another_and_at_the_same_time():
+    before, meet = pool_sizes(), threading.Barrier(3)
+
+    @limit(blas=1, perfcore=3)
+    def seen(depth):
+        """Of the pools."""
+        if depth == 0:
+            meet.wait(10)
+        return [counts.cap(), *(seen(depth - 1) if depth else [])]
+
+    found = []
+    callers = [threading.Thread(target=lambda: found.append(seen(2))) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert found == [[3] * 3] * 3 and seen.__doc__ == "Of the pools."
+    assert pool_sizes() == before and counts.cap() is None
+
+
+def test_what_runs_after_its_call_is_not_decorated():
+    async def asked():
+        pass
+
+    def numbers():
+        yield 1
+
+    for function in (asked, numbers):
+        with pytest.raises(ConfigurationError, match="runs when its call is over: use a limit within it"):
+            limit(1)(function)
+    with pytest.raises(ConfigurationError, match="expected a function to limit, got int"):
+        limit(1)(3)
 
 
 def test_a_limit_of_none_is_refused():

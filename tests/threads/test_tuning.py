@@ -79,21 +79,24 @@ def test_the_smallest_count_within_five_percent_of_the_best_is_taken(four, monke
     assert set(tuned.seconds[100]) == {1, 2, 4} and "100 rows" in str(tuned)
 
 
-def test_what_is_remembered_is_not_measured_again_unless_asked(four):
-    calls = []
+def test_what_is_remembered_is_not_measured_again_unless_asked(fast):
+    def n_calls(n_rows, **options):
+        before = fast.stats()["calls"]
+        assert tune(fast, [np.zeros((n_rows, fast.n_features_in_))], **options).n_threads.keys() == {n_rows}
+        return fast.stats()["calls"] - before
 
-    def function(table):
-        calls.append(len(table))
+    assert n_calls(64) > 0
+    assert n_calls(100) == 0  # of the same bucket
+    assert n_calls(128) > 0
+    assert n_calls(64, again=True) > 0
 
-    tune(function, [np.zeros((64, 1))])
-    n = len(calls)
-    again = tune(function, [np.zeros((100, 1))])  # of the same bucket
-    assert len(calls) == n and again.n_threads.keys() == {100}
-    tune(function, [np.zeros((128, 1))])
-    assert len(calls) > n
-    n = len(calls)
-    tune(function, [np.zeros((64, 1))], again=True)
-    assert len(calls) > n
+
+def test_a_function_is_measured_anew_whatever_its_name_and_code(folder, four, monkeypatch):
+    monkeypatch.setattr(tuning, "time", clock := Clock())
+    for seconds, chosen in [({1: 4.0, 2: 2.0, 4: 1.0}, 4), ({1: 1.0, 2: 2.0, 4: 4.0}, 1)]:
+        tuned = tune(clock.taking(seconds), [np.zeros((8, 1))])
+        assert tuned.n_threads == {8: chosen} and tuned.seconds[8][1] == seconds[1]
+    assert not folder.exists()
 
 
 def test_a_predictor_uses_what_was_measured_for_it(four, fast, monkeypatch):
@@ -196,11 +199,14 @@ def test_reset_forgets_all(folder):
     assert remembered.reset() and remembered.measured(lambda: "plan", 10) is None
 
 
-def test_a_cache_folder_that_cannot_be_written_is_an_os_error(tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_told_and_holds_for_this_process(fast, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "file" / "below"))
-    with pytest.raises(OSError):
-        tune(lambda table: None, [np.zeros((3, 1))])
+    monkeypatch.setenv("PERFCORE_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.warns(RuntimeWarning, match="this process only.* PERFCORE_CACHE_DIR names another folder") as said:
+        tuned = tune(fast, [3, 1000])
+    assert len(said) == 1 and said[0].filename == __file__
+    assert tuned.n_threads.keys() == {3, 1000}
+    assert remembered.measured(lambda: fast.fingerprint, 1000) == tuned.n_threads[1000]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +252,17 @@ def test_perfcore_num_threads_is_a_number(monkeypatch):
     assert threads.resolve(None) == 1 and threads.resolve(3) == 3
 
 
+def test_a_perfcore_num_threads_that_is_no_number_is_told_beside_all_else(monkeypatch, capsys):
+    from perfcore.__main__ import main
+
+    monkeypatch.setenv("PERFCORE_NUM_THREADS", "two")
+    assert threads.pools()[0].n_threads == threads.available()
+    assert main(["threads"]) == 0
+    shown = capsys.readouterr().out
+    assert "asked for     PERFCORE_NUM_THREADS='two': allowed are whole numbers from 1\npools" in shown
+    assert "nothing yet" in shown
+
+
 def test_the_command_shows_and_forgets(folder, fast, capsys):
     from perfcore.__main__ import main
 
@@ -269,6 +286,12 @@ def test_what_setting_a_limit_takes_is_not_among_what_is_measured(monkeypatch):
 def test_shapes_that_are_no_list_are_refused(fast, shapes):
     with pytest.raises(ConfigurationError, match="expected a list of tables or numbers of rows, got"):
         tune(fast, shapes)
+
+
+@pytest.mark.parametrize("shape", [1.5, True, None, np.float64(3.0), 0])
+def test_what_is_neither_a_table_nor_a_number_of_rows_is_refused(fast, shape):
+    with pytest.raises(ConfigurationError, match="shapes: allowed are tables and numbers of rows from 1; got"):
+        tune(fast, [shape])
 
 
 @pytest.mark.parametrize("found", [{"n_threads": 2}, {"n_threads": 2, "seconds": {"x": 1.0}, "when": "2020-01-01"}])
@@ -313,12 +336,12 @@ def test_what_is_measured_beside_others_is_measured_again(four, monkeypatch):
     assert tune(lambda table: None, [np.zeros((8, 1))]).n_threads == {8: 4} and len(measured) == 3
 
 
-def test_what_is_measured_beside_others_again_and_again_is_told_and_not_remembered(folder, monkeypatch):
+def test_what_is_measured_beside_others_again_and_again_is_told_and_not_remembered(folder, fast, monkeypatch):
     monkeypatch.setattr(tuning, "Others", Busy(tuning.ATTEMPTS))
     with pytest.warns(
         RuntimeWarning, match="other processes are using the CPUs, so what 8 rows took .* not remembered"
     ) as said:
-        tuned = tune(lambda table: None, [np.zeros((8, 1))])
+        tuned = tune(fast, [8])
     assert said[0].filename == __file__
     assert tuned.n_threads.keys() == {8} and not folder.exists()
 

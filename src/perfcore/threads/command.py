@@ -11,7 +11,8 @@ def show() -> str:
     """How many threads there are to use and why, the pools, and what was measured on this machine."""
     bounds = ", ".join(f"{name} {'none' if count is None else count}" for name, count in counts.bounds().items())
     lines = [f"available     {counts.available()}  ({bounds})"]
-    lines += [f"asked for     {counts.asked() or 'nothing'}  ({counts.VARIABLE})", "pools"]
+    asked = counts.fault() or f"{counts.asked() or 'nothing'}  ({counts.VARIABLE})"
+    lines += [f"asked for     {asked}", "pools"]
     lines += [f"  {pool.kind:<11} {pool.n_threads}  {pool.library}{_place(pool.path)}" for pool in pools()]
     try:
         file = remembered.path()

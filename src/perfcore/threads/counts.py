@@ -7,6 +7,7 @@ import operator
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from ..errors import ConfigurationError
 
@@ -36,13 +37,18 @@ def resolve(n_threads: int | None) -> int:
     """A thread count from an argument: None is ``PERFCORE_NUM_THREADS``, or all available; else a number from 1."""
     if n_threads is None:
         return asked() or available()
-    try:
-        count = 0 if isinstance(n_threads, bool) else operator.index(n_threads)
-    except TypeError:
-        count = 0
-    if not 1 <= count < 2**31:
+    if (count := whole(n_threads)) is None:
         raise ConfigurationError(f"n_threads={n_threads!r}: allowed are None (all available) and whole numbers from 1")
     return count
+
+
+def whole(count: Any) -> int | None:
+    """A number of threads, from 1; None for what is none."""
+    try:
+        found = 0 if isinstance(count, bool) else operator.index(count)
+    except TypeError:
+        return None
+    return found if 1 <= found < 2**31 else None
 
 
 def asked() -> int | None:
@@ -53,6 +59,15 @@ def asked() -> int | None:
     if not said.isdecimal() or not 1 <= int(said) < 2**31:
         raise ConfigurationError(f"{VARIABLE}={said!r}: allowed are whole numbers from 1")
     return int(said) if _cap is None else min(int(said), _cap)
+
+
+def fault() -> str | None:
+    """What is wrong with ``PERFCORE_NUM_THREADS``; None where nothing is."""
+    try:
+        asked()
+    except ConfigurationError as error:
+        return str(error)
+    return None
 
 
 def cap() -> int | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import threading
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -18,6 +21,8 @@ _held: dict[Any, _Setting] = {}  # by key: those that an open limit says somethi
 
 class limit:
     """Holds thread pools to at most so many threads, until it is left: ``with limit(2): ...``.
+
+    As a decorator, ``@limit(2)``, it is for each call of the function, those at the same time and recursive ones, too.
 
     ``limit(n)`` is for all of them, ``limit(blas=1, openmp=2, numba=1, arrow=1, perfcore=4)`` for those that are named.
     What was before is restored on leaving, also where an error is raised. Limits may be nested and, from several
@@ -42,8 +47,8 @@ class limit:
             raise ConfigurationError(f"unknown pools {', '.join(unknown)}: allowed are {', '.join(KINDS)}")
         if n_threads is None and not kinds:
             raise ConfigurationError(f"limit() of nothing: give a number of threads, or one of {', '.join(KINDS)}")
-        general = {} if n_threads is None else dict.fromkeys(KINDS, n_threads)
-        self.limits = {kind: _count(kind, count) for kind, count in (general | kinds).items()}
+        general = {} if n_threads is None else dict.fromkeys(KINDS, _count("n_threads", n_threads))
+        self.limits = general | {kind: _count(kind, count) for kind, count in kinds.items()}
         self._thread: int | None = None  # that entered it, as long as it is open
 
     def __enter__(self) -> limit:
@@ -68,6 +73,20 @@ class limit:
                 setting.release(self)
             self._thread = None
 
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(function):
+            raise ConfigurationError(f"expected a function to limit, got {type(function).__qualname__}")
+        lazy = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+        if any(each(function) for each in lazy):
+            raise ConfigurationError(f"{function.__qualname__} runs when its call is over: use a limit within it")
+
+        @wraps(function)
+        def limited(*arguments: Any, **named: Any) -> Any:
+            with limit(None, **self.limits):  # this one is entered once at a time
+                return function(*arguments, **named)
+
+        return limited
+
     def __str__(self) -> str:
         said = ", ".join(f"{kind} to {count}" for kind, count in self.limits.items())
         held = "".join(f"\n  {each.library}: {each.before} before" for each in self._holds())
@@ -77,10 +96,10 @@ class limit:
         return [each for each in list(_held.values()) if self in each.limits]
 
 
-def _count(kind: str, count: Any) -> int:
-    if count is None:
-        raise ConfigurationError(f"{kind}=None: allowed are whole numbers from 1")
-    return counts.resolve(count)
+def _count(name: str, count: Any) -> int:
+    if (found := counts.whole(count)) is None:
+        raise ConfigurationError(f"{name}={count!r}: allowed are whole numbers from 1")
+    return found
 
 
 class _Setting:

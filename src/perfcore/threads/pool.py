@@ -33,9 +33,11 @@ class Pool:
 def pools() -> list[Pool]:
     """The pools of the libraries that are loaded by now, perfcore's own first.
 
-    Nothing is loaded to find out. OpenMP's numbers are those of the calling thread, for whom alone they hold.
+    Nothing is loaded to find out. OpenMP's numbers are those of the calling thread, for whom alone they hold. A
+    ``PERFCORE_NUM_THREADS`` that predictors refuse counts for nothing here.
     """
-    found = [Pool("perfcore", "perfcore", counts.resolve(None))]
+    own = counts.available() if counts.fault() else counts.resolve(None)
+    found = [Pool("perfcore", "perfcore", own)]
     found += [_of_library(each) for each in controller().info()]
     if "numba" in sys.modules and "numba.np.ufunc.parallel" in sys.modules:
         found.append(Pool("numba", f"numba {sys.modules['numba'].__version__}", sys.modules["numba"].get_num_threads()))

@@ -62,19 +62,25 @@ def read() -> dict[str, Any]:
 
 
 def remember(plan: str, n_rows: int, n_threads: int, seconds: dict[int, float]) -> None:
-    """Put a count into the file, whoever else does so at the same time; `OSError` where it cannot be written."""
+    """Put a count into the file, whoever else does so at the same time.
+
+    Where that cannot be written, an `OSError` says so, and it holds for this process.
+    """
     global _known
+    found = {
+        "n_threads": n_threads,
+        "seconds": {str(each): taken for each, taken in seconds.items()},
+        "when": time.strftime("%Y-%m-%d"),
+    }
+    if _known is None:
+        _known = read().get(machine(), {})
+    _known.setdefault(plan, {})[str(bucket(n_rows))] = found
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = extras.require("filelock", "the file of measured thread counts")
     with lock.FileLock(file.with_suffix(".lock")):
         machines = read()
-        buckets = machines.setdefault(machine(), {}).setdefault(plan, {})
-        buckets[str(bucket(n_rows))] = {
-            "n_threads": n_threads,
-            "seconds": {str(each): taken for each, taken in seconds.items()},
-            "when": time.strftime("%Y-%m-%d"),
-        }
+        machines.setdefault(machine(), {}).setdefault(plan, {})[str(bucket(n_rows))] = found
         replace_file(file, [json.dumps({"protocol": PROTOCOL, "machines": machines}, indent=1).encode()])
         _known = machines[machine()]
 

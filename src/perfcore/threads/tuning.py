@@ -48,14 +48,16 @@ class Tuned:
 
 
 def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: bool = False) -> Tuned:
-    """Measure with how many threads calls are soonest, and remember it for this machine.
+    """Measure with how many threads calls are soonest, and remember a predictor's for this machine.
 
     A predictor without a count of its own (``compile(n_threads=)``, ``predict(n_threads=)``,
     ``PERFCORE_NUM_THREADS``) uses what was measured, in this process and in later ones, for calls of about as many
-    rows. Nothing is ever measured unless this function is called.
+    rows. Nothing is ever measured unless this function is called. What functions take is measured anew each time: no
+    name or code says whether a function still does the same.
 
     Where other processes take more than a tenth of the CPUs meanwhile, a shape is measured again, three times at most;
-    if they still do, a RuntimeWarning says so, and what was found is not remembered.
+    if they still do, a RuntimeWarning says so, and what was found is not remembered. Where the file cannot be written,
+    a RuntimeWarning says so, and what was found holds for this process.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
         A predictor is asked with its own ``n_threads=``; a function is called within `limit`.
     shapes : tables; for a predictor of plain numbers, numbers of rows, too
     again : bool
-        Measure also what is remembered.
+        Measure a predictor also where it is remembered.
 
     Returns
     -------
@@ -72,16 +74,15 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
     Raises
     ------
     ConfigurationError
-        For no shapes, numbers below 1, targets that cannot be called, and within a `limit`, which would be taken for
-        all that there is.
+        For no shapes, what is neither a table nor a number from 1, targets that cannot be called, and within a
+        `limit`, which would be taken for all that there is.
     InputError
         Where the predictor does not take a table of numbers: give tables.
     MissingExtraError
         Where the extra that keeps the file is not installed.
-    OSError
-        Where the file cannot be written; `PERFCORE_CACHE_DIR` says where else it could be.
     """
     seconds_of, plan = _timer(target, method)
+    is_predictor = hasattr(target, "fingerprint")
     if not isinstance(shapes, list | tuple | range):
         raise ConfigurationError(
             f"shapes: expected a list of tables or numbers of rows, got {type(shapes).__qualname__}"
@@ -91,16 +92,26 @@ def tune(target: Any, shapes: Sequence[Any], *, method: str = "predict", again: 
     _check_limit()
     seconds: dict[int, dict[int, float]] = {}
     chosen: dict[int, int] = {}
+    unwritten: OSError | None = None
     for shape in shapes:
-        table = _table(target, shape)
-        n_rows = table.shape[0] if hasattr(table, "shape") else len(table)
-        taken, is_new = None if again else _known(plan, n_rows), False
+        table, n_rows = _table(target, shape)
+        taken, is_new = None if again or not is_predictor else _known(plan, n_rows), False
         if taken is None:
             taken, is_new = _undisturbed(partial(seconds_of, table), n_rows)
         best = min(taken.values())
         seconds[n_rows], chosen[n_rows] = taken, min(count for count, each in taken.items() if each <= NEAR * best)
-        if is_new:
-            remembered.remember(plan, n_rows, chosen[n_rows], taken)
+        if is_new and is_predictor:
+            try:
+                remembered.remember(plan, n_rows, chosen[n_rows], taken)
+            except OSError as error:
+                unwritten = error
+    if unwritten is not None:
+        warnings.warn(
+            f"what was measured holds for this process only, for {remembered.path()} cannot be written ({unwritten}): "
+            "PERFCORE_CACHE_DIR names another folder",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return Tuned(plan, seconds, chosen)
 
 
@@ -129,7 +140,7 @@ def _undisturbed(seconds_of: Callable[[int], float], n_rows: int) -> tuple[dict[
 
 
 def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
-    """What a call with a table and a number of threads takes, and under which name that is remembered."""
+    """What a call with a table and a number of threads takes, and what is called."""
     if hasattr(target, "fingerprint"):
         if not hasattr(target, method):
             raise ConfigurationError(f"{target!r} has no method {method!r}")
@@ -146,11 +157,16 @@ def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
     return seconds_of, f"{getattr(target, '__module__', None) or type(target).__module__}.{name}"
 
 
-def _table(target: Any, shape: Any) -> Any:
+def _table(target: Any, shape: Any) -> tuple[Any, int]:
+    """The table, and its number of rows."""
+    refused = ConfigurationError(f"shapes: allowed are tables and numbers of rows from 1; got {shape!r}")
     if isinstance(shape, bool) or not isinstance(shape, int | np.integer):
-        return shape
+        try:
+            return shape, shape.shape[0] if hasattr(shape, "shape") else len(shape)
+        except (TypeError, IndexError) as error:  # it has no length, or no rows
+            raise refused from error
     if shape < 1:
-        raise ConfigurationError(f"shapes: allowed are tables and numbers of rows from 1; got {shape}")
+        raise refused
     if not hasattr(target, "n_features_in_"):
         raise ConfigurationError("a function is measured with tables; numbers of rows are for predictors")
     table = np.random.default_rng(0).normal(size=(shape, target.n_features_in_)).astype(np.float32)
@@ -158,7 +174,7 @@ def _table(target: Any, shape: Any) -> Any:
         target.predict(table[:1])
     except InputError as error:
         raise InputError(f"this predictor takes no table of plain numbers, so give tables of yours: {error}") from error
-    return table
+    return table, int(shape)
 
 
 def _known(plan: str, n_rows: int) -> dict[int, float] | None:
