@@ -160,12 +160,12 @@ def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
 def _table(target: Any, shape: Any) -> tuple[Any, int]:
     """The table, and its number of rows."""
     refused = ConfigurationError(f"shapes: allowed are tables and numbers of rows from 1; got {shape!r}")
-    if isinstance(shape, bool) or not isinstance(shape, int | np.integer):
+    if not isinstance(shape, int | np.integer):
         try:
             return shape, shape.shape[0] if hasattr(shape, "shape") else len(shape)
         except (TypeError, IndexError) as error:  # it has no length, or no rows
             raise refused from error
-    if shape < 1:
+    if isinstance(shape, bool) or shape < 1:
         raise refused
     if not hasattr(target, "n_features_in_"):
         raise ConfigurationError("a function is measured with tables; numbers of rows are for predictors")
