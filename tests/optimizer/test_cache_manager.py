@@ -27,6 +27,9 @@ def test_s0_g2_the_strategies_of_the_table_are_there_and_set_both_caches(manager
     assert mine.strategy == "lfu" and instance.model_cache.strategy == "adaptive"
     with pytest.raises(ConfigurationError, match="allowed are lru, lfu, adaptive"):
         manager.use_strategy("random")
+    with pytest.raises(ConfigurationError, match="expected the optimizer's, got int"):
+        manager.use_strategy("lru", mine, 3)
+    assert mine.strategy == "lfu"
 
 
 def test_s0_23_the_analysis_knows_both_caches(manager):
@@ -108,6 +111,12 @@ def test_s0_28_the_three_types_that_occur_most(manager):
     assert manager._identify_frequent_patterns([]) == manager._identify_frequent_patterns(None) == ["linear", "tree"]
     assert manager._identify_frequent_patterns(PATTERNS) == ["a", "b", "c"]
     assert manager._identify_frequent_patterns([{}]) == ["unknown"]
+
+
+@pytest.mark.parametrize("patterns", [[None], ["linear"], "linear", 3, [{}, 3]])
+def test_patterns_that_are_no_dicts_are_refused(manager, patterns):
+    with pytest.raises(ConfigurationError, match="prediction_patterns: expected dicts, got"):
+        manager.implement_smart_prefetching(patterns)
 
 
 def test_s0_g7_real_models_are_loaded_and_only_once(manager):

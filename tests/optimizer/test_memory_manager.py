@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
+from perfcore import ConfigurationError
 from perfcore.optimizer import AdvancedMemoryManager, MemoryProfiler, gc_settings, get_integrated_optimizer
 from perfcore.optimizer.messages import say
 
@@ -89,9 +90,35 @@ def test_s0_14_ours_are_measured_and_restored_after_an_error_too():
     told = dict(often)
     gc.collect()
     assert often == told  # it no longer counts
-    with pytest.raises(TypeError), gc_settings(("a", 1, 1)):
+
+
+@pytest.mark.parametrize(
+    "threshold", [5, "a", (), (1, 1, 1, 1), ("a", 1, 1), (-1, 1, 1), (1.5, 1, 1), (2**31, 1, 1), (None,)]
+)
+def test_thresholds_that_are_no_whole_numbers_are_refused_and_change_nothing(threshold):
+    before = gc.get_threshold()
+    with pytest.raises(ConfigurationError, match="threshold=.*: allowed are"), gc_settings(threshold):
         raise AssertionError
     assert gc.get_threshold() == before
+
+
+def test_without_a_threshold_it_only_tells_what_the_collector_takes():
+    before = gc.get_threshold()
+    with gc_settings() as seen:
+        assert gc.get_threshold() == before
+        gc.collect()
+    assert seen["collections"] >= 1
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"memory_threshold_mb": each} for each in ("a", -1, 0, True, float("nan"), None)]
+    + [{"cleanup_frequency": each} for each in (15, "a", timedelta(minutes=-1))],
+    ids=str,
+)
+def test_a_manager_of_no_megabytes_and_no_time_is_refused(settings):
+    with pytest.raises(ConfigurationError, match=f"{next(iter(settings))}=.*: allowed are"):
+        AdvancedMemoryManager(**settings)
 
 
 @pytest.fixture
@@ -110,6 +137,19 @@ def test_s0_15_without_snapshots_there_is_a_message_and_nothing_else(profiler, c
     profiler.start_profiling()
     profiler.take_snapshot("one")
     assert profiler.compare_snapshots() == [] and "最低2つ" in capsys.readouterr().out
+    assert profiler.compare_snapshots(0, 5) == [] and "最低2つ" in capsys.readouterr().out  # whichever are asked for
+
+
+@pytest.mark.parametrize("index", [2, -3, "a", 0.0, None, True])
+def test_snapshots_that_there_are_not_are_refused(profiler, index):
+    profiler.start_profiling()
+    profiler.take_snapshot("one")
+    profiler.take_snapshot("two")
+    for call in (lambda: profiler.compare_snapshots(0, index), lambda: profiler.analyze_top_memory_usage(index)):
+        with pytest.raises(ConfigurationError, match="there are 2 snapshots: allowed is -2 to 1"):
+            call()
+    with pytest.raises(ConfigurationError, match="top_n="):
+        profiler.analyze_top_memory_usage(0, -1)
 
 
 def test_s0_15_three_snapshots_tell_who_holds_and_what_changed(profiler, capsys):

@@ -281,3 +281,9 @@ def test_s0_37_each_of_the_five_areas_has_its_entry_and_its_tests():
         tests = Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
         assert all(callable(getattr(optimizer, name)) and name in optimizer.__all__ for name in names)
         assert all(f"{name}(" in tests for name in names)
+
+
+@pytest.mark.parametrize("minutes", ["a", -1, 0, None, 1e12, float("nan"), True])
+def test_a_summary_of_no_time_is_refused(minutes):
+    with pytest.raises(ConfigurationError, match="last_n_minutes=.*: allowed are minutes above 0 up to"):
+        SystemMonitor().get_metrics_summary(minutes)

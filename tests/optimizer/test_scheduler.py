@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -281,6 +282,44 @@ def test_a_log_that_cannot_be_rotated_keeps_the_weekly_work_from_nothing(clock, 
     results = dict(scheduler.optimization_history[-1]["results"])
     assert results["upkeep"]["logs_rotated"] is False and "gc_collected" in results["deep_cleanup"]
     assert "before" in (tmp_path / "optimizer.log").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_on_a_full_disk_the_work_is_done_noted_in_memory_and_warned_of_once(tmp_path, capfd):
+    scheduler = OptimizationScheduler(tmp_path)
+    scheduler._history.path = scheduler._log = Path("/dev/full")
+    with pytest.warns(RuntimeWarning) as warned:
+        for _ in range(3):
+            scheduler._hourly_optimization()
+    assert len(warned) == 1 and "in memory only for now" in str(warned[0].message)
+    assert [each["type"] for each in scheduler.optimization_history] == ["hourly"] * 3
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_log_that_cannot_be_written_is_warned_of_once_until_it_can(tmp_path, capfd):
+    scheduler = OptimizationScheduler(tmp_path)
+    log, scheduler._log = scheduler._log, Path("/dev/full")
+    with pytest.warns(RuntimeWarning, match="/dev/full: the log cannot be written: .*No space left") as warned:
+        for _ in range(3):
+            scheduler._hourly_optimization()
+    assert len(warned) == 1 and capfd.readouterr().err == ""
+    scheduler._log = log
+    scheduler._hourly_optimization()
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1
+    assert len(OptimizationScheduler(tmp_path).optimization_history) == 4
+
+
+@pytest.mark.parametrize("duration", ["a", -1, True, float("inf"), float("nan"), 1e300])
+def test_a_time_to_run_that_is_none_is_refused(duration):
+    with pytest.raises(ConfigurationError, match="duration_minutes=.*: allowed are minutes from 0 up to"):
+        OptimizationScheduler().run_scheduler(duration_minutes=duration)
+
+
+@pytest.mark.parametrize("days", ["a", -1, 0, None, 1e9, float("nan")])
+def test_a_summary_of_no_time_is_refused(days):
+    with pytest.raises(ConfigurationError, match="days=.*: allowed are days above 0 up to 36525"):
+        OptimizationScheduler().get_optimization_summary(days=days)
 
 
 def test_s0_35_the_summary_matches_the_history(clock):

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..cache import forks
 from ..errors import ConfigurationError, InputError
+from ..runtime.amounts import whole
 from ..runtime.cost_model import CostModel
-from .entries import _positive
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PredictionBatchProcessor:
 
     @batch_size.setter
     def batch_size(self, size: int) -> None:
-        self._batch_size = _positive("batch_size", size)
+        self._batch_size = whole("batch_size", size)
 
     @property
     def max_workers(self) -> int:
@@ -62,7 +62,7 @@ class PredictionBatchProcessor:
 
     @max_workers.setter
     def max_workers(self, count: int) -> None:
-        self._max_workers = _positive("max_workers", count)
+        self._max_workers = whole("max_workers", count)
 
     @property
     def pending_requests(self) -> list[str]:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import ConfigurationError
+from .entries import NamedCache
 from .optimizer import get_integrated_optimizer
 from .ranking import STRATEGIES
 
@@ -33,7 +34,16 @@ class AdvancedCacheManager:
         self._loaders: dict[str, Callable[[], Any]] = {}
 
     def use_strategy(self, name: str, *caches: Any) -> None:
-        """Which entry makes room, in the caches given, or in the optimizer's."""
+        """Which entry makes room, in the caches given, or in the optimizer's.
+
+        Raises
+        ------
+        ConfigurationError
+            For a strategy that there is not, and what is no cache of these; then none is changed.
+        """
+        for each in caches:
+            if not isinstance(each, NamedCache):
+                raise ConfigurationError(f"caches: expected the optimizer's, got {type(each).__qualname__}")
         optimizer = get_integrated_optimizer()
         for cache in caches or (optimizer.model_cache, optimizer.feature_cache):
             cache.strategy = name
@@ -101,6 +111,11 @@ class AdvancedCacheManager:
 
         A model is kept as ``preload_TYPE``. Types without a loader are left out; where a loader raises, the error
         comes through, and what was loaded before stays.
+
+        Raises
+        ------
+        ConfigurationError
+            For patterns that are no dicts.
         """
         cache, n = get_integrated_optimizer().model_cache, 0
         for model_type in self._identify_frequent_patterns(prediction_patterns):
@@ -112,7 +127,14 @@ class AdvancedCacheManager:
 
     def _identify_frequent_patterns(self, patterns: Iterable[Mapping[str, Any]] | None) -> list[str]:
         """The three types that occur most, of equals the first; the guide's two where there are none."""
-        counts = Counter(each.get("model_type", "unknown") for each in patterns or ())
+        patterns = () if patterns is None else patterns
+        patterns = list(patterns) if isinstance(patterns, Iterable) else [patterns]
+        for each in patterns:
+            if not isinstance(each, Mapping):
+                raise ConfigurationError(
+                    f"prediction_patterns: expected dicts, got {type(each).__qualname__}: {each!r}"
+                )
+        counts = Counter(str(each.get("model_type", "unknown")) for each in patterns)
         return [name for name, _ in counts.most_common(MOST_MODELS)] or list(DEFAULT_MODELS)
 
 

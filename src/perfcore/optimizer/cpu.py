@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import threads
 from ..cache import forks
-from ..errors import ConfigurationError
+from ..runtime.amounts import whole
 from ..runtime.batch_size import tune_batch_size
 from ..runtime.parallel import compare
 from .optimizer import get_integrated_optimizer
@@ -93,8 +93,7 @@ class CPUOptimizer:
         MissingExtraError
             Where joblib is not installed.
         """
-        if isinstance(data_size, bool) or not isinstance(data_size, int) or data_size < 1:
-            raise ConfigurationError(f"data_size={data_size!r}: allowed are whole numbers from 1")
+        data_size = whole("data_size", data_size)
         data = [np.random.default_rng(i).normal(size=data_size) for i in range(max(2, self.cpu_count))]
         found = compare(_work, data, workers=self.optimal_workers)
         seconds = {name: found.seconds[way] for way, name in _NAMES.items()}

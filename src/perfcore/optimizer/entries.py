@@ -10,7 +10,7 @@ from typing import Any
 
 from ..cache import ModelCache as Store
 from ..cache import forks
-from ..errors import ConfigurationError
+from ..runtime.amounts import whole
 from .ranking import Ranking
 
 _NONE: Any = object()
@@ -37,7 +37,7 @@ class NamedCache:
         self.last_used: dict[str, float] = {}
         self._ranking = Ranking()
         self._left: OrderedDict[str, None] = OrderedDict()
-        self._size = _positive(self.SIZE, size)
+        self._size = whole(self.SIZE, size)
         self.store = Store(max_items=self._size + 1, weigh=weigh)  # the extra one: it is put, and then another leaves
 
     def _into(self, value: Any) -> Any:
@@ -66,7 +66,7 @@ class NamedCache:
     @max_size.setter
     def max_size(self, size: int) -> None:
         with self.lock:
-            self._size = _positive(self.SIZE, size)
+            self._size = whole(self.SIZE, size)
             if self._size + 1 > (self.store.max_items or 0):
                 self.store.resize(max_items=self._size + 1)
             self._make_room()
@@ -263,9 +263,3 @@ class Times(Mapping):
 
     def __repr__(self) -> str:
         return repr(dict(self.items()))
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from 1")
-    return value

@@ -43,7 +43,8 @@ class History:
                 self.began = when
                 self._rewrite()
 
-    def add(self, entry: dict[str, Any]) -> None:
+    def add(self, entry: dict[str, Any]) -> bool:
+        """Whether it is written, where there is a file."""
         with self._lock:
             self.entries.append(entry)
             if len(self.entries) > MOST:
@@ -53,6 +54,7 @@ class History:
                 self._rewrite()
             else:
                 self._append(entry)
+            return not self._is_behind
 
     def drop_before(self, when: datetime) -> int:
         """Let go of older entries; how many."""

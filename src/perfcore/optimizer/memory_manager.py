@@ -12,11 +12,14 @@ from typing import Any
 
 import psutil
 
+from ..errors import ConfigurationError
+from ..runtime.amounts import amount, whole
 from ..runtime.memory import trim
 from .messages import say
 from .optimizer import get_integrated_optimizer
 
 IDLE_SECONDS = 3600
+LARGEST_THRESHOLD = 2**31 - 1  # the collector's are C's ints
 MANY_FEATURES, FEWER = 100, 50
 
 
@@ -27,10 +30,18 @@ class AdvancedMemoryManager:
     ----------
     memory_threshold_mb : resident memory above which it is time to clean up
     cleanup_frequency : and after so long
+
+    Raises
+    ------
+    ConfigurationError
+        For other than megabytes above 0, and a `timedelta` from 0.
     """
 
     def __init__(self, memory_threshold_mb: float = 800, cleanup_frequency: timedelta = timedelta(minutes=15)):
-        self.memory_threshold_mb, self.cleanup_frequency = memory_threshold_mb, cleanup_frequency
+        self.memory_threshold_mb = amount("memory_threshold_mb", memory_threshold_mb, "megabytes")
+        if not isinstance(cleanup_frequency, timedelta) or cleanup_frequency < timedelta(0):
+            raise ConfigurationError(f"cleanup_frequency={cleanup_frequency!r}: allowed are timedeltas from 0")
+        self.cleanup_frequency = cleanup_frequency
         self.last_cleanup = datetime.now()
 
     def analyze_memory_usage(self) -> dict[str, Any]:
@@ -81,12 +92,13 @@ class AdvancedMemoryManager:
 
 
 @contextmanager
-def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool = False) -> Iterator[dict[str, float]]:
+def gc_settings(threshold: tuple[int, ...] | None = None, *, freeze: bool = False) -> Iterator[dict[str, float]]:
     """``with gc_settings((50_000, 20, 20)) as seen: ...``: the collector runs more seldom, and is as it was afterwards.
 
     Parameters
     ----------
-    threshold : as `gc.set_threshold` takes it
+    threshold : one to three whole numbers, as `gc.set_threshold` takes them; None leaves them as they are, to see what
+        the collector takes now
     freeze : leave what is there now out of collections, as after loading large models; nothing where somebody has
         frozen something already, which could not be left as it was
 
@@ -94,7 +106,16 @@ def gc_settings(threshold: tuple[int, int, int] | None = None, *, freeze: bool =
     ------
     dict
         ``collections`` and ``seconds`` that they took, so far: whether a setting is worth it, with and without
+
+    Raises
+    ------
+    ConfigurationError
+        For thresholds that are not one to three whole numbers from 0.
     """
+    if threshold is not None:
+        if not isinstance(threshold, tuple | list) or not 1 <= len(threshold) <= 3:
+            raise ConfigurationError(f"threshold={threshold!r}: allowed are None and one to three whole numbers")
+        threshold = tuple(whole("threshold", each, 0, LARGEST_THRESHOLD) for each in threshold)
     before, seen, began = gc.get_threshold(), {"collections": 0.0, "seconds": 0.0}, 0.0
 
     def count(phase: str, _: dict) -> None:
@@ -143,25 +164,45 @@ class MemoryProfiler:
         say(f"スナップショット取得: {label}")
 
     def analyze_top_memory_usage(self, snapshot_index: int = -1, top_n: int = 10) -> list[tuple[str, float]]:
-        """The lines that hold most, and megabytes; printed, too. Empty without a snapshot."""
+        """The lines that hold most, and megabytes; printed, too. Empty without a snapshot.
+
+        Raises
+        ------
+        ConfigurationError
+            For a snapshot that there is not, and other than whole numbers of lines.
+        """
+        top_n = whole("top_n", top_n)
         if not self.snapshots:
             say("スナップショットがありません")
             return []
-        found = self.snapshots[snapshot_index]["snapshot"].statistics("lineno")[:top_n]
+        found = self._snapshot("snapshot_index", snapshot_index).statistics("lineno")[:top_n]
         lines = [(str(each.traceback), each.size / 2**20) for each in found]
         say("\n".join(f"{number:2d}. {mb:.1f}MB - {place}" for number, (place, mb) in enumerate(lines, 1)))
         return lines
 
     def compare_snapshots(self, before_index: int = 0, after_index: int = -1) -> list[tuple[str, float, int]]:
-        """The ten lines that changed most, megabytes and objects more or less; printed, too."""
+        """The ten lines that changed most, megabytes and objects more or less; printed, too. Empty below two snapshots.
+
+        Raises
+        ------
+        ConfigurationError
+            Where there are two, for one that there is not.
+        """
         if len(self.snapshots) < 2:
             say("比較するには最低2つのスナップショットが必要です")
             return []
-        before, after = (self.snapshots[i]["snapshot"] for i in (before_index, after_index))
+        before = self._snapshot("before_index", before_index)
+        after = self._snapshot("after_index", after_index)
         found = after.compare_to(before, "lineno")[:10]
         lines = [(str(each.traceback), each.size_diff / 2**20, each.count_diff) for each in found if each.size_diff]
         say("\n".join(f"  {mb:+.1f}MB ({count:+d}) - {place}" for place, mb, count in lines))
         return lines
+
+    def _snapshot(self, name: str, index: Any) -> tracemalloc.Snapshot:
+        n = len(self.snapshots)
+        if isinstance(index, bool) or not isinstance(index, int) or not -n <= index < n:
+            raise ConfigurationError(f"{name}={index!r}: there are {n} snapshots: allowed is {-n} to {n - 1}")
+        return self.snapshots[index]["snapshot"]
 
     def stop_profiling(self) -> None:
         """End tracing, unless it was on before."""

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..runtime.amounts import amount
 from .entries import NamedCache
 
 
@@ -25,9 +25,7 @@ class ModelCache(NamedCache):
     access_times = NamedCache.times
 
     def __init__(self, max_size: int = 100, ttl_seconds: float = 3600):
-        if isinstance(ttl_seconds, bool) or not isinstance(ttl_seconds, int | float) or not ttl_seconds > 0:
-            raise ConfigurationError(f"ttl_seconds={ttl_seconds!r}: allowed are seconds above 0")
-        super().__init__(max_size, weigh, ttl_seconds)
+        super().__init__(max_size, weigh, amount("ttl_seconds", ttl_seconds, "seconds"))
 
     def get_hit_rate(self) -> float:
         """Of all look-ups by `get`; 0.0 before the first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..runtime.amounts import CENTURY, amount
 from ..runtime.ticker import Ticker
 from .actions import LOOKUPS
 from .messages import say
@@ -108,8 +109,15 @@ class SystemMonitor:
         say(f"監視エラー: {error}")
 
     def get_metrics_summary(self, last_n_minutes: float = 60) -> dict[str, float]:
-        """Means, and the largest memory, of the looks of the last so many minutes; empty where there is none."""
-        since = datetime.now() - timedelta(minutes=last_n_minutes)
+        """Means, and the largest memory, of the looks of the last so many minutes; empty where there is none.
+
+        Raises
+        ------
+        ConfigurationError
+            For other than minutes above 0, up to a century.
+        """
+        minutes = amount("last_n_minutes", last_n_minutes, "minutes", CENTURY * 24 * 60)
+        since = datetime.now() - timedelta(minutes=minutes)
         recent = [each for each in self.metrics_history if each["timestamp"] > since]
         if not recent:
             return {}

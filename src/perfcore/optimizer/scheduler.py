@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import logging.handlers
-import math
 import os
 import signal
 import threading
@@ -16,8 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigurationError
 from ..extras import require
+from ..runtime.amounts import CENTURY, amount
 from .cache_manager import AdvancedCacheManager
 from .cpu import CPUOptimizer
 from .history import History
@@ -47,10 +45,13 @@ class OptimizationScheduler:
     """
 
     def __init__(self, folder: str | os.PathLike | None = None):
-        self._folder = None if folder is None else Path(folder)
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        self._history = History(None if self._folder is None else self._folder / "history.jsonl")
+        history: Path | None = None
+        self._log: Path | None = None
+        self._is_logging = True  # whether the last line was written
+        if folder is not None:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            history, self._log = Path(folder, "history.jsonl"), Path(folder, "optimizer.log")
+        self._history = History(history)
         self._scheduler: Any = None
         self._pid = os.getpid()
         self._stopped = threading.Event()
@@ -149,10 +150,11 @@ class OptimizationScheduler:
         Raises
         ------
         ConfigurationError
-            For durations below 0.
+            For durations below 0, or longer than the system waits (centuries).
         """
-        if duration_minutes is not None and not 0 <= duration_minutes < math.inf:
-            raise ConfigurationError(f"duration_minutes={duration_minutes!r}: allowed are None and minutes from 0")
+        if duration_minutes is not None:
+            most = threading.TIMEOUT_MAX / 60
+            duration_minutes = amount("duration_minutes", duration_minutes, "minutes", most, is_zero_one=True)
         is_ours = threading.current_thread() is threading.main_thread()
         is_ours = is_ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         self._stopped.clear()
@@ -214,8 +216,8 @@ class OptimizationScheduler:
             "results": results,
             "total_improvements": most,
         }
-        self._history.add(entry)
-        self._write_log(f"{optimization_type}: {len(results)} actions, {most:.1f} % at most")
+        if self._history.add(entry):  # where not, that is warned of, and the log is on the same disk
+            self._write_log(f"{optimization_type}: {len(results)} actions, {most:.1f} % at most")
 
     def _cleanup_history(self) -> int:
         """Let go of entries older than thirty days; how many."""
@@ -223,37 +225,42 @@ class OptimizationScheduler:
 
     def _rotate_logs(self) -> bool:
         """Begin a new log file, and keep the last five; whether it was done. If it cannot be, the old one goes on."""
-        if self._folder is None:
+        if self._log is None:
             return False
         try:
-            with contextlib.closing(self._log_file()) as log:
+            rotating = logging.handlers.RotatingFileHandler(self._log, backupCount=LOG_FILES, delay=True)
+            with contextlib.closing(rotating) as log:
                 log.doRollover()
         except OSError as error:
-            warnings.warn(f"{self._folder}: the log cannot be rotated: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"{self._log}: the log cannot be rotated: {error}", RuntimeWarning, stacklevel=2)
             return False
         return True
 
-    def _log_file(self) -> logging.handlers.RotatingFileHandler:
-        assert self._folder is not None
-        log = logging.handlers.RotatingFileHandler(
-            self._folder / "optimizer.log", backupCount=LOG_FILES, encoding="utf-8", delay=True
-        )
-        log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        return log
-
     def _write_log(self, message: str) -> None:
-        if self._folder is not None:
-            record = logging.LogRecord("perfcore.optimizer", logging.INFO, __file__, 0, message, None, None)
-            with contextlib.closing(self._log_file()) as log:
-                log.handle(record)
+        """A line more. A log that cannot be written is warned of once, until it can, and nothing else."""
+        if self._log is None:
+            return
+        try:
+            with open(self._log, "a", encoding="utf-8") as log:
+                log.write(f"{datetime.now().isoformat(' ', 'milliseconds')} INFO {message}\n")
+            self._is_logging = True
+        except OSError as error:
+            if self._is_logging:
+                self._is_logging = False
+                warnings.warn(f"{self._log}: the log cannot be written: {error}", RuntimeWarning, stacklevel=3)
 
     def get_optimization_summary(self, days: float = 7) -> dict[str, Any]:
         """Of the last so many days: how often what was done; ``{"message": ...}`` where nothing was.
 
         ``total_improvement`` is what the runs of the action that improved most add up to, in percent, for those of
         different actions do not; ``avg_improvement`` is that a run.
+
+        Raises
+        ------
+        ConfigurationError
+            For other than days above 0, up to a century.
         """
-        recent = self._history.since(timedelta(days=days), datetime.now())
+        recent = self._history.since(timedelta(days=amount("days", days, "days", CENTURY)), datetime.now())
         if not recent:
             return {"message": "最近の最適化履歴がありません"}
         by_action: Counter[str] = Counter()

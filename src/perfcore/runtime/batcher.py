@@ -20,9 +20,9 @@ import weakref
 from typing import Any
 
 from ..errors import ConfigurationError
+from .amounts import amount
 from .dispatcher import Dispatcher, Request, late
 from .requests import Rows
-from .seconds import checked
 
 
 class Batcher:
@@ -67,7 +67,7 @@ class Batcher:
         for name, value in {"max_rows": max_rows, "max_queue": max_queue, "workers": workers}.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from 1")
-        objective = checked("objective", objective)
+        objective = amount("objective", objective, "seconds")
         of_row = getattr(predictor, f"{method}_one", None)
         self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, objective, workers)
         weakref.finalize(self, self._dispatcher.stop_soon).atexit = False

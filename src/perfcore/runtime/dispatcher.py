@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import OverloadedError
+from .amounts import amount
 from .cost_model import CostModel
 from .requests import Rows, answers, joined
-from .seconds import checked
 
 # Seconds that handing a request to another thread and its answer back takes: what takes less is done on the spot.
 HANDOFF = 50e-6
@@ -32,7 +32,7 @@ class Request:
 
     def __init__(self, rows: Rows, timeout: float | None):
         if timeout is not None:
-            timeout = checked("timeout", timeout)
+            timeout = amount("timeout", timeout, "seconds")
         self.rows = rows
         self.came = time.perf_counter()
         self.timeout = timeout

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import require
-from .seconds import checked
+from .amounts import amount, whole
 
 PAUSE = 0.1  # seconds before the first retry; each further one waits twice as long
 AGAIN = {408, 429, 500, 502, 503, 504}  # statuses that another try may change
@@ -53,10 +53,8 @@ class Fetcher:
     """
 
     def __init__(self, *, limit: int = 10, timeout: float = 10.0, retries: int = 2):
-        for name, value, least in (("limit", limit, 1), ("retries", retries, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from {least}")
-        self.limit, self.timeout, self.retries = limit, checked("timeout", timeout), retries
+        self.limit, self.retries = whole("limit", limit), whole("retries", retries, 0)
+        self.timeout = amount("timeout", timeout, "seconds")
 
     async def get_many(self, urls: Iterable[str]) -> list[Fetched]:
         """All of them, in their order; nothing is raised for one that fails.

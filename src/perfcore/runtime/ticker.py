@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from .seconds import checked
+from .amounts import amount
 
 
 class Ticker:
@@ -33,7 +33,7 @@ class Ticker:
         name: str = "perfcore-ticker",
         on_error: Callable[[Exception], object] | None = None,
     ):
-        self.interval, self.name = checked("interval", interval, threading.TIMEOUT_MAX), name
+        self.interval, self.name = amount("interval", interval, "seconds", threading.TIMEOUT_MAX), name
         self._function, self._on_error = _weakly(function), _weakly(on_error)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None

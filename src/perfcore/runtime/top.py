@@ -11,8 +11,8 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..extras import require
+from .amounts import amount
 from .metrics.server import is_path, refused
-from .seconds import checked
 
 _PARTS = ("time", "process", "memory", "predictors", "others")
 
@@ -59,7 +59,7 @@ class _Unix(http.client.HTTPConnection):
 def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
     """Show it, every so many seconds until Ctrl-C, or once."""
     live, console = require("rich.live", "python -m perfcore top"), require("rich.console", "python -m perfcore top")
-    checked("interval", interval, TIMEOUT_MAX)
+    amount("interval", interval, "seconds", TIMEOUT_MAX)
     seen, before = fetch(address), None
     if once:
         console.Console().print(view(address, seen, None))
