@@ -93,11 +93,9 @@ class BackgroundTaskManager(BackgroundTasks):
 
     @contextmanager
     def managed_task(self, task_name: str = "", **what: Any) -> Iterator[Any]:
-        task_id = self.register_task(None, task_name, **what)
-        try:
+        """As `managed`: errors of callbacks come through in an `ExceptionGroup`."""
+        with self.ending(self.register_task(None, task_name, **what)) as task_id:
             yield task_id
-        finally:
-            self.finish(task_id)
 
     def shutdown(self) -> None:
         self.close()

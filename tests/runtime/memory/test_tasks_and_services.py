@@ -10,6 +10,7 @@ import weakref
 import pytest
 
 from perfcore import ConfigurationError
+from perfcore.optimizer import BackgroundTaskManager
 from perfcore.runtime.memory import BackgroundTasks, Services, measure
 
 
@@ -46,6 +47,26 @@ def test_s3_06_however_a_task_ends_each_callback_ran_once_and_nothing_is_held(en
     del resource, what
     gc.collect()
     assert kept() is None
+
+
+def fails(message):
+    raise RuntimeError(message)
+
+
+@pytest.mark.parametrize(
+    "manager", [BackgroundTasks().managed, BackgroundTaskManager().managed_task], ids=["", "report's"]
+)
+def test_what_callbacks_of_a_managed_task_raise_comes_through(manager):
+    callbacks = [lambda: fails("first"), lambda: fails("second")]
+    name = "callbacks" if manager.__name__ == "managed" else "cleanup_callbacks"
+    with pytest.raises(ExceptionGroup, match="when task 'task-1' ended") as group, manager(**{name: callbacks}):
+        pass
+    assert [str(each) for each in group.value.exceptions] == ["second", "first"]
+    with pytest.raises(KeyError) as raised, manager(**{name: callbacks}):
+        raise KeyError("the block's own")
+    assert raised.value.__notes__ == [
+        "and when task 'task-2' ended: RuntimeError: second", "and when task 'task-2' ended: RuntimeError: first",
+    ]  # fmt: skip
 
 
 def test_a_callback_may_ask_and_change_the_tasks():

@@ -184,12 +184,12 @@ def test_limits_call_once_until_memory_was_below_them(monkeypatch):
 
     class Fake:
         def __init__(self):
-            self.resident = resident.pop(0)
-            self.peak, self.limit = None, 1000
+            self.resident = resident.pop(0) * 10**6
+            self.peak, self.limit = None, 10**9
 
     calls = []
     monitor = MemoryMonitor(
-        60, soft=500, hard=800, on_soft=lambda s: calls.append("soft"), on_hard=lambda s: calls.append("hard")
+        60, soft=500 * 10**6, hard=8e8, on_soft=lambda s: calls.append("soft"), on_hard=lambda s: calls.append("hard")
     )
     monkeypatch.setattr(module, "usage", lambda unique=False: Fake())
     resident += [400, 600, 700, 900, 950, 770, 900, 750, 900, 490, 600, 400, 600]
@@ -202,6 +202,13 @@ def test_limits_call_once_until_memory_was_below_them(monkeypatch):
 def test_a_limit_may_be_a_part_of_what_there_is():
     monitor = MemoryMonitor(60, soft=0.5, hard=0.9)
     assert monitor.soft == int(usage().limit * 0.5) and monitor.hard == int(usage().limit * 0.9)
+    assert MemoryMonitor(60, soft=1.0).soft == usage().limit and MemoryMonitor(60, soft=2**20).soft == 2**20
+
+
+@pytest.mark.parametrize("limit", [1, 2.0, 0, -1.0])
+def test_a_limit_that_may_be_meant_otherwise_is_refused_with_what_is_allowed(limit):
+    with pytest.raises(ConfigurationError, match=r"allowed are bytes from 1048576 .*, a float above 0 up to 1\.0"):
+        MemoryMonitor(60, hard=limit)
 
 
 def test_callbacks_may_raise_and_may_stop_the_monitor():
@@ -209,7 +216,7 @@ def test_callbacks_may_raise_and_may_stop_the_monitor():
         monitor.stop()
         raise RuntimeError("mine")
 
-    monitor = MemoryMonitor(0.01, soft=1, on_soft=stop)
+    monitor = MemoryMonitor(0.01, soft=2**20, on_soft=stop)
     monitor.start()
     for _ in range(500):
         if not monitor.is_running:
@@ -225,7 +232,16 @@ def test_callbacks_may_raise_and_may_stop_the_monitor():
         {"soft": -1},
         {"hard": "1G"},
         {"soft": True},
-        {"soft": 10, "hard": 5},
+        {"soft": 10**9, "hard": 5 * 10**8},
+        {"soft": 1},
+        {"soft": 80},
+        {"soft": 2.0},
+        {"hard": 1000.0},
+        {"hard": 2**20 - 1},
+        {"hard": float("nan")},
+        {"soft": 0.5, "on_soft": 3},
+        {"on_soft": print},
+        {"soft": 0.5, "on_hard": print},
         {"keep": -1},
         {"soft": float("inf")},
     ],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...errors import ConfigurationError
+from .. import callables
+from ..amounts import whole
 from ..ticker import Ticker
 from .usage import Usage, usage
 
 UNIQUE_EVERY = 30  # samples: counting unshared pages walks them all
+LEAST_LIMIT = 2**20  # bytes: no process of Python is as small, so less is meant for something else
 BELOW = 0.95  # of a limit: below that much of it, it may be exceeded anew
 
 
@@ -30,16 +32,18 @@ class MemoryMonitor:
     Parameters
     ----------
     interval : seconds between samples
-    soft, hard : bytes, or a part of `Usage.limit` (a float up to 1); optional
-        Where resident memory exceeds one, its function is called; again only after it was below 95 % of it.
-    on_soft, on_hard : functions of the `Sample`, optional
+    soft, hard : bytes, from a megabyte (2**20), or a float above 0 up to 1.0, a part of `Usage.limit`; optional
+        Where resident memory exceeds one, its function is called; again only after it was below 95 % of it. Nothing
+        between is a limit, so that 1, 1.0 and 80 cannot be mistaken for one another: 1.0 is the whole limit, and 1
+        and 80 are refused.
+    on_soft, on_hard : functions of the `Sample`, optional, beside the limit of that name
         Called in the monitor's thread, in which they may stop it. One that raises is told by `errors`.
     keep : samples that `history` holds
 
     Raises
     ------
     ConfigurationError
-        For intervals and limits outside what is allowed.
+        For intervals and limits outside what is allowed, and functions without a limit at which to call them.
     """
 
     def __init__(
@@ -53,8 +57,14 @@ class MemoryMonitor:
         keep: int = 1000,
     ):
         self._ticker = Ticker(self.sample, interval, name="perfcore-memory", on_error=self._failed)
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise ConfigurationError(f"keep={keep!r}: allowed are whole numbers from 1")
+        keep = whole("keep", keep)
+        for name, call, at in (("soft", on_soft, soft), ("hard", on_hard, hard)):
+            if call is not None:
+                callables.plain(call, f"on_{name}")
+                if at is None:
+                    raise ConfigurationError(
+                        f"on_{name} is never called without {name}=, the limit at which to call it"
+                    )
         limit = usage().limit
         self.soft, self.hard = _bytes("soft", soft, limit), _bytes("hard", hard, limit)
         if self.soft is not None and self.hard is not None and self.soft > self.hard:
@@ -120,6 +130,11 @@ class MemoryMonitor:
 def _bytes(name: str, limit: float | None, all_there_is: int) -> int | None:
     if limit is None:
         return None
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
-        raise ConfigurationError(f"{name}={limit!r}: allowed are bytes above 0, or a part of the limit up to 1.0")
-    return int(limit * all_there_is) if isinstance(limit, float) and limit <= 1 else int(limit)
+    if isinstance(limit, float) and 0 < limit <= 1:
+        return int(limit * all_there_is)
+    if isinstance(limit, int | float) and LEAST_LIMIT <= limit < float("inf"):
+        return int(limit)
+    raise ConfigurationError(
+        f"{name}={limit!r}: allowed are bytes from {LEAST_LIMIT} (2**20), and a part of the limit, a float above 0 up "
+        "to 1.0"
+    )

@@ -101,12 +101,29 @@ class BackgroundTasks:
 
     @contextmanager
     def managed(self, task_id: Hashable = None, **what: Any) -> Iterator[Hashable]:
-        """``with tasks.managed(callbacks=[...]) as task_id: ...``: finished when the block is, also by an error."""
-        task_id = self.register(task_id, **what)
+        """``with tasks.managed(callbacks=[...]) as task_id: ...``: finished when the block is, also by an error.
+
+        Raises
+        ------
+        ExceptionGroup
+            Of the errors of callbacks, once all were called. Where the block itself raised that comes through, with a
+            note of each of these.
+        """
+        with self.ending(self.register(task_id, **what)) as task_id:
+            yield task_id
+
+    @contextmanager
+    def ending(self, task_id: Hashable) -> Iterator[Hashable]:
+        """Finish a task that was registered when the block is over, as `managed` does."""
         try:
             yield task_id
-        finally:
-            self.finish(task_id)
+        except BaseException as raised:
+            for error in self.finish(task_id):
+                raised.add_note(f"and when task {task_id!r} ended: {type(error).__qualname__}: {error}")
+            raise
+        errors = self.finish(task_id)
+        if errors:
+            raise ExceptionGroup(f"when task {task_id!r} ended", errors)
 
     def running(self) -> list[Hashable]:
         """Ids of the tasks that are not over, the oldest first."""
