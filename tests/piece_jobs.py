@@ -26,6 +26,37 @@ def fail_at_three(x: int) -> int:
     return x
 
 
+def stop_at_three(x: int) -> int:
+    return x if x != 3 else next(iter([]))
+
+
+class Odd(Exception):
+    """An error, or a result, that is pickled but cannot be read again."""
+
+    def __init__(self, code: int, place: str):
+        super().__init__(f"code {code} at {place}")
+
+
+def fail_oddly_at_three(x: int) -> int:
+    if x == 3:
+        raise Odd(7, "the end")
+    return x
+
+
+def odd_at_three(x: int) -> Any:
+    """An `Odd` result, made in some time by a process of that number."""
+    spin(100_000)
+    return Odd(7, "the end") if x == 3 else os.getpid()
+
+
+def note(path: str, x: int) -> int:
+    """Adds a line to a file, and takes a while."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(f"{x}\n")
+    time.sleep(0.2)
+    return x
+
+
 def die(x: int) -> int:
     if x == 2:
         os._exit(9)

@@ -16,6 +16,7 @@ from .errors import (
     OverloadedError,
     PerfcoreError,
     UnsupportedModelError,
+    WorkerError,
 )
 from .predictor import Predictor, compile, load
 from .testing import verify
@@ -41,6 +42,7 @@ __all__ = [
     "PredictionCache",
     "Predictor",
     "UnsupportedModelError",
+    "WorkerError",
     "__version__",
     "batch_function",
     "compile",

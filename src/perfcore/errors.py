@@ -12,6 +12,7 @@
        ├─ MismatchError           verify() or assert_causal() found unequal  (also AssertionError)
        ├─ CacheError              a cache that is closed, or holds too much  (also RuntimeError)
        ├─ OverloadedError         more is waiting than may wait              (also RuntimeError)
+       ├─ WorkerError             what no worker process can be sent or send (also RuntimeError)
        ├─ MissingExtraError       a library that an extra brings             (also ImportError)
        └─ ConfigurationError      an argument or PERFCORE_* variable is off  (also ValueError)
 """
@@ -60,6 +61,11 @@ class CacheError(PerfcoreError, RuntimeError):
 
 class OverloadedError(PerfcoreError, RuntimeError):
     """A request refused at once, for it could not be answered in time or too many wait already."""
+
+
+class WorkerError(PerfcoreError, RuntimeError):
+    """A function, piece or result that worker processes cannot be sent or send back, an error that they cannot send, or
+    that none can be started."""
 
 
 class MissingExtraError(PerfcoreError, ImportError):

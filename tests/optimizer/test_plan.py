@@ -48,6 +48,21 @@ def test_s1_06_chunks_are_processed_in_order_and_an_error_comes_through():
         ParallelDataProcessor(max_workers=4).process_data_parallel(pieces)
     with pytest.raises(ConfigurationError, match="expected a function"):
         ParallelDataProcessor(process=3)
+    with pytest.raises(ConfigurationError, match="^max_workers=0: allowed are"):
+        ParallelDataProcessor(max_workers=0)
+
+
+def test_coroutine_functions_are_refused_for_they_do_nothing_when_they_are_called():
+    async def later(_=None):
+        return 1
+
+    for call in (
+        lambda: ParallelDataProcessor(process=later),
+        lambda: PerformanceProfiler().profile_function(later),
+        lambda: PerformanceProfiler().memory_profile(later),
+    ):
+        with pytest.raises(ConfigurationError, match="only begins when it is called"):
+            call()
 
 
 @pytest.fixture(params=["toml", "json"])

@@ -166,6 +166,7 @@ def test_public_names_are_exactly_these():
         "PredictionCache",
         "Predictor",
         "UnsupportedModelError",
+        "WorkerError",
         "__version__",
         "batch_function",
         "compile",

@@ -11,7 +11,19 @@ from functools import partial
 
 import numpy as np
 import pytest
-from piece_jobs import die, double, fail_at_three, itself, lies_in, slow, slow_first, spin, total, write_to
+from piece_jobs import (
+    die,
+    double,
+    fail_at_three,
+    itself,
+    lies_in,
+    slow,
+    slow_first,
+    spin,
+    stop_at_three,
+    total,
+    write_to,
+)
 
 from perfcore import ConfigurationError, InputError
 from perfcore.runtime import parallel
@@ -51,6 +63,14 @@ def test_a_worker_that_is_killed_is_an_error_and_no_hang_and_the_next_call_works
     assert list(parallel.map(double, range(4), how="processes", workers=2)) == [0, 2, 4, 6]
 
 
+@pytest.mark.parametrize("how", WAYS)
+def test_stop_iteration_of_a_function_is_an_error_and_loses_no_result_silently(how):
+    results = parallel.map(stop_at_three, range(8), how=how, workers=2)
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        next(results)
+
+
 @pytest.mark.parametrize("how", ["threads", "processes"])
 def test_no_more_is_under_way_than_two_pieces_a_worker(how):
     taken = []
@@ -74,7 +94,7 @@ def test_s0_19_little_work_is_done_here_one_after_another():
 
 @pytest.mark.parametrize("n", [0, 1, 3000])
 def test_little_work_is_done_here_also_where_nobody_knows_how_many_pieces_there_are(n, monkeypatch):
-    monkeypatch.setattr(parallel, "_processes", None)
+    monkeypatch.setattr(parallel, "Workers", None)
     monkeypatch.setattr(parallel, "ThreadPoolExecutor", None)
     assert list(parallel.map(double, (i for i in range(n)), workers=2)) == [2 * i for i in range(n)]
     table = np.ones((1000, 4))
@@ -83,7 +103,7 @@ def test_little_work_is_done_here_also_where_nobody_knows_how_many_pieces_there_
 
 @pytest.mark.parametrize("is_known", [True, False])
 def test_crumbs_are_not_sent_to_processes_however_many_they_are(is_known, monkeypatch):
-    monkeypatch.setattr(parallel, "_processes", None)
+    monkeypatch.setattr(parallel, "Workers", None)
     monkeypatch.setattr(parallel, "SOON", 0.001)
     monkeypatch.setattr(parallel, "WORTH_PROCESSES", 0.001)
     data = range(20_000) if is_known else iter(range(20_000))
@@ -118,6 +138,20 @@ def test_ways_are_compared():
     assert parallel.compare(double, range(3), workers=2).best == "serial"
     with pytest.raises(ConfigurationError, match="no pieces"):
         parallel.compare(double, [])
+
+
+def test_rows_of_a_table_are_no_pieces_to_compare(tmp_path):
+    for table in (np.ones((3, 3)), tmp_path / "t.parquet", "t.parquet"):
+        with pytest.raises(ConfigurationError, match=r"cut into pieces .* chunks\(table, max_bytes\)"):
+            parallel.compare(total, table)
+    assert parallel.compare(total, parallel.chunks(np.ones((30, 3)), 100), workers=2).workers == 2
+
+
+def test_the_error_of_a_number_of_workers_names_the_argument():
+    for workers in (0, True, 1.5):
+        for call in (parallel.map, parallel.compare):
+            with pytest.raises(ConfigurationError, match=rf"^workers={workers}: allowed are"):
+                call(double, [1], workers=workers)
 
 
 # -- pieces ---------------------------------------------------------------------------------------------

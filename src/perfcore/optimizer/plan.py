@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..runtime import parallel, profiling
+from ..runtime.callables import plain
 from ..runtime.fetching import Fetched, Fetcher
 from ..runtime.memory import measure, trim
 from ..runtime.memory.usage import resident
@@ -39,7 +40,8 @@ class ParallelDataProcessor:
     Raises
     ------
     ConfigurationError
-        For numbers of workers that are not whole numbers from 1, wherever they come from.
+        For numbers of workers that are not whole numbers from 1, wherever they come from; for what is no function, or a
+        coroutine or generator function.
     """
 
     def __init__(
@@ -49,11 +51,11 @@ class ParallelDataProcessor:
         process: Callable[[Any], Any] | None = None,
         settings: str | os.PathLike | None = None,
     ):
-        if process is not None and not callable(process):
-            raise ConfigurationError(f"process: expected a function, got {type(process).__qualname__}")
+        if process is not None:
+            plain(process, "process")
         if max_workers is None and asked() is None and settings is not None:
             max_workers = _max_workers(Path(settings))
-        self.max_workers = resolve(max_workers)
+        self.max_workers = resolve(max_workers, "max_workers")
         self._process = process
 
     def process_data_parallel(self, data_chunks: Iterable[Any]) -> list[Any]:
@@ -103,6 +105,7 @@ class PerformanceProfiler:
 
         The profiler is off afterwards, after an exception, too, which comes through.
         """
+        plain(func, "func")
         self.profiler = cProfile.Profile()
         result = self.profiler.runcall(func, *args, **kwargs)
         found = vars(pstats.Stats(self.profiler))["stats"]  # (file, line, name): (.., calls, own seconds, seconds, ..)

@@ -11,27 +11,22 @@ No more than two pieces for each worker are under way, so memory stays bounded h
 
 from __future__ import annotations
 
-import builtins
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from statistics import median
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..extras import require
 from ..threads import resolve
 from . import progress as bars
 from .callables import plain
 from .chunks import bytes_of, chunks
-from .sharing import Shared, opened
+from .workers import Workers
 
 WAYS = ("auto", "serial", "threads", "processes")
 SOON = 0.2  # seconds of work that are not worth starting workers for
@@ -39,7 +34,6 @@ WORTH_PROCESSES = 2.0  # seconds
 CRUMB = 1e-3  # seconds: handing a piece to a process and its result back takes a fifth of that, or more
 GAIN = 1.3  # by which two threads at once must be faster than one
 ROUNDS = 3
-IDLE = 60  # seconds after which a process without work ends
 
 
 def map(  # noqa: A001 - what it is called everywhere
@@ -55,26 +49,33 @@ def map(  # noqa: A001 - what it is called everywhere
 
     Parameters
     ----------
-    function : of a piece; for processes one that can be pickled, or a local one, which cloudpickle takes
-    data : an iterable of pieces; or, with ``max_bytes``, a table or file that `chunks` cuts
+    function : of a piece; for processes one that can be pickled, or a local one, which cloudpickle takes. What it
+        changes of its piece, or of what it is a closure over, the caller sees with "serial" and "threads"; each call in
+        a process has copies
     max_bytes : of all pieces that are under way together, and of a few copies that the function makes of its own
     workers : threads or processes; by default as many as CPUs may be used, or ``PERFCORE_NUM_THREADS``
     how : "serial"; "threads", of which a single one is the caller's; "processes", of which a single one is still
-        another than the caller's; or "auto": measured while the first pieces are worked on
+        another than the caller's; or "auto": measured while the first pieces are worked on. Where that is for
+        processes, and something cannot be pickled, or none be started, the rest is done in the caller's thread; a piece
+        whose result turns out not to be sent back is worked on again
     progress : whether a bar on stderr shows how many are done
 
     Raises
     ------
     ConfigurationError
         For arguments outside what is allowed, as a coroutine or generator function.
+    WorkerError
+        With "processes", for a function, piece or result that cannot be pickled, which it names, or where no process
+        can be started. In the place of an error that cannot be pickled, with its class, message and traceback.
     Exception
         Whatever the function raised for a piece, when that piece's turn comes; with the worker's traceback, and the
-        other pieces are given up. A worker process that is killed is a ``TerminatedWorkerError``.
+        other pieces are given up: what is begun is finished. ``StopIteration`` becomes a ``RuntimeError``. A worker
+        process that is killed is a ``TerminatedWorkerError``.
     """
     if how not in WAYS:
         raise ConfigurationError(f"how={how!r}: allowed are {', '.join(WAYS)}")
     plain(function)
-    n_workers = resolve(workers)
+    n_workers = resolve(workers, "workers")
     if max_bytes is not None:
         data = chunks(data, _piece(max_bytes, n_workers))
     elif bytes_of(data) is not None or isinstance(data, str | os.PathLike):
@@ -109,22 +110,26 @@ class _Pieces:
 
 
 def _mapped(function: Callable[[Any], Any], pieces: _Pieces, workers: int, how: str) -> Iterator[Any]:
+    or_here = how == "auto"
     if how == "auto":
         how = "serial" if workers == 1 else (yield from _tried(function, pieces))
     if how == "serial" or (how == "threads" and workers == 1):
-        yield from builtins.map(function, pieces)
+        yield from _serial(function, pieces)
         return
-    with ExitStack() as stack:
-        if how == "threads":
-            pool = stack.enter_context(ThreadPoolExecutor(workers))
-            yield from _in_order(lambda piece: pool.submit(function, piece), pieces, 2 * workers)
-        else:
-            shared = stack.enter_context(Shared())
-            try:
-                yield from _in_order(partial(_sent, _processes(workers), shared, function), pieces, 2 * workers)
-            except BrokenExecutor:  # a worker was killed: the next call gets others
-                _pools.pop((os.getpid(), workers), None)
-                raise
+    if how == "threads":
+        pool = ThreadPoolExecutor(workers)
+        try:
+            yield from _in_order(lambda piece: pool.submit(function, piece).result, pieces, 2 * workers)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    else:
+        with Workers(function, workers, or_here) as processes:
+            yield from _in_order(processes.send, pieces, 2 * workers)
+
+
+def _serial(function: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator[Any]:
+    for piece in pieces:  # builtins.map would end where the function raises StopIteration
+        yield function(piece)
 
 
 def _tried(function: Callable[[Any], Any], pieces: _Pieces) -> Generator[Any, None, str]:
@@ -134,7 +139,7 @@ def _tried(function: Callable[[Any], Any], pieces: _Pieces) -> Generator[Any, No
         return "serial"
     pair = list(islice(pieces, 2))
     if len(pair) < 2:
-        yield from builtins.map(function, pair)
+        yield from _serial(function, pair)
         return "serial"
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(abs, (1, 2)))  # its threads are started
@@ -167,52 +172,14 @@ def _here(function: Callable[[Any], Any], pieces: _Pieces, much: float) -> Gener
     return None
 
 
-def _in_order(submit: Callable[[Any], Future], pieces: Iterator[Any], most: int) -> Iterator[Any]:
-    under_way: deque[Future] = deque()
-    try:
-        for piece in pieces:
-            under_way.append(submit(piece))
-            if len(under_way) >= most:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        for each in under_way:
-            each.cancel()
-
-
-# By process and number of workers. loky's own reusable one is joblib's, which expects it to be of its kind.
-_pools: dict[tuple[int, int], Executor] = {}
-
-
-def _processes(workers: int) -> Executor:
-    key = os.getpid(), workers
-    if key not in _pools:
-        loky = require("joblib.externals.loky", "work in processes")
-        _pools[key] = loky.ProcessPoolExecutor(workers, timeout=IDLE, initializer=_end_with, initargs=(os.getpid(),))
-    return _pools[key]
-
-
-def _end_with(parent: int) -> None:
-    """In a worker: end when the process is gone that began it; killed, it tells nobody, and idle workers live on."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="perfcore-parent", daemon=True).start()
-
-
-def _sent(pool: Executor, shared: Shared, function: Callable[[Any], Any], piece: Any) -> Future:
-    small = shared.put(piece)
-    future = pool.submit(_work, function, small)
-    future.add_done_callback(lambda _: shared.drop(small))
-    return future
-
-
-def _work(function: Callable[[Any], Any], shared: Any) -> Any:
-    return function(opened(shared))
+def _in_order(send: Callable[[Any], Callable[[], Any]], pieces: Iterator[Any], most: int) -> Iterator[Any]:
+    under_way: deque[Callable[[], Any]] = deque()
+    for piece in pieces:
+        under_way.append(send(piece))
+        if len(under_way) >= most:
+            yield under_way.popleft()()
+    while under_way:
+        yield under_way.popleft()()
 
 
 @dataclass(frozen=True)
@@ -241,12 +208,15 @@ def compare(function: Callable[[Any], Any], pieces: Iterable[Any], *, workers: i
     Raises
     ------
     ConfigurationError
-        Where there are no pieces, or the function is one that `map` refuses.
+        Where there are no pieces, for a table or file in their place, and for functions that `map` refuses.
     Exception
         Whatever the function raises.
     """
     plain(function)
-    pieces, n_workers = list(pieces), resolve(workers)
+    n_workers = resolve(workers, "workers")
+    if bytes_of(pieces) is not None or isinstance(pieces, str | os.PathLike):
+        raise ConfigurationError("a table or file is cut into pieces beforehand, by chunks(table, max_bytes)")
+    pieces = list(pieces)
     if not pieces:
         raise ConfigurationError("there are no pieces to time")
     ways = [way for way in WAYS if way != "auto"]

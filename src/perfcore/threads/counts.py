@@ -33,12 +33,12 @@ def bounds() -> dict[str, int | None]:
     return {"affinity": cpus, "cgroup quota": _quota(), "OMP_NUM_THREADS": _share(), "limit": _cap}
 
 
-def resolve(n_threads: int | None) -> int:
-    """A thread count from an argument: None is ``PERFCORE_NUM_THREADS``, or all available; else a number from 1."""
+def resolve(n_threads: int | None, name: str = "n_threads") -> int:
+    """A count of threads from the argument of that name: None is ``PERFCORE_NUM_THREADS``, or all available."""
     if n_threads is None:
         return asked() or available()
     if (count := whole(n_threads)) is None:
-        raise ConfigurationError(f"n_threads={n_threads!r}: allowed are None (all available) and whole numbers from 1")
+        raise ConfigurationError(f"{name}={n_threads!r}: allowed are None (all available) and whole numbers from 1")
     return count
 
 

@@ -1,0 +1,232 @@
+"""Worker processes: what they are sent, what comes back, how they begin and end.
+
+::
+
+    function, piece ──▶ pickles ──▶ worker: unpickled, worked on ──▶ the result as a pickle, or why there is none
+       ▲                                                                │
+       └──────── what cannot be sent is worked on here, if wanted ◀─────┘
+
+Everything is pickled and read here rather than by loky, whose pool is broken by what it cannot read, and which tells
+what cannot be pickled no differently from what the function raised.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from ..errors import MissingExtraError, WorkerError
+from ..extras import require
+from .sharing import Shared, opened
+
+IDLE = 60  # seconds after which a process without work ends
+INSTEAD = "how='threads' needs no other process"
+
+
+class Workers:
+    """The worker processes of one map, while the context lasts; they outlive it, for the next.
+
+    Parameters
+    ----------
+    or_here : whether what cannot be sent is worked on in this process, and from then on all that follows
+    """
+
+    def __init__(self, function: Callable[[Any], Any], n: int, or_here: bool):
+        self._function, self._n, self._or_here = function, n, or_here
+        self._stack, self._all_here = ExitStack(), False
+        self._pool: _Pool | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._stack.close()  # the folder's end tells the workers to leave what they have not begun
+        broken = kind is not None and (issubclass(kind, BrokenExecutor) or not issubclass(kind, Exception))
+        if (
+            self._pool is not None and broken and kind is not GeneratorExit
+        ):  # killed, or Ctrl-C: the next map gets others
+            self._pool.end()
+
+    def send(self, piece: Any) -> Callable[[], Any]:
+        """What waits for the piece's result, and returns or raises it."""
+        try:
+            if not self._all_here:
+                pool = self._pool or self._start()
+                small = self._shared.put(piece)
+                sent = _packed(f"a piece, of type {type(piece).__qualname__},", small)
+                return partial(self._received, small, pool.submit(_work, self._shared.folder, self._sent, sent))
+        except (WorkerError, MissingExtraError) as error:
+            if not self._or_here:
+                return partial(_raise, error)
+            self._all_here = True
+        return partial(self._function, piece)
+
+    def _start(self) -> _Pool:
+        self._sent = _packed(f"the function {_name(self._function)}", self._function)
+        try:
+            pool = _pool(self._n)
+            self._shared = self._stack.enter_context(Shared())
+        except MissingExtraError:
+            raise
+        except Exception as error:  # no semaphores, no processes, or no folder: whatever the system refuses
+            raise WorkerError(f"no worker process can be started here: {_told(error)}; {INSTEAD}") from error
+        self._pool = pool
+        return pool
+
+    def _received(self, small: Any, future: Future) -> Any:
+        try:
+            answer = future.result()
+            if not isinstance(answer, WorkerError):
+                try:
+                    return pickle.loads(answer[0], buffers=answer[1])
+                except Exception as error:
+                    answer = WorkerError(f"a result cannot be read: {_told(error)}; {INSTEAD}")
+            if not self._or_here:
+                raise answer
+            self._all_here = True
+            return self._function(opened(small))
+        finally:
+            self._shared.drop(small)
+
+
+def _work(folder: str, function: bytes, piece: bytes) -> tuple[bytes, list] | WorkerError:
+    """In a worker: the result's pickle and its arrays, which loky copies once; or what could not be sent."""
+    if not os.path.isdir(folder):
+        return WorkerError("the map was given up")
+    try:
+        call, table = pickle.loads(function), opened(pickle.loads(piece))
+    except Exception as error:
+        return WorkerError(f"a function or piece cannot be read in a worker: {_told(error)}; {INSTEAD}")
+    try:
+        result = call(table)
+    except Exception as error:
+        if _survives(error):
+            raise
+        raise WorkerError(f"raised in a worker, and cannot be sent itself: {_told(error)}") from error
+    arrays: list[pickle.PickleBuffer] = []
+    try:
+        return _packed(f"a result, of type {type(result).__qualname__},", result, arrays.append), arrays
+    except WorkerError as error:
+        return error
+
+
+def _packed(what: str, thing: Any, apart: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
+    """Its pickle, without the arrays that ``apart`` gets."""
+    try:
+        return _pickled(thing, apart)
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        raise WorkerError(
+            f"{what} cannot be pickled, as another process needs it: {_told(error)}; {INSTEAD}"
+        ) from error
+
+
+def _pickled(thing: Any, apart: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
+    # Where every joblib has it: before 1.6 it brought its own, and now needs the one that is installed.
+    cloudpickle = require("joblib.externals.loky.cloudpickle_wrapper", "work in processes")
+    return cloudpickle.dumps(thing, protocol=5, buffer_callback=apart)
+
+
+def _survives(error: Exception) -> bool:
+    try:
+        return isinstance(pickle.loads(_pickled(error)), type(error))
+    except Exception:
+        return False
+
+
+def _told(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+class _Pool:
+    """loky's processes. They are started and ended by other threads than the main one, where Ctrl-C is an exception
+    wherever that is, halfway through too; and inherit from these that it does not reach them."""
+
+    def __init__(self, n: int):
+        loky = require("joblib.externals.loky", "work in processes")
+        tracker = require("joblib.externals.loky.backend.resource_tracker", "work in processes")
+
+        def start() -> Any:
+            from multiprocessing import resource_tracker
+
+            if os.name == "posix":
+                for each in (tracker, resource_tracker):  # beginning later, these would let the signal through again
+                    each.ensure_running()
+            return loky.ProcessPoolExecutor(n, timeout=IDLE, initializer=_begin, initargs=(os.getpid(),))
+
+        self._processes = _elsewhere(start)
+        self.fill()
+
+    def fill(self) -> None:
+        """Start what there is to start of processes."""
+        _elsewhere(partial(self.submit, int))
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            return self._processes.submit(function, *arguments)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for those that were idle, and are no more
+        try:
+            return self._processes.submit(function, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def end(self) -> None:
+        """Kill the processes, whatever they do."""
+        for key in [key for key, pool in _pools.items() if pool is self]:
+            del _pools[key]
+        _elsewhere(partial(self._processes.shutdown, kill_workers=True))
+
+
+def _elsewhere(call: Callable[[], Any]) -> Any:
+    """What a call returns in another thread, which is through when this is."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call).result()
+
+
+# By process and number of workers. loky's own reusable one is joblib's, which expects it to be of its kind.
+_pools: dict[tuple[int, int], _Pool] = {}
+
+
+def _pool(n: int) -> _Pool:
+    key = os.getpid(), n
+    if key in _pools:
+        try:
+            _pools[key].fill()
+        except BrokenExecutor:  # killed while nobody waited for them
+            _pools[key].end()
+    if key not in _pools:
+        _pools[key] = _Pool(n)
+    return _pools[key]
+
+
+def _begin(parent: int) -> None:
+    """In a worker: leave Ctrl-C, which a terminal sends to all processes, to the parent, which ends the workers; and
+    end when it is gone: killed, it tells nobody, and idle workers live on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="perfcore-parent", daemon=True).start()
