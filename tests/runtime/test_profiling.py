@@ -1,16 +1,19 @@
 """Profilers: what they see, that they are off again, and what they draw."""
 
 import cProfile
+import re
 import subprocess
 import sys
 import time
 import tracemalloc
 import xml.dom.minidom
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
 
 from perfcore import ConfigurationError, MissingExtraError
+from perfcore._ext.cells import is_finite_table
 from perfcore.optimizer import PerformanceProfiler
 from perfcore.runtime import profiling
 from perfcore.runtime.flame_graph import flame_graph
@@ -120,12 +123,47 @@ def test_a_process_is_seen_from_outside():
         process.wait()
 
 
+def test_a_process_that_is_not_there_or_no_python_is_told_in_a_line():
+    process = subprocess.Popen(["sleep", "30"])
+    missing = 2**22 + 1  # more than any system's pid_max
+    try:
+        for pid, told in (
+            (process.pid, "py-spy cannot look at process .*"),
+            (missing, "pid=.*: there is no such process"),
+        ):
+            try:
+                profiling.sample(pid, 1)
+            except MissingExtraError as reason:
+                pytest.skip(str(reason))
+            except ConfigurationError as error:
+                assert re.fullmatch(told, str(error)) and "backtrace" not in str(error)
+            else:
+                raise AssertionError(told)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_lines_are_those_of_the_function_that_is_run_whatever_is_around_it():
+    pytest.importorskip("line_profiler")
+
+    class Called:
+        def __call__(self):
+            return work(0.001)
+
+    for function in (partial(work, 0.001), Called(), Called().__call__, lru_cache(work)):
+        found = profiling.lines(function)
+        assert found.result == "done" and found.rows
+
+
 def test_arguments_outside_what_is_allowed_are_refused():
     for call in (
         lambda: profiling.time(work, by="x"),
         lambda: profiling.memory(work, by="x"),
         lambda: profiling.sample(0),
         lambda: profiling.sample(1, -1),
+        lambda: profiling.sample(1, "a"),
+        lambda: profiling.sample("1"),
     ):
         with pytest.raises(ConfigurationError, match="allowed are"):
             call()
@@ -199,9 +237,11 @@ def test_names_of_a_function_s_own_arguments_are_handed_on():
 
 def test_what_is_not_written_in_python_has_no_lines():
     pytest.importorskip("line_profiler")
-    for function in (len, str.upper):
+    for function in (len, str.upper, partial(len), str, is_finite_table):
         with pytest.raises(ConfigurationError, match="written in Python"):
             profiling.lines(function, "a")
+    with pytest.raises(ConfigurationError, match="sum: expected a function that is written in Python"):
+        profiling.lines(work, of=[slow_part, sum])
 
 
 def test_names_that_xml_or_utf_8_do_not_have_are_drawn_and_written(tmp_path):

@@ -18,10 +18,15 @@ _LATER: tuple[tuple[Callable[[Any], bool], str], ...] = (
 
 def begins_later(function: Any) -> str | None:
     """The kind of a function whose call only makes an object, and does none of its work; None for others."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    called = function if inspect.isroutine(function) else getattr(type(function), "__call__", None)  # noqa: B004
-    return next((kind for test, kind in _LATER if test(called)), None)
+    runs = run_by(function)
+    return next((kind for test, kind in _LATER if test(runs)), None)
+
+
+def run_by(called: Any) -> Any:
+    """The function or method that a call of an object runs: of a partial one, or of an object with ``__call__``."""
+    while isinstance(called, functools.partial):
+        called = called.func
+    return called if inspect.isroutine(called) else getattr(type(called), "__call__", None)  # noqa: B004
 
 
 def plain(function: Any, name: str = "function") -> None:

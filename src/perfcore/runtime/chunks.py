@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigurationError, InputError
+from ..errors import InputError
+from .amounts import whole
 
 
 def chunks(data: Any, max_bytes: int) -> Iterator[Any]:
@@ -32,17 +33,16 @@ def chunks(data: Any, max_bytes: int) -> Iterator[Any]:
     InputError
         For what is no table.
     """
-    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int | np.integer) or max_bytes < 1:
-        raise ConfigurationError(f"max_bytes={max_bytes!r}: allowed are whole numbers from 1")
+    max_bytes = whole("max_bytes", max_bytes)
     if isinstance(data, str | os.PathLike):
-        return _of_file(os.fspath(data), int(max_bytes))
+        return _of_file(os.fspath(data), max_bytes)
     n_bytes = bytes_of(data)
     if n_bytes is None:
         raise InputError(
             "expected a table (numpy, pandas, polars, Arrow) or the path of a Parquet or Arrow file, got "
             f"{type(data).__qualname__}"
         )
-    return _cut(data, n_bytes, int(max_bytes))
+    return _cut(data, n_bytes, max_bytes)
 
 
 def _cut(table: Any, n_bytes: int, max_bytes: int) -> Iterator[Any]:

@@ -24,6 +24,7 @@ from typing import Any
 from ..errors import ConfigurationError
 from ..threads import resolve
 from . import progress as bars
+from .amounts import whole
 from .callables import plain
 from .chunks import bytes_of, chunks
 from .workers import Workers
@@ -87,9 +88,7 @@ def map(  # noqa: A001 - what it is called everywhere
 
 def _piece(max_bytes: int, workers: int) -> int:
     """Bytes of a piece: for each worker two are under way, and functions make up to three of one; readers have some."""
-    if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
-        raise ConfigurationError(f"max_bytes={max_bytes!r}: allowed are whole numbers from 1")
-    return max(1, max_bytes // (5 * workers + 4))
+    return max(1, whole("max_bytes", max_bytes) // (5 * workers + 4))
 
 
 class _Pieces:

@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ..errors import ConfigurationError
 from ..extras import missing, require
-from .callables import plain
+from .amounts import amount, whole
+from .callables import plain, run_by
 from .flame_graph import flame_graph
 
 FRAMES = 25  # of each allocation's stack
+LONGEST = 86_400  # seconds of a sample
 
 
 @dataclass(frozen=True)
@@ -152,10 +156,7 @@ def lines(
     """
     plain(function)
     line_profiler = require("line_profiler", "lines()")
-    for each in (function, *of):
-        if inspect.isbuiltin(each) or inspect.ismethoddescriptor(each):
-            raise ConfigurationError(f"{_name(each)}: expected a function that is written in Python; this has no lines")
-    profiler = line_profiler.LineProfiler(function, *of)
+    profiler = line_profiler.LineProfiler(*map(_with_lines, (function, *of)))
     result = profiler.runcall(function, *arguments, **named)
     stats = profiler.get_stats()
     rows = [
@@ -168,6 +169,16 @@ def lines(
         out.seek(0)
         report = out.read()
     return Profile("line_profiler", result, sorted(rows, key=lambda row: -row[1]), "seconds", report=report)
+
+
+def _with_lines(function: Any) -> Any:
+    """The Python function that is run, whatever is around it."""
+    runs = inspect.unwrap(run_by(function))
+    if not inspect.isfunction(getattr(runs, "__func__", runs)):
+        raise ConfigurationError(
+            f"{_name(runs)}: expected a function that is written in Python; this has no lines, time() times it whole"
+        )
+    return runs
 
 
 def memory(function: Callable[..., Any], /, *arguments: Any, by: str = "tracemalloc", **named: Any) -> Profile:
@@ -255,11 +266,9 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
     MissingExtraError
         Where py-spy is not installed.
     ConfigurationError
-        Where it cannot look at that process; the message is its own.
+        Where there is no such process, or py-spy cannot look at it; it says why.
     """
-    if isinstance(pid, bool) or not isinstance(pid, int) or pid < 1 or not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"pid={pid!r}, seconds={seconds!r}: allowed are a process id, and seconds above 0")
-    seconds = max(1, round(seconds))
+    pid, seconds = whole("pid", pid), max(1, round(amount("seconds", seconds, "seconds", LONGEST)))
     beside = Path(sys.executable).with_name("py-spy")
     tool = str(beside) if beside.exists() else shutil.which("py-spy")
     if tool is None:
@@ -268,8 +277,11 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
         raw = os.path.join(folder, "stacks")
         command = [tool, "record", "-p", str(pid), "-d", str(seconds), "-f", "raw", "-o", raw, "--idle"]
         done = subprocess.run([*command, *(["--native"] if native else [])], capture_output=True, text=True)
-        if done.returncode:
-            raise ConfigurationError(f"py-spy cannot look at process {pid}: {(done.stderr or done.stdout).strip()}")
+        if done.returncode and not psutil.pid_exists(pid):
+            raise ConfigurationError(f"pid={pid}: there is no such process")
+        if done.returncode:  # it says why in a line, and below that shows its own stack
+            told = next(iter((done.stderr or done.stdout).strip().splitlines()), f"it ended with {done.returncode}")
+            raise ConfigurationError(f"py-spy cannot look at process {pid}: {told.removeprefix('Error: ')}")
         folded = Path(raw).read_text(encoding="utf-8").splitlines()
     stacks: dict[tuple[str, ...], float] = {}
     rows: dict[str, tuple[float, int]] = {}
