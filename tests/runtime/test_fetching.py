@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,6 +12,16 @@ from perfcore import ConfigurationError
 from perfcore.runtime import Fetcher
 
 pytest.importorskip("httpx")
+
+
+# What the first answer to a path says about when to ask again.
+AFTER = {
+    "/seconds": lambda: "1",
+    "/date": lambda: formatdate(time.time() + 2, usegmt=True),
+    "/past": lambda: formatdate(time.time() - 100, usegmt=True),
+    "/odd": lambda: "soon",
+    "/long": lambda: "3600",
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -23,7 +34,10 @@ class Handler(BaseHTTPRequestHandler):
         try:
             time.sleep(5 if self.path == "/slow" else 0.01)
             status = 404 if self.path == "/none" else 503 if self.path == "/busy" and n < 3 else 200
-            self.send_response(500 if self.path == "/broken" else status)
+            said = AFTER.get(self.path) if n == 1 else None
+            self.send_response(500 if self.path == "/broken" else 429 if said else status)
+            if said:
+                self.send_header("Retry-After", said())
             body = self.path.encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -76,6 +90,16 @@ def test_s1_g1_one_that_fails_does_not_disturb_the_others(server):
     assert (found["slow"].error, found["slow"].attempts) == ("no answer within 0.5 s", 3)
     assert (found["busy"].error, found["busy"].attempts, found["busy"].content) == (None, 3, b"/busy")
     assert (found["broken"].error, found["broken"].attempts) == ("status 500", 3)
+    assert (found["none"].content, found["broken"].content, found["slow"].content) == (b"/none", b"/broken", None)
+
+
+def test_a_server_that_says_when_to_ask_again_is_asked_then_or_not_at_all(server):
+    found = dict(zip(AFTER, fetched([server.url + path for path in AFTER], timeout=5.0), strict=True))
+    assert all(found[path].content == path.encode() and found[path].attempts == 2 for path in AFTER if path != "/long")
+    assert found["/seconds"].seconds >= 1 and found["/date"].seconds >= 0.9
+    assert found["/past"].seconds < 0.9 and found["/odd"].seconds < 0.9
+    assert found["/long"].attempts == 1 and found["/long"].status == 429 and found["/long"].seconds < 0.9
+    assert "status 429, and to be asked again in 3600 s" in found["/long"].error
 
 
 def test_a_server_that_is_not_there_and_what_is_no_url_are_errors_of_their_own(server):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -22,7 +23,7 @@ class Fetched:
 
     Attributes
     ----------
-    content : bytes, or None where it failed
+    content : bytes of the last answer, of one that is an error, too; None where there was none
     status : of the last answer; None where there was none
     error : why it failed; None where it did not
     attempts : how often it was asked for
@@ -44,7 +45,8 @@ class Fetcher:
     ----------
     limit : requests at once
     timeout : seconds for a try, from the connection to the last byte
-    retries : further tries after connections that failed, timeouts and statuses that may pass
+    retries : further tries after connections that failed, timeouts and statuses that may pass; where such an answer
+        says ``Retry-After``, no sooner, and not at all where that is more than ``timeout`` away
 
     Raises
     ------
@@ -75,12 +77,13 @@ class Fetcher:
             return await asyncio.gather(*(self._get(httpx, client, places, url) for url in urls))
 
     async def _get(self, httpx: Any, client: Any, places: asyncio.Semaphore, url: str) -> Fetched:
-        status, reason, attempt = None, "", 0
+        status, content, reason, attempt, wait = None, None, "", 0, 0.0
         async with places:
             began = time.perf_counter()
             for attempt in range(1, self.retries + 2):
                 if attempt > 1:
-                    await asyncio.sleep(PAUSE * 2 ** (attempt - 2))
+                    await asyncio.sleep(max(wait, PAUSE * 2 ** (attempt - 2)))
+                wait = 0.0
                 try:
                     async with asyncio.timeout(self.timeout):
                         answer = await client.get(url)
@@ -92,10 +95,23 @@ class Fetcher:
                     if not isinstance(error, httpx.TransportError) or isinstance(error, httpx.UnsupportedProtocol):
                         break
                     continue
-                status = answer.status_code
+                status, content = answer.status_code, answer.content
                 if answer.is_success:
-                    return Fetched(url, answer.content, status, None, attempt, time.perf_counter() - began)
-                reason = f"status {status}"
+                    return Fetched(url, content, status, None, attempt, time.perf_counter() - began)
+                reason, wait = f"status {status}", _retry_after(answer.headers.get("Retry-After", ""))
                 if status not in AGAIN:
                     break
-        return Fetched(url, None, status, reason, attempt, time.perf_counter() - began)
+                if wait > self.timeout:
+                    reason += f", and to be asked again in {wait:.0f} s, later than the timeout of {self.timeout:g} s"
+                    break
+        return Fetched(url, content, status, reason, attempt, time.perf_counter() - began)
+
+
+def _retry_after(said: str) -> float:
+    """Seconds from now, which the header tells as such or as a date; 0 where it tells nothing."""
+    if said.strip().isdecimal():
+        return float(said)
+    try:
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return 0.0
