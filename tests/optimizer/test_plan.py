@@ -167,7 +167,7 @@ def test_s1_08_the_plans_fetcher_keeps_order_and_isolates_failures():
         server.shutdown()
         server.server_close()
         worker.join()
-    assert [each.content for each in fetched] == [b"/a", None, b"/b"]
+    assert [each.content for each in fetched] == [b"/a", b"/none", b"/b"]
     assert fetched[1].error == "status 404" and fetched[0].error is None
 
 
