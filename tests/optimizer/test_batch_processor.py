@@ -73,7 +73,12 @@ class Nothing:
         return None
 
 
-@pytest.mark.parametrize("predictor, error", [(Raising(), OSError), (Few(), ConfigurationError), (Nothing(), ConfigurationError)])  # fmt: skip  # noqa: E501
+class Named:
+    def predict_batch(self, batch):
+        return {f"r{i}": 0.5 for i in range(len(batch))}
+
+
+@pytest.mark.parametrize("predictor, error", [(Raising(), OSError), (Few(), ConfigurationError), (Nothing(), ConfigurationError), (Named(), ConfigurationError)])  # fmt: skip  # noqa: E501
 def test_a_predictor_that_fails_loses_no_request(predictor, error):
     processor = queued(7)
     with pytest.raises(error):

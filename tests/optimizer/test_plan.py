@@ -80,7 +80,9 @@ def test_s1_11_the_argument_is_stronger_than_the_environment_and_that_than_the_f
     assert ParallelDataProcessor(7, settings=settings).max_workers == 7
 
 
-@pytest.mark.parametrize("content", ["max_workers = 0", "max_workers = 'all'", "max_workers = true", "max_workers ="])
+@pytest.mark.parametrize(
+    "content", ["max_workers = 0", "max_workers = 'all'", "max_workers = true", "max_workers =", "workers = 3"]
+)
 def test_s1_11_a_file_that_says_no_number_is_named(tmp_path, content):
     path = tmp_path / "settings.toml"
     path.write_text(content)

@@ -33,7 +33,7 @@ def test_requests_that_are_left_are_not_counted():
     assert found.throughput[50] < 2 * found.throughput[5]
 
 
-@pytest.mark.parametrize("sizes", [[], [0], [-1], [1.5], [True]])
+@pytest.mark.parametrize("sizes", [[], [0], [-1], [1.5], [True], None, 3, [[1]]])
 def test_sizes_outside_what_is_allowed_are_refused(sizes):
     with pytest.raises(ConfigurationError, match="whole numbers from 1"):
         tune_batch_size(list, dict, sizes)
@@ -47,3 +47,10 @@ def test_a_function_that_answers_nothing_is_refused():
 def test_a_function_that_returns_no_answers_is_refused():
     with pytest.raises(ConfigurationError, match="must return a sequence of answers, got NoneType"):
         tune_batch_size(lambda batch: None, dict, [1])
+    with pytest.raises(ConfigurationError, match="must return a sequence of answers, got dict"):
+        tune_batch_size(lambda batch: dict.fromkeys(range(len(batch))), dict, [1])
+
+
+def test_more_answers_than_requests_are_a_fault():
+    with pytest.raises(ConfigurationError, match="returned 20 answers to 4 requests"):
+        tune_batch_size(lambda batch: batch * 5, dict, [4, 8])

@@ -15,6 +15,7 @@ from ..cache import forks
 from ..errors import ConfigurationError, InputError
 from ..runtime.amounts import whole
 from ..runtime.cost_model import CostModel
+from ..runtime.requests import number_of
 
 
 @dataclass(frozen=True)
@@ -176,10 +177,10 @@ class PredictionBatchProcessor:
             began = time.perf_counter()
             answers = predictor.predict_batch([request.data for request in batch])
             ended = time.perf_counter()
-            n = len(answers) if hasattr(answers, "__len__") else -1
-            predictions = list(answers) if n >= 0 else []
+            n = number_of(answers)
+            predictions = [] if n is None else list(answers)
             if not n == len(predictions) == len(batch):
-                came = type(answers).__qualname__ if n in (-1, len(batch)) else f"{n}"
+                came = type(answers).__qualname__ if n in (None, len(batch)) else f"{n}"
                 raise ConfigurationError(f"predict_batch must answer as many as it is asked, {len(batch)}; got {came}")
         except BaseException:
             self._wait_again([batch])

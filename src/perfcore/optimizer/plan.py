@@ -66,14 +66,17 @@ class ParallelDataProcessor:
 
 
 def _max_workers(path: Path) -> int | None:
-    """What a file of settings says; None where it does not say."""
+    """What a file of settings says; None where that is empty."""
     content = path.read_text(encoding="utf-8")
     try:
         found = tomllib.loads(content) if path.suffix == ".toml" else json.loads(content)
     except ValueError as error:
         kind = "TOML" if path.suffix == ".toml" else "JSON"
         raise ConfigurationError(f"{path}: not a file of settings in {kind}: {error}") from error
-    count = found.get("max_workers") if isinstance(found, dict) else None
+    if found and (not isinstance(found, dict) or "max_workers" not in found):
+        has = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
+        raise ConfigurationError(f"{path}: expected max_workers among the settings; there is {has}")
+    count = found["max_workers"] if found else None
     if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
         raise ConfigurationError(f"{path}: max_workers={count!r}: allowed are whole numbers from 1")
     return count

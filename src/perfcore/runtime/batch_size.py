@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from ..errors import ConfigurationError
+from .requests import number_of
 
 ROUNDS = 5
 SECONDS = 0.05  # a size is called at least so long in a round
@@ -42,20 +43,22 @@ def tune_batch_size(
     Parameters
     ----------
     function : from a list of requests to their answers
-        What counts is what it answers: requests that it leaves unanswered are not handled.
+        What counts is what it answers: requests that it leaves unanswered are not handled. More answers than requests
+        are an error.
     make_request : makes a request; all are made before any is timed
     sizes : whole numbers from 1
 
     Raises
     ------
     ConfigurationError
-        For sizes outside what is allowed, and where not one request is answered.
+        For sizes outside what is allowed, and where not one request is answered, or more than there are.
     Exception
         Whatever the function raises.
     """
-    sizes = list(dict.fromkeys(sizes))
-    if not sizes or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in sizes):
-        raise ConfigurationError(f"sizes={sizes!r}: allowed are whole numbers from 1")
+    found = list(sizes) if isinstance(sizes, Iterable) else []
+    if not found or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in found):
+        raise ConfigurationError(f"sizes={sizes!r}: allowed are lists of whole numbers from 1")
+    sizes = list(dict.fromkeys(found))
     batches = {size: [make_request() for _ in range(size)] for size in sizes}
     rates: dict[int, list[float]] = {size: [] for size in sizes}
     handled = dict.fromkeys(sizes, 0)
@@ -75,11 +78,13 @@ def _handled(function: Callable[[list], Sequence], batch: list) -> tuple[int, fl
     n, began = 0, time.perf_counter()
     while True:
         answered = function(batch)
-        if not hasattr(answered, "__len__"):
+        if (n_answered := number_of(answered)) is None:
             raise ConfigurationError(
                 f"the function must return a sequence of answers, got {type(answered).__qualname__}"
             )
-        n += len(answered)
+        if n_answered > len(batch):
+            raise ConfigurationError(f"the function returned {n_answered} answers to {len(batch)} requests")
+        n += n_answered
         seconds = time.perf_counter() - began
         if seconds >= SECONDS:
             return n, seconds

@@ -120,11 +120,8 @@ def answers(answer: Any, requests: Sequence[Rows]) -> list[Any]:
     """
     n, several = sum(each.n for each in requests), _is_of_several_outputs(answer)
     for part in answer if several else [answer]:
-        try:
-            n_answered, came = len(part), f"{len(part)} rows"
-        except TypeError:
-            n_answered, came = -1, type(part).__qualname__
-        if n_answered != n:
+        if (n_answered := number_of(part)) != n:
+            came = type(part).__qualname__ if n_answered is None else f"{n_answered} rows"
             raise ConfigurationError(f"the predictor must answer as many rows as it is asked, {n}; it answered {came}")
     if len(requests) == 1 and not requests[0].is_one:
         return [answer]
@@ -133,6 +130,16 @@ def answers(answer: Any, requests: Sequence[Rows]) -> list[Any]:
         found.append([_cut(part, at, each) for part in answer] if several else _cut(answer, at, each))
         at += each.n
     return found
+
+
+def number_of(answers: Any) -> int | None:
+    """How many answers those are; None where they are none in order: a mapping, a set, a text, a generator."""
+    if isinstance(answers, Mapping | str | bytes) or not hasattr(answers, "__getitem__"):
+        return None
+    try:
+        return len(answers)
+    except TypeError:
+        return None
 
 
 def _is_of_several_outputs(answer: Any) -> bool:
