@@ -13,7 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import OverloadedError
+from ..errors import ConfigurationError, OverloadedError
 from .amounts import amount
 from .cost_model import CostModel
 from .requests import Rows, answers, joined
@@ -28,7 +28,9 @@ _COUNTS = ("requests", "rows", "batches", "on the spot", "refused", "cancelled",
 class Request:
     """What a caller asks and waits for."""
 
-    __slots__ = ("answer", "came", "deadline", "error", "future", "is_done", "loop", "rows", "timeout", "woken")
+    __slots__ = (
+        "answer", "came", "deadline", "error", "future", "is_done", "loop", "rows", "suspects", "timeout", "woken",
+    )  # fmt: skip
 
     def __init__(self, rows: Rows, timeout: float | None):
         if timeout is not None:
@@ -43,6 +45,7 @@ class Request:
         self.loop: asyncio.AbstractEventLoop | None = None  # of the caller, where it has one
         self.future: Any = None
         self.woken: Any = None  # a lock that its thread waits for, where it has none
+        self.suspects: Any = None  # after a call that was refused: those with whom it is asked about again
 
     def wait(self, dispatcher: Dispatcher) -> None:
         seconds = -1.0
@@ -204,6 +207,8 @@ class Dispatcher:
                     continue
                 self.running.add(here)
             answered = self._call(batch, "batches")
+            if not answered:
+                self._halve(batch)
             self.running.discard(here)  # before anybody who is answered asks again
             self._tell()
             _wake(answered)
@@ -220,6 +225,8 @@ class Dispatcher:
             if request.deadline is not None and now > request.deadline:
                 too_late.append(request)
                 continue
+            if batch and request.suspects is not batch[0].suspects:
+                break
             if batch and not rows.is_like(batch[0].rows):  # its turn comes: it is the first, sooner or later
                 continue
             if batch and n + rows.n > most:
@@ -242,22 +249,38 @@ class Dispatcher:
                 self.work.notify()
 
     def _call(self, batch: list[Request], way: str) -> list[Request]:
-        """Call the predictor; it returns who is still to be woken, for the answer is there."""
+        """Call the predictor; it returns who is to be woken, for the answer is there: nobody where it is only known
+        that some caller's rows are at fault.
+        """
         began = time.perf_counter()
         errors: list[BaseException | None] = [None] * len(batch)
         try:
             parts = self._answers(batch)
         except BaseException as reason:
-            if isinstance(reason, ValueError | TypeError) and len(batch) > 1:
-                for request in batch:  # some caller's rows are at fault, and not the others'
-                    if not request.is_done:
-                        _wake(self._call([request], way))
+            of_rows = isinstance(reason, ValueError | TypeError) and not isinstance(reason, ConfigurationError)
+            if of_rows and len(batch) > 1:
                 return []
             if way == "batches" and not isinstance(reason, Exception):
                 reason = _contained(reason)
             parts, errors = [None] * len(batch), [_own(reason, len(batch)) for _ in batch]
         self._settle(batch, parts, errors, way, began, time.perf_counter())
         return batch
+
+    def _halve(self, batch: list[Request]) -> None:
+        """Back to the head of the queue, each half to be asked about alone: of n callers one that is at fault is found
+        by 2 log2 n calls. They wait as before: who is too late is taken out, and other workers help.
+        """
+        with self.lock:
+            self.counts["batches"] += 1
+            left = [request for request in batch if not request.is_done]
+            halves = left[: len(left) // 2], left[len(left) // 2 :]
+            for half in reversed(halves):
+                suspects = object()
+                for request in reversed(half):
+                    request.suspects = suspects
+                    self.queue[request] = None
+                    self.queue.move_to_end(request, last=False)
+                    self.n_queued += request.rows.n
 
     def _answers(self, batch: list[Request]) -> list[Any]:
         first = batch[0].rows
