@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import logging
 import subprocess
 import sys
 import weakref
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import perfcore
 from perfcore import ConfigurationError
-from perfcore.runtime.memory import check_leak, holders, leaks, usage
+from perfcore.runtime.memory import check_leak, holders, leaks, lengths, usage
 from perfcore.runtime.memory.slope import slope
 
 pytestmark = pytest.mark.skipif(usage().heap is None, reason="psutil before 7.2 does not tell what malloc has given")
@@ -188,7 +189,7 @@ def test_proxies_of_what_is_gone_are_no_hindrance():
     gone = Key()
     proxies = [weakref.proxy(gone)]
     del gone
-    assert id(proxies) in leaks._lengths()
+    assert id(proxies) in lengths.lengths()
 
 
 def test_a_list_in_a_tuple_beside_a_text_is_named():
@@ -214,10 +215,80 @@ def test_garbage_that_others_kept_is_theirs_whatever_the_function_raises():
         gc.garbage.clear()
 
 
-@pytest.mark.parametrize("rounds", [7, 0, True, 10.0])
+@pytest.mark.parametrize("rounds", [7, 0, True, 10.0, "a"])
 def test_too_few_rounds_are_refused(rounds):
-    with pytest.raises(ConfigurationError, match="from 8"):
+    with pytest.raises(ConfigurationError, match="rounds=.*from 8"):
         check_leak(print, rounds=rounds)
+
+
+@pytest.mark.parametrize("warm_up", [-1, 1.5, None])
+def test_a_warm_up_of_no_calls_is_refused(warm_up):
+    with pytest.raises(ConfigurationError, match="warm_up=.*from 0"):
+        check_leak(print, warm_up=warm_up)
+
+
+async def coroutine():
+    REGISTRY.rows.append(1)
+
+
+def generator():
+    yield REGISTRY.rows.append(1)
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, 3])
+def test_what_would_not_be_run_is_refused(function):
+    with pytest.raises(ConfigurationError, match="function"):
+        check_leak(function)
+
+
+LONGER = """
+import collections, itertools, time
+from perfcore.runtime.memory import check_leak
+
+small, names, seldom, turns, blocks = [], [], collections.deque(), itertools.cycle([0, 1]), collections.deque()
+def kept_small(): small.append(7)
+def kept_by_name(): names.append(None)
+def kept_seldom():
+    if next(turns): seldom.append(None)
+def kept_in_a_deque(): blocks.append(bytearray(100))
+for function, name, entries in [
+    (kept_small, "list __main__.small", 1), (kept_by_name, "list __main__.names", 1),
+    (kept_seldom, "deque __main__.seldom", 0.5), (kept_in_a_deque, "deque __main__.blocks", 1),
+]:
+    report = check_leak(function, rounds=10)
+    assert report.kind == "python" and report.slope > 1, (name, report)
+    ((told, each),) = report.growing.items()
+    assert told == name and abs(each - entries) < 0.01, (name, report)
+
+def in_a_tuple(): in_a_tuple.seen = getattr(in_a_tuple, "seen", ()) + (None,)
+report = check_leak(in_a_tuple, rounds=10)
+assert report.kind == "python" and 7 < report.slope < 9 and report.allocations, report
+
+for bound in (10, 3_000, 30_000):
+    ring, seen, number = collections.deque(maxlen=bound), {}, itertools.count()
+    def function():
+        ring.append(None)
+        seen[next(number) % bound] = None
+    report = check_leak(function, rounds=10)
+    assert not report.is_leak and len(ring) == len(seen) == bound, report
+
+slow, count = [], itertools.count()
+def function():
+    if (each := next(count)) not in slow: slow.append(each)
+began = time.perf_counter()
+report = check_leak(function, rounds=10)
+assert report.is_leak and report.n_calls == len(slow) and any("slow" in name for name in report.growing), report
+assert time.perf_counter() - began < 20
+"""
+
+
+def test_what_takes_memory_in_rare_steps_is_found_by_its_length_and_what_has_a_bound_is_no_leak():
+    subprocess.run([sys.executable, "-c", LONGER], check=True)
+
+
+def test_of_equally_near_ways_the_shortest_is_told_and_attributes_as_such():
+    name = holders.way_to(logging.root.manager.loggerDict, [sys._getframe()])
+    assert name in ("logging.root.manager.loggerDict", "logging.Logger.manager.loggerDict")
 
 
 @given(st.floats(-100, 100), st.integers(0, 2**32 - 1))

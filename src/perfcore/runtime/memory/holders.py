@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import gc
+import re
 import types
 from collections.abc import Iterable
 from typing import Any
 
 DEPTH = 12
 WIDE = 200  # who is held by more is held by too many to look at
+NEAR = 20  # looking for who holds an object takes a walk through all that there are
+_KEY = re.compile(r"^\['(\w+)'\]")
 # What refers to an object and is no reason for it to live: the frames of those who look.
 _PASSING = (types.FrameType, types.TracebackType)
 
 
 def way_to(target: Any, ignored: Iterable[Any] = ()) -> str:
-    """From the nearest module, class or function that can be named down to ``target``, as one would write it."""
+    """From the nearest module, class or function that can be named down to ``target``, as one would write it.
+
+    Of equally near ones the shortest way is taken, which is whose it is rather than who imports it.
+    """
     seen = {id(target), *map(id, ignored)}
     ways: list[tuple[Any, str]] = [(target, "")]
     longest = ""
     for _ in range(DEPTH):
         further: list[tuple[Any, str]] = []
+        roots: list[str] = []
         seen.update((id(ways), id(further), *map(id, ways)))
-        for held, way in ways:
+        for looked_at, (held, way) in enumerate(ways):
+            if roots and looked_at > NEAR:
+                break
             referrers = gc.get_referrers(held)
             seen.add(id(referrers))
             for referrer in referrers[:WIDE]:
@@ -31,10 +40,14 @@ def way_to(target: Any, ignored: Iterable[Any] = ()) -> str:
                 step = _step(referrer, held)
                 if step is None:
                     continue
+                from_here = _KEY.sub(r".\1", way) if _are_attributes(held, referrer) else way
                 root = _root(referrer, held)
                 if root is not None:
-                    return root + way
-                further.append((referrer, step + way))
+                    roots.append(root + from_here)
+                else:
+                    further.append((referrer, step + from_here))
+        if roots:
+            return min(roots, key=lambda name: (name.count("."), len(name)))
         if not further:
             break
         ways, longest = further, further[0][1]
@@ -89,17 +102,26 @@ def _step(referrer: Any, held: Any) -> str | None:
         return "[...]"
     if _is_a(referrer, types.CellType):
         return ""
-    try:
-        attributes = getattr(referrer, "__dict__", None)
-    except Exception:  # a proxy's
-        attributes = None
-    if attributes is held:
+    if _are_attributes(held, referrer):
         return ""
+    attributes = _attributes(referrer)
     if isinstance(attributes, dict):
         key = _key(attributes, held)
         if key is not None:
             return f".{key}"
     return ".…" if not _is_a(referrer, set | frozenset) else "{...}"
+
+
+def _attributes(of: Any) -> Any:
+    try:
+        return getattr(of, "__dict__", None)
+    except Exception:  # a proxy's
+        return None
+
+
+def _are_attributes(held: Any, of: Any) -> bool:
+    """Of an object, or of a class, which only shows them through a view."""
+    return _is_a(held, dict) and (_is_a(of, type) or _attributes(of) is held)
 
 
 def _key(mapping: dict, value: Any) -> Any:

@@ -3,7 +3,7 @@
 ::
 
     warm up ─▶ rounds of m calls ─▶ slopes of heap, Python's blocks, resident set, files, threads
-                     │                     │ none grows: no leak
+                     │                     │ none grows: do containers become longer? ─▶ if not, no leak
                      └─ twice and four times as many calls a round: does it go on? ─▶ what grows, and who holds it
 """
 
@@ -15,7 +15,7 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any
@@ -23,16 +23,18 @@ from typing import Any
 import numpy as np
 import psutil
 
-from ...errors import ConfigurationError
-from . import holders
+from .. import callables
+from ..amounts import whole
+from . import holders, lengths
 from .slope import Slope, slope
 from .usage import arrow, heap, resident
 
 ROUND_SECONDS = 0.02
+PATIENCE = 3  # times as long: then a round is over
 MOST_CALLS = 2000  # of a round
 FEW = 8  # descriptors and threads
-LEAST_BYTES = 8.0  # a call
-LEAST_ENTRIES = 0.2  # of containers, and objects in cycles, a call
+LEAST_BYTES = 4.0  # a call: half a reference
+LEAST_OBJECTS = 0.2  # in cycles, a call
 # What is watched, the surest first, and how much a call counts as growth.
 LEAST = {
     "descriptors": 0.01, "threads": 0.01, "blocks": 0.05, "heap": LEAST_BYTES, "arrow": LEAST_BYTES,
@@ -99,38 +101,39 @@ def check_leak(function: Callable[[], Any], *, rounds: int = 20, warm_up: int = 
     """Call a function some hundreds to thousands of times and see what grows.
 
     Growth counts where the lower end of its slope's 95 % interval is above zero, and where it goes on as fast with
-    twice or four times as many calls a round: what fills up to a bound grows less and less. Nothing else should work in
-    the process meanwhile.
+    twice or four times as many calls a round: what fills up to a bound grows less and less. Where neither memory nor
+    files nor threads grow, containers that become longer by each call count in the same way. Where calls become slower,
+    a round has fewer. Nothing else should work in the process meanwhile.
 
     Parameters
     ----------
     function : called without arguments
     rounds : measurements of a series, from 8
-    warm_up : calls before the first
+    warm_up : calls before the first, from 0
 
     Raises
     ------
     ConfigurationError
-        For fewer rounds, and what cannot be called.
+        For fewer rounds, what cannot be called, and coroutine and generator functions, which only begin when they are.
     Exception
         Whatever the function raises.
     """
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 8:
-        raise ConfigurationError(f"rounds={rounds!r}: allowed are whole numbers from 8")
-    if not callable(function):
-        raise ConfigurationError(f"expected a function, got {type(function).__qualname__}")
+    callables.plain(function)
+    rounds, warm_up = whole("rounds", rounds, 8), whole("warm_up", warm_up, 0)
     with _collector_of_our_own():
         calls = _Calls(function)
         calls.make(max(1, warm_up))
-        n = _calls_a_round(calls)
-        calls.make(n * 3)
-        kind, slopes = _growth(calls, n, rounds)
-        cycles, size, is_much = _cycles(calls, n)
-        if kind is None:
-            found = Slope(size, size, size) if is_much else slopes["heap"]
-            kind = "python" if is_much else None
-            return LeakReport(kind, *_numbers(found), slopes, {}, cycles, {}, calls.n)
-        growing, allocations = _what_grows(calls, n)
+        calls.choose()
+        calls.round(3)
+        names, slopes = _growth(calls, rounds, _watched, LEAST)
+        cycles, size, is_much = _cycles(calls)
+        if not names:
+            growing, longer = _longer(calls, rounds)
+            found = longer if growing else Slope(size, size, size) if is_much else slopes["heap"]
+            kind = "python" if growing or is_much else None
+            return LeakReport(kind, *_numbers(found), slopes, growing, cycles, {}, calls.n)
+        growing, allocations = _what_grows(calls)
+        kind = _KINDS.get(names[0], names[0])
         if kind in ("native", "python"):
             kind, found = _told_apart(slopes, growing, allocations)
         else:
@@ -151,8 +154,10 @@ class _collector_of_our_own:
 
 
 class _Calls:
+    """Calls of the function, in rounds of so many as take a while."""
+
     def __init__(self, function: Callable[[], Any]):
-        self.function, self.n = function, 0
+        self.function, self.n, self.a_round = function, 0, 1
 
     def make(self, n: int) -> None:
         function = self.function
@@ -160,17 +165,26 @@ class _Calls:
             function()
         self.n += n
 
+    def round(self, times: int = 1) -> int:
+        """So many rounds at once, or fewer calls where they have become slow, as what leaks may; how many it were."""
+        function, before = self.function, self.n
+        until = time.perf_counter() + PATIENCE * times * ROUND_SECONDS
+        for _ in range(times * self.a_round):
+            function()
+            self.n += 1
+            if time.perf_counter() > until:
+                break
+        return self.n - before
 
-def _calls_a_round(calls: _Calls) -> int:
-    """So many that a round takes a while, and few where each leaves a file or a thread: these run out."""
-    n, before = 1, _open_things()
-    while n < MOST_CALLS:
-        began = time.perf_counter()
-        calls.make(n)
-        if time.perf_counter() - began >= ROUND_SECONDS or any(_open_things() - before >= FEW):
-            break
-        n *= 2
-    return n
+    def choose(self) -> None:
+        """So many that a round takes a while, and few where each leaves a file or a thread: these run out."""
+        before = _open_things()
+        while self.a_round < MOST_CALLS:
+            began = time.perf_counter()
+            self.make(self.a_round)
+            if time.perf_counter() - began >= ROUND_SECONDS or any(_open_things() - before >= FEW):
+                break
+            self.a_round *= 2
 
 
 def _open_things() -> np.ndarray:
@@ -179,32 +193,56 @@ def _open_things() -> np.ndarray:
     return np.array([process.num_fds() if hasattr(process, "num_fds") else 0, threading.active_count()])
 
 
-def _growth(calls: _Calls, n: int, rounds: int) -> tuple[str | None, dict[str, Slope]]:
-    """What grows and goes on growing, if anything does, and the last slopes."""
-    slopes = _series(calls, n, rounds)
+def _watched() -> tuple[float, ...]:
+    return (*_open_things(), sys.getallocatedblocks(), heap() or 0, arrow() or 0, resident())
+
+
+def _growth(
+    calls: _Calls, rounds: int, look: Callable[[], Sequence[float]], least: dict[Any, float]
+) -> tuple[list[Any], dict[Any, Slope]]:
+    """What grows and goes on growing, and the last slopes of all, by the names in ``least``."""
+    slopes, _ = _series(calls, 1, rounds, look, least)
     for times in SERIES:
-        if not _growing(slopes):
+        if not _growing(slopes, least):
             break
-        before, slopes = slopes, _series(calls, times * n, rounds)
-        for name in _growing(slopes):
-            if slopes[name].high >= GOES_ON * before[name].value:
-                return _KINDS.get(name, name), slopes
-    return None, slopes
+        before = slopes
+        slopes, late = _series(calls, times, rounds, look, least)
+        going_on = [name for name in _growing(slopes, least) if late[name].value >= GOES_ON * before[name].value]
+        if going_on:
+            return going_on, slopes
+    return [], slopes
 
 
-def _growing(slopes: dict[str, Slope]) -> list[str]:
-    return [name for name, least in LEAST.items() if slopes[name].low > least]
+def _growing(slopes: dict[Any, Slope], least: dict[Any, float]) -> list[Any]:
+    return [name for name in least if slopes[name].low > least[name]]
 
 
-def _series(calls: _Calls, n: int, rounds: int) -> dict[str, Slope]:
-    """Slopes a call; what is watched is put into an array made beforehand, so that watching takes no memory."""
-    seen = np.zeros((rounds, len(LEAST)))
-    for row in seen:
-        calls.make(n)
+def _series(
+    calls: _Calls, times: int, rounds: int, look: Callable[[], Sequence[float]], names: Collection[Any]
+) -> tuple[dict[Any, Slope], dict[Any, Slope]]:
+    """Slopes a call, of the whole series and of its later half: what is full by then grows no more.
+
+    What is seen is put into arrays made beforehand, so that watching takes no memory.
+    """
+    n, seen = np.zeros(rounds), np.zeros((rounds, len(names)))
+    for i in range(rounds):
+        calls.round(times)
         gc.collect()
-        row[:] = (*_open_things(), sys.getallocatedblocks(), heap() or 0, arrow() or 0, resident())
-    x = n * np.arange(rounds, dtype=float)
-    return {name: slope(x, seen[:, i]) for i, name in enumerate(LEAST)}
+        n[i], seen[i] = calls.n, look()
+    half = rounds // 2
+    slopes = {name: slope(n, seen[:, i]) for i, name in enumerate(names)}
+    return slopes, {name: slope(n[half:], seen[half:, i]) for i, name in enumerate(names)}
+
+
+def _longer(calls: _Calls, rounds: int) -> tuple[dict[str, float], Slope]:
+    """Containers by name that become longer by each call, and bytes a call: a list takes memory in rare steps only."""
+    before = lengths.lengths()
+    grown = [each for each, _ in lengths.longer(before, calls.round())]
+    least = dict.fromkeys(range(len(grown)), lengths.LEAST_ENTRIES)
+    found, slopes = _growth(calls, rounds, lambda: [len(each) for each in grown], least) if grown else ([], {})
+    size = {i: lengths.bytes_of_entry(grown[i]) for i in found}
+    total = Slope(*(sum(size[i] * getattr(slopes[i], end) for i in found) for end in ("value", "low", "high")))
+    return lengths.named([(grown[i], slopes[i].value) for i in found], (before, grown)), total
 
 
 def _told_apart(
@@ -215,70 +253,49 @@ def _told_apart(
     is_unexplained = (kept < LEAST_BYTES and not growing) or native.value > 2 * kept + 1024
     if native.low > LEAST_BYTES and is_unexplained:
         return "native", native
-    return "python", Slope(kept, kept, kept) if native.value < kept / 2 else native
+    # Python takes its small blocks from arenas, which are no part of the heap; of what is not small the heap tells.
+    is_small = slopes["blocks"].low > LEAST["blocks"] and native.value < kept / 2
+    return "python", Slope(kept, kept, kept) if is_small else native
 
 
-def _what_grows(calls: _Calls, n: int) -> tuple[dict[str, float], dict[str, float]]:
+def _what_grows(calls: _Calls) -> tuple[dict[str, float], dict[str, float]]:
     """Containers by name, and places in the code by bytes kept a call."""
     was_tracing = tracemalloc.is_tracing()
     if not was_tracing:
         tracemalloc.start(1)
     try:
-        calls.make(n)  # so that what is replaced by each call is traced, too
+        calls.round()  # so that what is replaced by each call is traced, too
         gc.collect()
-        before, lengths = tracemalloc.take_snapshot(), _lengths()
-        calls.make(n)
+        before, lengths_before = tracemalloc.take_snapshot(), lengths.lengths()
+        n = calls.round()
         gc.collect()
-        after, later = tracemalloc.take_snapshot(), _lengths()
+        after = tracemalloc.take_snapshot()
     finally:
         if not was_tracing:
             tracemalloc.stop()
-    ours = [tracemalloc.Filter(False, path) for path in (__file__, tracemalloc.__file__, threading.__file__)]
+    grown = lengths.longer(lengths_before, n)
+    ours = [
+        tracemalloc.Filter(False, each.__file__ or "")
+        for each in (sys.modules[__name__], lengths, tracemalloc, threading)
+    ]
     changes = after.filter_traces(ours).compare_to(before.filter_traces(ours), "lineno")
     kept = {str(each.traceback): each.size_diff / n for each in changes[:5] if each.size_diff / n >= LEAST_BYTES / 2}
-    grown = {key: (count - lengths[key]) / n for key, count in later.items() if key in lengths}
-    grown = {key: each for key, each in grown.items() if each >= LEAST_ENTRIES}
     del before, after, changes
-    return _named(grown, (lengths, later, grown)), kept
+    return lengths.named(grown, (lengths_before,)), kept
 
 
-def _containers() -> Iterator[dict | list | set]:
-    """All that the collector knows, and dicts of plain values, which it does not follow: who refers to them, is."""
-    for each in gc.get_objects():
-        if issubclass(type(each), dict | list | set):  # isinstance() asks a proxy, whose object may be gone
-            yield each
-        for referent in gc.get_referents(each):
-            if type(referent) is dict and not gc.is_tracked(referent):
-                yield referent
-
-
-def _lengths() -> dict[int, int]:
-    return {id(each): len(each) for each in _containers()}
-
-
-def _named(grown: dict[int, float], ours: tuple) -> dict[str, float]:
-    largest = sorted(grown, key=lambda key: -grown[key])[:5]
-    found = {id(each): each for each in _containers() if id(each) in largest}
-    named: dict[str, float] = {}
-    for key in largest:
-        if key in found:
-            name = f"{type(found[key]).__name__} {holders.way_to(found[key], (found, *ours))}"
-            named[name] = named.get(name, 0.0) + grown[key]
-    return named
-
-
-def _cycles(calls: _Calls, n: int) -> tuple[dict[str, float], float, bool]:
+def _cycles(calls: _Calls) -> tuple[dict[str, float], float, bool]:
     """Cycles left to the collector, by name; bytes a call that they hold; whether that is much for so few objects.
 
     What is there once after any number of calls is not counted: ctypes makes a class of an array anew when the last one
     was collected, and a class is a cycle.
     """
-    n = min(n, 100)
+    n = min(calls.round(), 100)  # as many as are made soon
     few, many = _left_by(calls, n), _left_by(calls, 2 * n)
     named = {name: (many.counts[kind] - few.counts[kind]) / n for kind, name in many.names.items()}
     size, objects = (many.size - few.size) / n, (many.counts.total() - few.counts.total()) / n
-    is_much = objects >= LEAST_ENTRIES and size >= CYCLE_BYTES * objects
-    return {name: each for name, each in named.items() if each >= LEAST_ENTRIES}, size, is_much
+    is_much = objects >= LEAST_OBJECTS and size >= CYCLE_BYTES * objects
+    return {name: each for name, each in named.items() if each >= LEAST_OBJECTS}, size, is_much
 
 
 @dataclass(frozen=True)
