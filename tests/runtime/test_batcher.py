@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import pickle
 import signal
 import threading
 import time
@@ -516,10 +517,34 @@ def test_settings_outside_what_is_allowed_are_refused(doubling, settings):
             batcher.predict([1.0], timeout=timeout)
 
 
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_a_column_is_no_table(doubling, library):
+def test_a_column_is_no_table(doubling):
     with Batcher(doubling) as batcher, pytest.raises(InputError, match="expected a row .* got Series"):
-        batcher.predict(pytest.importorskip(library).Series([1.0]))
+        batcher.predict(pytest.importorskip("polars").Series([1.0]))
+
+
+def test_a_row_of_pandas_is_a_row_by_name_or_by_place(doubling):
+    pandas = pytest.importorskip("pandas")
+    by_name = pandas.Series({"a": 3.0, "b": 1.0})
+    with Batcher(lambda X: doubling.predict(np.asarray(X))) as batcher:
+        assert batcher.predict(by_name) == 6.0 and batcher.predict(pandas.Series([4.0, 1.0])) == 8.0
+        doubling.tables.clear()
+        _, outcomes = held(doubling, batcher, *[partial(batcher.predict, by_name)] * 2)
+        assert outcomes == [6.0, 6.0]
+        with pytest.raises(InputError, match="bears a label twice"):
+            batcher.predict(pandas.Series([1.0, 2.0], index=["a", "a"]))
+
+
+def test_a_row_of_pandas_gets_the_answer_of_predict_one(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    from small_models import lightgbm_texts
+
+    import perfcore
+
+    (tmp_path / "model.txt").write_bytes(next(iter(lightgbm_texts().values())))
+    fast = perfcore.compile(tmp_path / "model.txt")
+    row = pandas.Series(np.linspace(-1, 1, fast.n_features_in_))
+    with Batcher(fast) as batcher, Batcher(fast.predict) as of_function:
+        assert batcher.predict(row) == of_function.predict(row) == fast.predict_one(row)
 
 
 def test_a_predictor_without_the_method_is_refused(doubling):
@@ -544,6 +569,26 @@ def test_closing_answers_who_waits_and_takes_no_more(doubling):
     assert callers() == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert not any(thread.name.startswith("perfcore-batcher") for thread in threading.enumerate())
     batcher.close()
+
+
+def test_a_closed_batcher_is_not_entered_again(doubling):
+    with Batcher(doubling) as batcher:
+        assert repr(batcher) == "<perfcore.runtime.Batcher of Doubling.predict, objective 0.01 s, 0 rows waiting>"
+    with pytest.raises(OverloadedError, match="the batcher is closed"), batcher:
+        pass
+
+    async def enter():
+        async with batcher:
+            pass
+
+    with pytest.raises(OverloadedError, match="the batcher is closed"):
+        asyncio.run(enter())
+    assert repr(batcher).endswith("closed>")
+
+
+def test_a_batcher_is_not_pickled(doubling):
+    with Batcher(doubling) as batcher, pytest.raises(TypeError, match="a Batcher is not pickled.* make one in each"):
+        pickle.dumps(batcher)
 
 
 def test_closing_without_draining_refuses_who_waits(doubling):
@@ -945,6 +990,23 @@ def test_a_predictor_that_asks_or_closes_its_own_batcher_does_not_wait_for_itsel
     asking = in_threads(lambda: batcher.predict([2.0], timeout=timeout))
     assert asking() == [5.0]
     batcher.close()
+
+
+@pytest.mark.parametrize("n_before", [0, 200])
+def test_a_predictor_that_asks_its_own_batcher_in_an_event_loop_is_answered(n_before):
+    """In the batcher's own thread, and, where it is known to be quick, in the loop's."""
+
+    def answer(X):
+        return [batcher.predict([0.0]) if row[0] else 5.0 for row in X]
+
+    async def ask():
+        async with batcher:
+            for _ in range(n_before):
+                await batcher.predict_async([0.0])
+            return await asyncio.wait_for(asyncio.gather(*[batcher.predict_async([i % 2]) for i in range(20)]), 20)
+
+    batcher = Batcher(answer)
+    assert asyncio.run(ask()) == [5.0] * 20
 
 
 def test_a_coroutine_that_is_closed_takes_its_rows_back(doubling):

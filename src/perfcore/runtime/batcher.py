@@ -20,7 +20,7 @@ import weakref
 from typing import Any
 
 from ..errors import ConfigurationError
-from .amounts import amount
+from .amounts import amount, whole
 from .dispatcher import Dispatcher, Request, late
 from .requests import Rows
 
@@ -64,11 +64,10 @@ class Batcher:
         function = getattr(predictor, method, None) or predictor
         if not callable(function):
             raise ConfigurationError(f"{type(predictor).__qualname__} has no method {method!r} and is no function")
-        for name, value in {"max_rows": max_rows, "max_queue": max_queue, "workers": workers}.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name}={value!r}: allowed are whole numbers from 1")
-        objective = amount("objective", objective, "seconds")
+        max_rows, max_queue = whole("max_rows", max_rows), whole("max_queue", max_queue)
+        workers, objective = whole("workers", workers), amount("objective", objective, "seconds")
         of_row = getattr(predictor, f"{method}_one", None)
+        self._of = getattr(function, "__qualname__", type(function).__qualname__)
         self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, objective, workers)
         weakref.finalize(self, self._dispatcher.stop_soon).atexit = False
 
@@ -77,8 +76,8 @@ class Batcher:
 
         Parameters
         ----------
-        rows : a mapping, list, tuple or 1-D array of cells, which gets one answer; or a table of any kind, which gets
-            the answers of its rows
+        rows : a mapping, list, tuple, 1-D array or pandas Series of cells, which gets one answer; or a table of any
+            kind, which gets the answers of its rows
         timeout : seconds, optional
             How long the caller has. One who has only so long never calls the predictor itself, unless that is as soon
             done as handed over.
@@ -129,14 +128,23 @@ class Batcher:
         self._dispatcher.stop(drain)
         self._dispatcher.join()
 
+    def __repr__(self) -> str:
+        told = self.stats()
+        state = "closed" if self._dispatcher.is_closed else f"{told['queued rows']} rows waiting"
+        return f"<perfcore.runtime.Batcher of {self._of}, objective {told['objective']:g} s, {state}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Batcher is not pickled: its queue and threads belong to their process; make one in each")
+
     def __enter__(self) -> Batcher:
+        self._dispatcher.check_open()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Batcher:
-        return self
+        return self.__enter__()
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.close)

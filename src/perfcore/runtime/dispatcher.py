@@ -113,8 +113,7 @@ class Dispatcher:
             return True
         try:
             with self.lock:
-                if self.is_closed:
-                    raise OverloadedError("the batcher is closed: it takes no more requests")
+                self.check_open()
                 is_idle = not self.queue and len(self.running) < self.workers
                 if not (is_idle and self._may_run_here(request, loop)):
                     self._enqueue(request, now, loop, is_idle)
@@ -126,6 +125,10 @@ class Dispatcher:
                 self.running.discard(here)
                 self._tell()
         return True
+
+    def check_open(self) -> None:
+        if self.is_closed:
+            raise OverloadedError("the batcher is closed: it takes no more requests")
 
     def _may_run_here(self, request: Request, loop: Any) -> bool:
         """Who would wait anyway may do it; a loop, and who has only so long, what is as soon done as handed over."""

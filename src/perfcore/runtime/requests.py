@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError, InputError
+from ..inputs.table import unlabelled
 
 
 class Rows:
@@ -31,6 +32,8 @@ class Rows:
 
     def __init__(self, rows: Any):
         self.is_one, self.row = False, rows
+        if hasattr(rows, "iloc") and rows.ndim == 1:
+            rows = unlabelled(rows)
         if isinstance(rows, np.ndarray) and rows.ndim in (1, 2):
             self._take_array(rows)
         elif isinstance(rows, Mapping):
@@ -43,8 +46,8 @@ class Rows:
             self.kind = _kind_of_frame(rows)
         else:
             raise InputError(
-                "expected a row (a mapping, a list, a tuple or a 1-D array) or a table (a 2-D array or list of rows, a "
-                f"data frame, an Arrow table), got {type(rows).__qualname__}"
+                "expected a row (a mapping, a list, a tuple, a 1-D array or a pandas Series) or a table (a 2-D array "
+                f"or list of rows, a data frame, an Arrow table), got {type(rows).__qualname__}"
             )
         if not self.n:
             raise InputError("expected at least one row, got a table without rows")
