@@ -77,15 +77,15 @@ def test_s0_14_ours_are_measured_and_restored_after_an_error_too():
             cycle = []
             cycle.append(cycle)
 
-    before = gc.get_threshold()
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
     with gc_settings((50, 5, 5)) as often:
         assert gc.get_threshold()[:2] == (50, 5)
         work()
     with pytest.raises(KeyError), gc_settings((1_000_000, 10, 10), freeze=True) as seldom:
-        assert gc.get_freeze_count() > 0
+        assert gc.get_freeze_count() > 1_000 + frozen
         work()
         raise KeyError
-    assert gc.get_threshold() == before and gc.get_freeze_count() == 0
+    assert gc.get_threshold() == before and gc.get_freeze_count() == 0  # Python 3.12 freezes some at its start
     assert often["collections"] > 10 > seldom["collections"] and often["seconds"] > 0
     told = dict(often)
     gc.collect()
