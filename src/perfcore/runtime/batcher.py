@@ -21,7 +21,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from .amounts import amount, whole
-from .dispatcher import Dispatcher, Request, late
+from .dispatcher import Dispatcher, Request, closed, late
 from .requests import Rows
 
 
@@ -137,7 +137,8 @@ class Batcher:
         raise TypeError("a Batcher is not pickled: its queue and threads belong to their process; make one in each")
 
     def __enter__(self) -> Batcher:
-        self._dispatcher.check_open()
+        if self._dispatcher.is_closed:
+            raise closed()
         return self
 
     def __exit__(self, *_: object) -> None:

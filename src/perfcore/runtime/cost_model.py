@@ -38,13 +38,14 @@ class CostModel:
         seconds, weight, inflation = max(seconds, 1e-9), 1.0, self.inflation
         forgetting, is_late = FORGETTING, False
         if self.n_calls:
-            expected = self.expected(n_rows)
+            expected = self.a + self.b * n_rows
             is_late = seconds > FAR * expected
             if FAR * seconds < expected or (is_late and self._was_late):
                 forgetting = FORGETTING_AT_ONCE  # and what was expected says nothing of what it weighs
             else:
-                seconds = min(seconds, FAR * expected)
-                weight = (self.expected(1) / expected) ** 2
+                if is_late:
+                    seconds = FAR * expected
+                weight = ((self.a + self.b) / expected) ** 2
             if self.n_calls >= LEARNED:
                 step = 0.05 * inflation
                 inflation = max(1.0, inflation + step * (TAIL if seconds > inflation * expected else TAIL - 1))

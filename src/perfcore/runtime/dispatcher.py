@@ -113,7 +113,8 @@ class Dispatcher:
             return True
         try:
             with self.lock:
-                self.check_open()
+                if self.is_closed:
+                    raise closed()
                 is_idle = not self.queue and len(self.running) < self.workers
                 if not (is_idle and self._may_run_here(request, loop)):
                     self._enqueue(request, now, loop, is_idle)
@@ -125,10 +126,6 @@ class Dispatcher:
                 self.running.discard(here)
                 self._tell()
         return True
-
-    def check_open(self) -> None:
-        if self.is_closed:
-            raise OverloadedError("the batcher is closed: it takes no more requests")
 
     def _may_run_here(self, request: Request, loop: Any) -> bool:
         """Who would wait anyway may do it; a loop, and who has only so long, what is as soon done as handed over."""
@@ -370,6 +367,10 @@ def _quantiles(seconds: list[float]) -> dict[str, float | None]:
     """The least of them that so many percent do not exceed."""
     n, ordered = len(seconds), sorted(seconds)
     return {f"p{q}": ordered[-(-n * q // 100) - 1] if n else None for q in (50, 95, 99)}
+
+
+def closed() -> OverloadedError:
+    return OverloadedError("the batcher is closed: it takes no more requests")
 
 
 def late(seconds: float | None) -> TimeoutError:

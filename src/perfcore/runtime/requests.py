@@ -32,16 +32,19 @@ class Rows:
 
     def __init__(self, rows: Any):
         self.is_one, self.row = False, rows
-        if hasattr(rows, "iloc") and rows.ndim == 1:
-            rows = unlabelled(rows)
         if isinstance(rows, np.ndarray) and rows.ndim in (1, 2):
             self._take_array(rows)
         elif isinstance(rows, Mapping):
-            self.is_one, self.n, self.table = True, 1, [rows]
-            self.kind = ("mapping", *rows, *map(type, rows.values()))
+            self._take_mapping(rows)
         elif isinstance(rows, list | tuple):
             self._take_list(rows)
-        elif hasattr(rows, "__len__") and (hasattr(rows, "schema") or (hasattr(rows, "iloc") and rows.ndim == 2)):
+        elif hasattr(rows, "iloc") and rows.ndim == 1:
+            cells = unlabelled(rows)
+            if isinstance(cells, np.ndarray):
+                self._take_array(cells)
+            else:
+                self._take_mapping(cells)
+        elif hasattr(rows, "__len__") and (hasattr(rows, "schema") or hasattr(rows, "iloc")):
             self.table, self.n = rows, len(rows)
             self.kind = _kind_of_frame(rows)
         else:
@@ -64,6 +67,10 @@ class Rows:
         self.table = rows[None, :] if self.is_one else rows
         self.n = len(self.table)
         self.kind = ("array", type(rows), rows.dtype, self.table.shape[1])
+
+    def _take_mapping(self, row: Mapping) -> None:
+        self.is_one, self.n, self.table = True, 1, [row]
+        self.kind = ("mapping", *row, *map(type, row.values()))
 
     def _take_list(self, rows: Sequence) -> None:
         self.is_one = not rows or not isinstance(rows[0], list | tuple | np.ndarray | Mapping)
@@ -137,6 +144,8 @@ def answers(answer: Any, requests: Sequence[Rows]) -> list[Any]:
 
 def number_of(answers: Any) -> int | None:
     """How many answers those are; None where they are none in order: a mapping, a set, a text, a generator."""
+    if isinstance(answers, np.ndarray):  # as most are
+        return len(answers) if answers.ndim else None
     if isinstance(answers, Mapping | str | bytes) or not hasattr(answers, "__getitem__"):
         return None
     try:
