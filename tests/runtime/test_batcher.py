@@ -195,6 +195,19 @@ def test_rows_by_name_become_a_frame():
     assert all(isinstance(each, pandas.DataFrame) for each in seen)
 
 
+def test_means_and_deviations_are_cut_one_by_one_also_where_as_many_rows_are_asked():
+    with Batcher(lambda X: (X[:, 0], -X[:, 0])) as batcher:
+        mean, deviation = batcher.predict(np.array([1.0, 2.0]))
+        assert (mean, deviation) == (1.0, -1.0)
+
+        async def ask():
+            return await asyncio.gather(*[batcher.predict_async(np.array([float(i)])) for i in range(9)])
+
+        assert asyncio.run(ask()) == [(float(i), -float(i)) for i in range(9)]
+    with Batcher(lambda X: (X[0], X[0])) as batcher, pytest.raises(ConfigurationError, match="asked, 3; it answered 2"):
+        batcher.predict(np.ones((3, 2)))
+
+
 def test_answers_of_several_outputs_are_cut_one_by_one():
     def answer(X):
         return [np.column_stack([X[:, 0], 1 - X[:, 0]]), np.column_stack([X[:, 1], 1 - X[:, 1]])]

@@ -32,10 +32,11 @@ class Batcher:
 
     Parameters
     ----------
-    predictor : an object with ``method``, or a function from a table to its answer, a row each
+    predictor : an object with ``method``, or a function from a table to its answer, a row each, or a tuple of arrays with a
+        row each
         It is called by at most ``workers`` threads at once.
     method : str
-        What is asked of an object; ignored for a function.
+        What is asked of an object; a function has none.
     max_rows : int
         Rows of a call at most, whatever there is time for. A single request may hold more.
     max_queue : int
@@ -61,9 +62,10 @@ class Batcher:
         objective: float = 0.010,
         workers: int = 1,
     ):
-        function = getattr(predictor, method, None) or predictor
+        function = getattr(predictor, method, predictor if method == "predict" else None)
         if not callable(function):
-            raise ConfigurationError(f"{type(predictor).__qualname__} has no method {method!r} and is no function")
+            nor = " and is no function" if method == "predict" else ""
+            raise ConfigurationError(f"{type(predictor).__qualname__} has no method {method!r}{nor}")
         max_rows, max_queue = whole("max_rows", max_rows), whole("max_queue", max_queue)
         workers, objective = whole("workers", workers), amount("objective", objective, "seconds")
         of_row = getattr(predictor, f"{method}_one", None)

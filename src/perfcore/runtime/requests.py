@@ -137,7 +137,7 @@ def answers(answer: Any, requests: Sequence[Rows]) -> list[Any]:
         return [answer]
     found, at = [], 0
     for each in requests:
-        found.append([_cut(part, at, each) for part in answer] if several else _cut(answer, at, each))
+        found.append(type(answer)(_cut(part, at, each) for part in answer) if several else _cut(answer, at, each))
         at += each.n
     return found
 
@@ -155,9 +155,13 @@ def number_of(answers: Any) -> int | None:
 
 
 def _is_of_several_outputs(answer: Any) -> bool:
-    """Whether it is a list of probabilities (n_rows, n_classes), one for each output, as scikit-learn's are."""
-    is_list = isinstance(answer, list) and len(answer) > 0
-    return is_list and all(isinstance(part, np.ndarray) and part.ndim == 2 for part in answer)
+    """Whether it is a list of probabilities (n_rows, n_classes), one for each output, as scikit-learn's are, or a tuple
+    of arrays, as of a function that returns means and deviations.
+    """
+    if type(answer) not in (list, tuple) or not answer:
+        return False
+    least = 2 if isinstance(answer, list) else 1
+    return all(isinstance(part, np.ndarray) and part.ndim >= least for part in answer)
 
 
 def _cut(answer: Any, at: int, rows: Rows) -> Any:
