@@ -2,9 +2,9 @@
 
 import ctypes
 import gc
-import logging
 import subprocess
 import sys
+import types
 import weakref
 
 import numpy as np
@@ -286,9 +286,16 @@ def test_what_takes_memory_in_rare_steps_is_found_by_its_length_and_what_has_a_b
     subprocess.run([sys.executable, "-c", LONGER], check=True)
 
 
-def test_of_equally_near_ways_the_shortest_is_told_and_attributes_as_such():
-    name = holders.way_to(logging.root.manager.loggerDict, [sys._getframe()])
-    assert name in ("logging.root.manager.loggerDict", "logging.Logger.manager.loggerDict")
+class Held:
+    rows: list = []
+
+
+def test_of_equally_near_ways_that_of_its_own_module_is_told_and_attributes_as_such(monkeypatch):
+    importing = types.ModuleType("a")
+    importing.r = REGISTRY
+    monkeypatch.setitem(sys.modules, "a", importing)
+    assert holders.way_to(REGISTRY.rows).endswith("test_leaks.REGISTRY.rows")
+    assert holders.way_to(Held.rows).endswith("test_leaks.Held.rows")
 
 
 @given(st.floats(-100, 100), st.integers(0, 2**32 - 1))

@@ -19,14 +19,15 @@ _PASSING = (types.FrameType, types.TracebackType)
 def way_to(target: Any, ignored: Iterable[Any] = ()) -> str:
     """From the nearest module, class or function that can be named down to ``target``, as one would write it.
 
-    Of equally near ones the shortest way is taken, which is whose it is rather than who imports it.
+    Of equally near ones those go first that begin in the module of what they name, and then shorter ones: that is whose
+    it is, rather than who imports it.
     """
     seen = {id(target), *map(id, ignored)}
     ways: list[tuple[Any, str]] = [(target, "")]
     longest = ""
     for _ in range(DEPTH):
         further: list[tuple[Any, str]] = []
-        roots: list[str] = []
+        roots: list[tuple[bool, int, str]] = []
         seen.update((id(ways), id(further), *map(id, ways)))
         for looked_at, (held, way) in enumerate(ways):
             if roots and looked_at > NEAR:
@@ -43,11 +44,12 @@ def way_to(target: Any, ignored: Iterable[Any] = ()) -> str:
                 from_here = _KEY.sub(r".\1", way) if _are_attributes(held, referrer) else way
                 root = _root(referrer, held)
                 if root is not None:
-                    roots.append(root + from_here)
+                    is_imported = not root.startswith(f"{type(held).__module__}.")
+                    roots.append((is_imported, len(root), root + from_here))
                 else:
                     further.append((referrer, step + from_here))
         if roots:
-            return min(roots, key=lambda name: (name.count("."), len(name)))
+            return min(roots)[-1]
         if not further:
             break
         ways, longest = further, further[0][1]
