@@ -32,8 +32,8 @@ class Batcher:
 
     Parameters
     ----------
-    predictor : an object with ``method``, or a function from a table to its answer, a row each, or a tuple of arrays with a
-        row each
+    predictor : an object with ``method``, or a function from a table to its answer, a row each
+        A tuple of arrays is of several answers, a row each.
         It is called by at most ``workers`` threads at once.
     method : str
         What is asked of an object; a function has none.
