@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..amounts import whole
 from ..cache import forks
 from ..errors import ConfigurationError, InputError
-from ..runtime.amounts import whole
 from ..runtime.cost_model import CostModel
 from ..runtime.requests import number_of
 

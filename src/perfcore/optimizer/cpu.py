@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import threads
+from ..amounts import whole
 from ..cache import forks
-from ..runtime.amounts import whole
 from ..runtime.batch_size import tune_batch_size
 from ..runtime.parallel import compare
 from .optimizer import get_integrated_optimizer

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+from ..amounts import whole
 from ..cache import ModelCache as Store
 from ..cache import forks
-from ..runtime.amounts import whole
 from .ranking import Ranking
 
 _NONE: Any = object()

@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
+from ..amounts import amount, whole
 from ..errors import ConfigurationError
-from ..runtime.amounts import amount, whole
 from ..runtime.memory import trim
 from .messages import say
 from .optimizer import get_integrated_optimizer

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from ..runtime.amounts import amount
+from ..amounts import amount
 from .entries import NamedCache
 
 

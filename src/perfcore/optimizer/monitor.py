@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..runtime.amounts import CENTURY, amount
+from ..amounts import CENTURY, amount
 from ..runtime.ticker import Ticker
 from .actions import LOOKUPS
 from .messages import say

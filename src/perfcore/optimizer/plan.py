@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..callables import check
 from ..errors import ConfigurationError
 from ..runtime import parallel, profiling
-from ..runtime.callables import plain
 from ..runtime.fetching import Fetched, Fetcher
 from ..runtime.memory import measure, trim
 from ..runtime.memory.usage import resident
@@ -52,7 +52,7 @@ class ParallelDataProcessor:
         settings: str | os.PathLike | None = None,
     ):
         if process is not None:
-            plain(process, "process")
+            check(process, "process")
         if max_workers is None and asked() is None and settings is not None:
             max_workers = _max_workers(Path(settings))
         self.max_workers = resolve(max_workers, "max_workers")
@@ -108,7 +108,7 @@ class PerformanceProfiler:
 
         The profiler is off afterwards, after an exception, too, which comes through.
         """
-        plain(func, "func")
+        check(func, "func")
         self.profiler = cProfile.Profile()
         result = self.profiler.runcall(func, *args, **kwargs)
         found = vars(pstats.Stats(self.profiler))["stats"]  # (file, line, name): (.., calls, own seconds, seconds, ..)

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ..amounts import CENTURY, amount
 from ..extras import require
-from ..runtime.amounts import CENTURY, amount
 from .cache_manager import AdvancedCacheManager
 from .cpu import CPUOptimizer
 from .history import History
@@ -154,7 +154,7 @@ class OptimizationScheduler:
         """
         if duration_minutes is not None:
             most = threading.TIMEOUT_MAX / 60
-            duration_minutes = amount("duration_minutes", duration_minutes, "minutes", most, is_zero_one=True)
+            duration_minutes = amount("duration_minutes", duration_minutes, "minutes", most, or_zero=True)
         is_ours = threading.current_thread() is threading.main_thread()
         is_ours = is_ours and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         self._stopped.clear()

@@ -19,8 +19,9 @@ import time
 import weakref
 from typing import Any
 
+from ..amounts import amount, whole
+from ..callables import name_of
 from ..errors import ConfigurationError
-from .amounts import amount, whole
 from .dispatcher import Dispatcher, Request, closed, late
 from .requests import Rows
 
@@ -69,7 +70,7 @@ class Batcher:
         max_rows, max_queue = whole("max_rows", max_rows), whole("max_queue", max_queue)
         workers, objective = whole("workers", workers), amount("objective", objective, "seconds")
         of_row = getattr(predictor, f"{method}_one", None)
-        self._of = getattr(function, "__qualname__", type(function).__qualname__)
+        self._of = name_of(function)
         self._dispatcher = Dispatcher(function, of_row, max_rows, max_queue, objective, workers)
         weakref.finalize(self, self._dispatcher.stop_soon).atexit = False
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..amounts import whole
 from ..errors import InputError
-from .amounts import whole
 
 
 def chunks(data: Any, max_bytes: int) -> Iterator[Any]:

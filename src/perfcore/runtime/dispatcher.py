@@ -13,8 +13,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
+from ..amounts import amount
 from ..errors import ConfigurationError, OverloadedError
-from .amounts import amount
 from .cost_model import CostModel
 from .requests import Rows, answers, joined
 

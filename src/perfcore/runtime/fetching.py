@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from ..amounts import amount, whole
 from ..errors import ConfigurationError
 from ..extras import require
-from .amounts import amount, whole
 
 PAUSE = 0.1  # seconds before the first retry; each further one waits twice as long
 AGAIN = {408, 429, 500, 502, 503, 504}  # statuses that another try may change

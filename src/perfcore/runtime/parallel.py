@@ -21,11 +21,11 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
+from ..amounts import whole
+from ..callables import check
 from ..errors import ConfigurationError
 from ..threads import resolve
 from . import progress as bars
-from .amounts import whole
-from .callables import plain
 from .chunks import bytes_of, chunks
 from .workers import Workers
 
@@ -75,7 +75,7 @@ def map(  # noqa: A001 - what it is called everywhere
     """
     if how not in WAYS:
         raise ConfigurationError(f"how={how!r}: allowed are {', '.join(WAYS)}")
-    plain(function)
+    check(function)
     n_workers = resolve(workers, "workers")
     if max_bytes is not None:
         data = chunks(data, _piece(max_bytes, n_workers))
@@ -211,7 +211,7 @@ def compare(function: Callable[[Any], Any], pieces: Iterable[Any], *, workers: i
     Exception
         Whatever the function raises.
     """
-    plain(function)
+    check(function)
     n_workers = resolve(workers, "workers")
     if bytes_of(pieces) is not None or isinstance(pieces, str | os.PathLike):
         raise ConfigurationError("a table or file is cut into pieces beforehand, by chunks(table, max_bytes)")

@@ -18,10 +18,10 @@ from typing import Any
 
 import psutil
 
+from ..amounts import amount, whole
+from ..callables import check, name_of, run_by
 from ..errors import ConfigurationError
 from ..extras import missing, require
-from .amounts import amount, whole
-from .callables import plain, run_by
 from .flame_graph import flame_graph
 
 FRAMES = 25  # of each allocation's stack
@@ -105,7 +105,7 @@ def time(function: Callable[..., Any], /, *arguments: Any, by: str = "cProfile",
     Exception
         Whatever the function raises; the profiler is off again.
     """
-    plain(function)
+    check(function)
     if by == "pyinstrument":
         return _by_pyinstrument(function, arguments, named)
     _require_one_of(by, "cProfile", "pyinstrument")
@@ -154,7 +154,7 @@ def lines(
     ConfigurationError
         For what is not written in Python, and so has no lines; for coroutine and generator functions.
     """
-    plain(function)
+    check(function)
     line_profiler = require("line_profiler", "lines()")
     profiler = line_profiler.LineProfiler(*map(_with_lines, (function, *of)))
     result = profiler.runcall(function, *arguments, **named)
@@ -176,7 +176,7 @@ def _with_lines(function: Any) -> Any:
     runs = inspect.unwrap(run_by(function))
     if not inspect.isfunction(getattr(runs, "__func__", runs)):
         raise ConfigurationError(
-            f"{_name(runs)}: expected a function that is written in Python; this has no lines, time() times it whole"
+            f"{name_of(runs)}: expected a function that is written in Python; this has no lines, time() times it whole"
         )
     return runs
 
@@ -196,7 +196,7 @@ def memory(function: Callable[..., Any], /, *arguments: Any, by: str = "tracemal
     MissingExtraError
         Where memray is asked for and not installed.
     """
-    plain(function)
+    check(function)
     if by == "memray":
         return _by_memray(function, arguments, named)
     _require_one_of(by, "tracemalloc", "memray")
@@ -223,7 +223,7 @@ def memory(function: Callable[..., Any], /, *arguments: Any, by: str = "tracemal
             rows[frames[-1]] = held + each.size_diff, times + each.count_diff
             stacks[frames] = stacks.get(frames, 0.0) + each.size_diff
     ordered = sorted(((where, *each) for where, each in rows.items()), key=lambda row: -row[1])
-    drawing = flame_graph(stacks, "bytes", f"allocated and kept by {_name(function)}")
+    drawing = flame_graph(stacks, "bytes", f"allocated and kept by {name_of(function)}")
     return Profile(by, result, ordered, "bytes", float(max(0, peak)), {".svg": drawing})
 
 
@@ -248,7 +248,7 @@ def _by_memray(function: Callable, arguments: tuple, named: dict) -> Profile:
         )
         drawings = {".html": Path(page).read_text(encoding="utf-8")}
     ordered = sorted(((where, *each) for where, each in rows.items()), key=lambda row: -row[1])
-    drawings[".svg"] = flame_graph(stacks, "bytes", f"at the peak of {_name(function)}")
+    drawings[".svg"] = flame_graph(stacks, "bytes", f"at the peak of {name_of(function)}")
     return Profile("memray", result, ordered, "bytes", peak, drawings)
 
 
@@ -299,7 +299,3 @@ def sample(pid: int, seconds: float = 2.0, *, native: bool = False) -> Profile:
 def _require_one_of(by: str, *known: str) -> None:
     if by not in known:
         raise ConfigurationError(f"by={by!r}: allowed are {', '.join(known)}")
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)

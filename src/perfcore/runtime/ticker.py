@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable
 
-from .amounts import amount
+from ..amounts import amount
 
 
 class Ticker:

@@ -9,9 +9,9 @@ import time
 from threading import TIMEOUT_MAX
 from typing import Any
 
+from ..amounts import amount
 from ..errors import ConfigurationError
 from ..extras import require
-from .amounts import amount
 from .metrics.server import is_path, refused
 
 _PARTS = ("time", "process", "memory", "predictors", "others")

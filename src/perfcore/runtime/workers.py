@@ -24,6 +24,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from ..callables import name_of
 from ..errors import MissingExtraError, WorkerError
 from ..extras import require
 from .sharing import Shared, opened
@@ -71,7 +72,7 @@ class Workers:
         return partial(self._function, piece)
 
     def _start(self) -> _Pool:
-        self._sent = _packed(f"the function {_name(self._function)}", self._function)
+        self._sent = _packed(f"the function {name_of(self._function)}", self._function)
         try:
             pool = _pool(self._n)
             self._shared = self._stack.enter_context(Shared())
@@ -146,10 +147,6 @@ def _survives(error: Exception) -> bool:
 
 def _told(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 def _raise(error: BaseException) -> Any:

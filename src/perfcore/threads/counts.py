@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import operator
 import os
 import time
 from pathlib import Path
-from typing import Any
 
+from ..amounts import whole
 from ..errors import ConfigurationError
 
+MOST = 2**31 - 1  # threads, in C
 VARIABLE = "PERFCORE_NUM_THREADS"
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUP = Path("/proc/self/cgroup")
@@ -37,18 +37,7 @@ def resolve(n_threads: int | None, name: str = "n_threads") -> int:
     """A count of threads from the argument of that name: None is ``PERFCORE_NUM_THREADS``, or all available."""
     if n_threads is None:
         return asked() or available()
-    if (count := whole(n_threads)) is None:
-        raise ConfigurationError(f"{name}={n_threads!r}: allowed are None (all available) and whole numbers from 1")
-    return count
-
-
-def whole(count: Any) -> int | None:
-    """A number of threads, from 1; None for what is none."""
-    try:
-        found = 0 if isinstance(count, bool) else operator.index(count)
-    except TypeError:
-        return None
-    return found if 1 <= found < 2**31 else None
+    return whole(name, n_threads, most=MOST)
 
 
 def asked() -> int | None:
@@ -56,7 +45,7 @@ def asked() -> int | None:
     said = os.environ.get(VARIABLE, "").strip()
     if not said:
         return None
-    if not said.isdecimal() or not 1 <= int(said) < 2**31:
+    if not said.isdecimal() or not 1 <= int(said) <= MOST:
         raise ConfigurationError(f"{VARIABLE}={said!r}: allowed are whole numbers from 1")
     return int(said) if _cap is None else min(int(said), _cap)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import threading
@@ -10,6 +9,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ..amounts import whole
+from ..callables import check
 from ..errors import ConfigurationError
 from . import counts
 from .pool import controller
@@ -47,8 +48,8 @@ class limit:
             raise ConfigurationError(f"unknown pools {', '.join(unknown)}: allowed are {', '.join(KINDS)}")
         if n_threads is None and not kinds:
             raise ConfigurationError(f"limit() of nothing: give a number of threads, or one of {', '.join(KINDS)}")
-        general = {} if n_threads is None else dict.fromkeys(KINDS, _count("n_threads", n_threads))
-        self.limits = general | {kind: _count(kind, count) for kind, count in kinds.items()}
+        general = {} if n_threads is None else dict.fromkeys(KINDS, whole("n_threads", n_threads, most=counts.MOST))
+        self.limits = general | {kind: whole(kind, count, most=counts.MOST) for kind, count in kinds.items()}
         self._thread: int | None = None  # that entered it, as long as it is open
 
     def __enter__(self) -> limit:
@@ -74,11 +75,7 @@ class limit:
             self._thread = None
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if not callable(function):
-            raise ConfigurationError(f"expected a function to limit, got {type(function).__qualname__}")
-        lazy = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-        if any(each(function) for each in lazy):
-            raise ConfigurationError(f"{function.__qualname__} runs when its call is over: use a limit within it")
+        check(function, instead="use a limit within it")
 
         @wraps(function)
         def limited(*arguments: Any, **named: Any) -> Any:
@@ -94,12 +91,6 @@ class limit:
 
     def _holds(self) -> list[_Setting]:
         return [each for each in list(_held.values()) if self in each.limits]
-
-
-def _count(name: str, count: Any) -> int:
-    if (found := counts.whole(count)) is None:
-        raise ConfigurationError(f"{name}={count!r}: allowed are whole numbers from 1")
-    return found
 
 
 class _Setting:

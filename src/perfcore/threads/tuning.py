@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..callables import name_of
 from ..errors import ConfigurationError, InputError
 from . import counts, remembered
 from .limits import limit
@@ -153,8 +154,7 @@ def _timer(target: Any, method: str) -> tuple[Callable[[Any, int], float], str]:
         with limit(count):  # setting it takes longer than many a call
             return _seconds(partial(target, table))
 
-    name = getattr(target, "__qualname__", type(target).__qualname__)
-    return seconds_of, f"{getattr(target, '__module__', None) or type(target).__module__}.{name}"
+    return seconds_of, f"{getattr(target, '__module__', None) or type(target).__module__}.{name_of(target)}"
 
 
 def _table(target: Any, shape: Any) -> tuple[Any, int]:

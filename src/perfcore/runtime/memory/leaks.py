@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from .. import callables
-from ..amounts import whole
+from ...amounts import whole
+from ...callables import check
 from . import holders, lengths
 from .slope import Slope, slope
 from .usage import arrow, heap, resident
@@ -118,7 +118,7 @@ def check_leak(function: Callable[[], Any], *, rounds: int = 20, warm_up: int = 
     Exception
         Whatever the function raises.
     """
-    callables.plain(function)
+    check(function)
     rounds, warm_up = whole("rounds", rounds, 8), whole("warm_up", warm_up, 0)
     with _collector_of_our_own():
         calls = _Calls(function)

@@ -13,8 +13,7 @@ from typing import Any
 
 import psutil
 
-from ...errors import ConfigurationError
-from ..callables import begins_later
+from ...callables import check
 from .guard import guard
 from .usage import clear_peak, peak, resident
 
@@ -81,7 +80,8 @@ class measure(ContextDecorator):
     Raises
     ------
     ConfigurationError
-        Where it is put before a coroutine or generator function, which does nothing yet when it is called.
+        Where it is put before what is no function, or a coroutine or generator function, which does nothing yet when
+        it is called.
     """
 
     def __init__(self, name: str = "", *, tell: Callable[[Measurement], Any] | None = None):
@@ -100,11 +100,7 @@ class measure(ContextDecorator):
             self.tell(block.found)
 
     def __call__(self, function: Any) -> Any:
-        if begins_later(function) is not None:
-            raise ConfigurationError(
-                f"{getattr(function, '__qualname__', function)} only begins when it is called: put "
-                "'with measure()' around its work"
-            )
+        check(function, instead="put 'with measure()' around its work")
         self.name = self.name or getattr(function, "__qualname__", "")
         return super().__call__(function)
 

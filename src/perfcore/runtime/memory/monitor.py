@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...amounts import whole
+from ...callables import check
 from ...errors import ConfigurationError
-from .. import callables
-from ..amounts import whole
 from ..ticker import Ticker
 from .usage import Usage, usage
 
@@ -60,7 +60,7 @@ class MemoryMonitor:
         keep = whole("keep", keep)
         for name, call, at in (("soft", on_soft, soft), ("hard", on_hard, hard)):
             if call is not None:
-                callables.plain(call, f"on_{name}")
+                check(call, f"on_{name}")
                 if at is None:
                     raise ConfigurationError(
                         f"on_{name} is never called without {name}=, the limit at which to call it"

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ConfigurationError
+from .errors import ConfigurationError
 
 _LATER: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (inspect.iscoroutinefunction, "coroutine"),
@@ -29,8 +29,12 @@ def run_by(called: Any) -> Any:
     return called if inspect.isroutine(called) else getattr(type(called), "__call__", None)  # noqa: B004
 
 
-def plain(function: Any, name: str = "function") -> None:
+def check(function: Any, name: str = "function", instead: str | None = None) -> None:
     """Refuse, as the argument of that name, what cannot be called, or does not do its work when it is.
+
+    Parameters
+    ----------
+    instead : what to do for such a function; by default a function to give in its place is named
 
     Raises
     ------
@@ -41,8 +45,13 @@ def plain(function: Any, name: str = "function") -> None:
         raise ConfigurationError(f"{name}: expected a function, got {type(function).__qualname__}")
     kind = begins_later(function)
     if kind is not None:
-        called = getattr(function, "__qualname__", type(function).__qualname__)
+        work = "list(...)" if kind == "generator" else "asyncio.run(...)"
         raise ConfigurationError(
-            f"{name}: {called} is a {kind} function, which only begins when it is called; give one that does the work, "
-            + ("such as lambda: asyncio.run(...)" if kind != "generator" else "such as lambda: list(...)")
+            f"{name}: {name_of(function)} is a {kind} function, which only begins when it is called; "
+            + (instead or f"give one that does the work, such as lambda: {work}")
         )
+
+
+def name_of(function: Any) -> str:
+    """Of a function or method, or of the class of another object that is called."""
+    return getattr(function, "__qualname__", type(function).__qualname__)

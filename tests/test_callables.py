@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from perfcore import ConfigurationError
+from perfcore.callables import begins_later, check, name_of
 from perfcore.runtime import parallel, profiling
-from perfcore.runtime.callables import begins_later, plain
 
 
 async def coroutine(x=0):
@@ -42,13 +42,13 @@ LATER.append(functools.partial(Later(), x=1))
 def test_what_only_begins_is_told_and_refused(function):
     assert begins_later(function) is not None
     with pytest.raises(ConfigurationError, match="work: .* only begins when it is called"):
-        plain(function, "work")
+        check(function, "work")
 
 
 @pytest.mark.parametrize("function", [len, print, lambda: 1, Now(), Now, Later, functools.partial(len, ""), "".join])
 def test_what_works_when_it_is_called_is_taken(function):
     assert begins_later(function) is None
-    plain(function)
+    check(function)
 
 
 @pytest.mark.parametrize("function", LATER)
@@ -70,3 +70,13 @@ def test_profiles_and_maps_refuse_what_cannot_be_called():
     for call in (lambda: profiling.time(3), lambda: profiling.lines(3), lambda: parallel.map(3, [1])):
         with pytest.raises(ConfigurationError, match="function: expected a function, got int"):
             call()
+
+
+def test_names_are_those_of_functions_or_of_classes_of_what_is_called():
+    assert [name_of(each) for each in (generator, Now().__call__, Now(), "".join, functools.partial(len))] == [
+        "generator",
+        "Now.__call__",
+        "Now",
+        "str.join",
+        "partial",
+    ]
