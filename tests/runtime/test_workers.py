@@ -13,7 +13,7 @@ import pytest
 from piece_jobs import Odd, double, fail_oddly_at_three, note, odd_at_three, spin
 
 from perfcore import MissingExtraError, WorkerError
-from perfcore.runtime import parallel, workers
+from perfcore.runtime import parallel, processes, workers
 
 joblib = pytest.importorskip("joblib")
 
@@ -60,7 +60,7 @@ def test_a_piece_that_cannot_be_sent_is_worked_on_here_when_its_turn_comes(heavy
 
 @pytest.mark.parametrize("bad", [lambda: threading.Lock(), lambda: Odd(1, "x")], ids=["written", "read"])
 def test_a_result_that_cannot_be_sent_is_made_again_here_and_the_pool_is_whole(bad, heavy):
-    before = workers._pool(2)
+    before = processes.pool_of(2)
 
     def work(x):
         return bad() if x == 30 else x
@@ -71,7 +71,7 @@ def test_a_result_that_cannot_be_sent_is_made_again_here_and_the_pool_is_whole(b
     assert [next(results), next(results)] == [28, 29]
     with pytest.raises(WorkerError, match=r"a result.*cannot be (pickled|read).*how='threads'"):
         next(results)
-    assert workers._pool(2) is before  # it is not broken
+    assert processes.pool_of(2) is before  # it is not broken
 
 
 def test_what_follows_a_result_that_cannot_be_sent_is_done_here(heavy):
@@ -80,13 +80,13 @@ def test_what_follows_a_result_that_cannot_be_sent_is_done_here(heavy):
 
 
 def test_an_error_that_cannot_be_sent_is_told_with_its_class_message_and_traceback():
-    before = workers._pool(2)
+    before = processes.pool_of(2)
     results = parallel.map(fail_oddly_at_three, range(8), how="processes", workers=2)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(WorkerError, match=r"Odd: code 7 at the end") as raised:
         next(results)
     assert "in fail_oddly_at_three" in str(raised.value.__cause__)
-    assert workers._pool(2) is before  # it is not broken
+    assert processes.pool_of(2) is before  # it is not broken
 
 
 @pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), ImportError("no sem_open"), RuntimeError("x")])

@@ -15,7 +15,7 @@ from ..amounts import whole
 from ..cache import forks
 from ..errors import ConfigurationError, InputError
 from ..runtime.cost_model import CostModel
-from ..runtime.requests import number_of
+from ..runtime.rows import number_of
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from ..errors import ConfigurationError
-from .requests import number_of
+from .rows import number_of
 
 ROUNDS = 5
 SECONDS = 0.05  # a size is called at least so long in a round

@@ -22,8 +22,9 @@ from typing import Any
 from ..amounts import amount, whole
 from ..callables import name_of
 from ..errors import ConfigurationError
-from .dispatcher import Dispatcher, Request, closed, late
-from .requests import Rows
+from .dispatcher import Dispatcher, closed
+from .requests import Request, late
+from .rows import Rows
 
 
 class Batcher:
@@ -97,7 +98,7 @@ class Batcher:
         """
         request = Request(Rows(rows), timeout)
         if not self._dispatcher.enter(request, time.perf_counter()):
-            request.wait(self._dispatcher)
+            request.wait(self._dispatcher.take_back)
         return request.outcome()
 
     async def predict_async(self, rows: Any, *, timeout: float | None = None) -> Any:

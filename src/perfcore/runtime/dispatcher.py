@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import asyncio
 import contextlib
 import os
 import threading
@@ -13,59 +12,16 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
-from ..amounts import amount
 from ..errors import ConfigurationError, OverloadedError
 from .cost_model import CostModel
-from .requests import Rows, answers, joined
+from .requests import Request, wake
+from .rows import answers, joined
 
 # Seconds that handing a request to another thread and its answer back takes: what takes less is done on the spot.
 HANDOFF = 50e-6
 REMEMBERED = 4096  # requests whose waiting is told by stats()
 AGAIN = 1.0  # seconds after which who waits for a call to end looks whether it has: Ctrl-C may have come before it told
 _COUNTS = ("requests", "rows", "batches", "on the spot", "refused", "cancelled", "expired", "failed")
-
-
-class Request:
-    """What a caller asks and waits for."""
-
-    __slots__ = (
-        "answer", "came", "deadline", "error", "future", "is_done", "loop", "rows", "suspects", "timeout", "woken",
-    )  # fmt: skip
-
-    def __init__(self, rows: Rows, timeout: float | None):
-        if timeout is not None:
-            timeout = amount("timeout", timeout, "seconds")
-        self.rows = rows
-        self.came = time.perf_counter()
-        self.timeout = timeout
-        self.deadline = None if timeout is None else self.came + timeout
-        self.is_done = False
-        self.answer: Any = None
-        self.error: BaseException | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None  # of the caller, where it has one
-        self.future: Any = None
-        self.woken: Any = None  # a lock that its thread waits for, where it has none
-        self.suspects: Any = None  # after a call that was refused: those with whom it is asked about again
-
-    def wait(self, dispatcher: Dispatcher) -> None:
-        seconds = -1.0
-        if self.deadline is not None:
-            seconds = min(max(0.0, self.deadline - time.perf_counter()), threading.TIMEOUT_MAX)
-        try:
-            in_time = self.woken.acquire(timeout=seconds)
-        except BaseException:  # Ctrl-C
-            dispatcher.take_back(self, "cancelled")
-            raise
-        if not in_time and dispatcher.take_back(self, "expired"):
-            raise late(self.timeout)
-
-    def outcome(self) -> Any:
-        if self.error is None:
-            return self.answer
-        try:
-            raise self.error
-        finally:
-            self.error = None  # or the traceback would hold this frame, and that the traceback
 
 
 class Dispatcher:
@@ -211,7 +167,7 @@ class Dispatcher:
                 self._halve(batch)
             self.running.discard(here)  # before anybody who is answered asks again
             self._tell()
-            _wake(answered)
+            wake(answered)
             batch.clear()  # who waited has it all: nothing is held until the next batch
 
     def _next(self) -> list[Request]:
@@ -318,7 +274,7 @@ class Dispatcher:
                 request.is_done, request.error = True, OverloadedError("the batcher was closed before the answer")
             self.counts["refused"] += len(left)
             self.work.notify_all()
-        _wake(left)
+        wake(left)
 
     def stop_soon(self) -> None:
         """`stop`, for the collector, which runs at any place: also in a thread that holds the lock."""
@@ -343,26 +299,6 @@ class Dispatcher:
         return told | {"waited": _quantiles(waited), "took": _quantiles(took)}
 
 
-def _wake(batch: list[Request]) -> None:
-    by_loop: dict[Any, list[Request]] = {}
-    for request in batch:
-        if request.woken is not None:
-            request.woken.release()
-        elif request.loop is not None:
-            by_loop.setdefault(request.loop, []).append(request)
-    for loop, requests in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, requests)
-        except RuntimeError:  # the loop is closed, and its callers with it
-            pass
-
-
-def _resolve(requests: list[Request]) -> None:
-    for request in requests:
-        if not request.future.done():
-            request.future.set_result(None)
-
-
 def _quantiles(seconds: list[float]) -> dict[str, float | None]:
     """The least of them that so many percent do not exceed."""
     n, ordered = len(seconds), sorted(seconds)
@@ -371,10 +307,6 @@ def _quantiles(seconds: list[float]) -> dict[str, float | None]:
 
 def closed() -> OverloadedError:
     return OverloadedError("the batcher is closed: it takes no more requests")
-
-
-def late(seconds: float | None) -> TimeoutError:
-    return TimeoutError(f"no answer within {seconds:g} s")
 
 
 def _own(error: BaseException, n: int) -> BaseException:

@@ -1,4 +1,4 @@
-"""Worker processes: what they are sent, what comes back, how they begin and end.
+"""What worker processes are sent, and what comes back.
 
 ::
 
@@ -14,12 +14,9 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
-import threading
-import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -27,9 +24,9 @@ from typing import Any
 from ..callables import name_of
 from ..errors import MissingExtraError, WorkerError
 from ..extras import require
+from .processes import Pool, pool_of
 from .sharing import Shared, opened
 
-IDLE = 60  # seconds after which a process without work ends
 INSTEAD = "how='threads' needs no other process"
 
 
@@ -44,18 +41,17 @@ class Workers:
     def __init__(self, function: Callable[[Any], Any], n: int, or_here: bool):
         self._function, self._n, self._or_here = function, n, or_here
         self._stack, self._all_here = ExitStack(), False
-        self._pool: _Pool | None = None
+        self._pool: Pool | None = None
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stack.close()  # the folder's end tells the workers to leave what they have not begun
-        broken = kind is not None and (issubclass(kind, BrokenExecutor) or not issubclass(kind, Exception))
-        if (
-            self._pool is not None and broken and kind is not GeneratorExit
-        ):  # killed, or Ctrl-C: the next map gets others
-            self._pool.end()
+        if self._pool is None or kind is None or kind is GeneratorExit:
+            return
+        if issubclass(kind, BrokenExecutor) or not issubclass(kind, Exception):  # killed, or Ctrl-C
+            self._pool.end()  # the next map gets others
 
     def send(self, piece: Any) -> Callable[[], Any]:
         """What waits for the piece's result, and returns or raises it."""
@@ -71,10 +67,10 @@ class Workers:
             self._all_here = True
         return partial(self._function, piece)
 
-    def _start(self) -> _Pool:
+    def _start(self) -> Pool:
         self._sent = _packed(f"the function {name_of(self._function)}", self._function)
         try:
-            pool = _pool(self._n)
+            pool = pool_of(self._n)
             self._shared = self._stack.enter_context(Shared())
         except MissingExtraError:
             raise
@@ -151,79 +147,3 @@ def _told(error: BaseException) -> str:
 
 def _raise(error: BaseException) -> Any:
     raise error
-
-
-class _Pool:
-    """loky's processes. They are started and ended by other threads than the main one, where Ctrl-C is an exception
-    wherever that is, halfway through too; and inherit from these that it does not reach them."""
-
-    def __init__(self, n: int):
-        loky = require("joblib.externals.loky", "work in processes")
-        tracker = require("joblib.externals.loky.backend.resource_tracker", "work in processes")
-
-        def start() -> Any:
-            from multiprocessing import resource_tracker
-
-            if os.name == "posix":
-                for each in (tracker, resource_tracker):  # beginning later, these would let the signal through again
-                    each.ensure_running()
-            return loky.ProcessPoolExecutor(n, timeout=IDLE, initializer=_begin, initargs=(os.getpid(),))
-
-        self._processes = _elsewhere(start)
-        self.fill()
-
-    def fill(self) -> None:
-        """Start what there is to start of processes."""
-        _elsewhere(partial(self.submit, int))
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future:
-        if not hasattr(signal, "pthread_sigmask"):  # Windows
-            return self._processes.submit(function, *arguments)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # for those that were idle, and are no more
-        try:
-            return self._processes.submit(function, *arguments)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-    def end(self) -> None:
-        """Kill the processes, whatever they do."""
-        for key in [key for key, pool in _pools.items() if pool is self]:
-            del _pools[key]
-        _elsewhere(partial(self._processes.shutdown, kill_workers=True))
-
-
-def _elsewhere(call: Callable[[], Any]) -> Any:
-    """What a call returns in another thread, which is through when this is."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(call).result()
-
-
-# By process and number of workers. loky's own reusable one is joblib's, which expects it to be of its kind.
-_pools: dict[tuple[int, int], _Pool] = {}
-
-
-def _pool(n: int) -> _Pool:
-    key = os.getpid(), n
-    if key in _pools:
-        try:
-            _pools[key].fill()
-        except BrokenExecutor:  # killed while nobody waited for them
-            _pools[key].end()
-    if key not in _pools:
-        _pools[key] = _Pool(n)
-    return _pools[key]
-
-
-def _begin(parent: int) -> None:
-    """In a worker: leave Ctrl-C, which a terminal sends to all processes, to the parent, which ends the workers; and
-    end when it is gone: killed, it tells nobody, and idle workers live on."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="perfcore-parent", daemon=True).start()

@@ -1,0 +1,7 @@
+import pytest
+from batchers import Doubling
+
+
+@pytest.fixture
+def doubling():
+    return Doubling()
