@@ -179,6 +179,25 @@ def test_ctrl_c_in_a_callback_keeps_no_other_back():
     assert [each["id"] for each in processor.process_batch(Doubling())] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("n_started", [0, 1, 2])
+def test_ctrl_c_while_threads_start_loses_neither_requests_nor_answers(monkeypatch, n_started):
+    started, start = [], threading.Thread.start
+
+    def start_some(self):
+        if len(started) == n_started:
+            raise KeyboardInterrupt
+        started.append(self)
+        start(self)
+
+    processor = queued(40, max_workers=4)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start_some)
+        with pytest.raises(KeyboardInterrupt):
+            processor.drain(Odd())
+    assert not processor.processing
+    assert sorted(each["id"] for each in processor.drain(Odd())) == sorted(f"r{i}" for i in range(40))
+
+
 def test_without_more_threads_the_caller_does_it_alone(monkeypatch):
     def start(self):
         raise RuntimeError("can't start new thread")

@@ -120,38 +120,37 @@ class PredictionBatchProcessor:
         return self._results(predictor)
 
     def _results(self, predictor: Any, most: int | None = None) -> list[dict[str, Any]]:
-        left = deque(enumerate(self._taken(most)))
+        batches = self._taken(most)
+        places = iter(range(len(batches)))  # of those that have not begun: a worker takes the next one
         done: dict[int, list[dict[str, Any]]] = {}
         errors: dict[int, BaseException] = {}
 
         def work() -> None:
-            try:
-                while left:
-                    with contextlib.suppress(IndexError):  # another worker was sooner
-                        place, batch = left.popleft()
-                        try:
-                            done[place] = self._answered(batch, predictor)
-                        except Exception as error:
-                            errors[place] = error
-            except BaseException as interruption:
-                errors[-1] = interruption
-                self._wait_again(_emptied(left))
+            for place in places:
+                try:
+                    done[place] = self._answered(batches[place], predictor)
+                    _tell(batches[place], done[place])
+                except Exception as error:
+                    errors[place] = error
+                except BaseException as interruption:
+                    stop(interruption)
 
-        n_helpers = min(self._max_workers, len(left)) - 1
-        helpers = [threading.Thread(target=work, daemon=True) for _ in range(n_helpers)]
-        with contextlib.suppress(RuntimeError):  # no more threads: those that there are do it
-            for helper in helpers:
-                helper.start()
-        work()
+        def stop(interruption: BaseException) -> None:
+            errors[-1] = interruption
+            deque(places, maxlen=0)  # nothing more begins
+
+        helpers = [threading.Thread(target=work, daemon=True) for _ in range(min(self._max_workers, len(batches)) - 1)]
         try:
+            with contextlib.suppress(RuntimeError):  # no more threads: those that there are do it
+                for helper in helpers:
+                    helper.start()
+            work()
             _join(helpers)
         except BaseException as interruption:
-            errors[-1] = interruption
-            self._wait_again(_emptied(left))
+            stop(interruption)
             _join(helpers)
-        with self._lock:
-            results = [*self._unclaimed, *(each for place in sorted(done) for each in done[place])]
-            self._unclaimed = results if errors else []
+        finally:
+            results = self._settled(batches, done, has_failed=bool(errors))
         if errors:
             raise errors[min(errors)]
         return results
@@ -166,53 +165,35 @@ class PredictionBatchProcessor:
             self._n_processing += len(batches)
         return batches
 
-    def _wait_again(self, batches: list[list[_Request]]) -> None:
+    def _settled(self, batches: list[list[_Request]], done: dict[int, list], has_failed: bool) -> list[dict[str, Any]]:
+        """The results, which the next call returns where this one raises; requests that have none wait again."""
         with self._lock:
-            requests = [*self._waiting, *(each for batch in batches for each in batch)]
-            self._waiting = deque(sorted(requests, key=lambda request: request.number))
+            again = [request for place, batch in enumerate(batches) if place not in done for request in batch]
+            if again:
+                self._waiting = deque(sorted([*self._waiting, *again], key=lambda request: request.number))
             self._n_processing -= len(batches)
+            results = [*self._unclaimed, *(each for place in sorted(done) for each in done[place])]
+            self._unclaimed = results if has_failed else []
+        return results
 
     def _answered(self, batch: list[_Request], predictor: Any) -> list[dict[str, Any]]:
-        try:
-            began = time.perf_counter()
-            answers = predictor.predict_batch([request.data for request in batch])
-            ended = time.perf_counter()
-            n = number_of(answers)
-            predictions = [] if n is None else list(answers)
-            if not n == len(predictions) == len(batch):
-                came = type(answers).__qualname__ if n in (None, len(batch)) else f"{n}"
-                raise ConfigurationError(f"predict_batch must answer as many as it is asked, {len(batch)}; got {came}")
-        except BaseException:
-            self._wait_again([batch])
-            raise
+        began = time.perf_counter()
+        answers = predictor.predict_batch([request.data for request in batch])
+        ended = time.perf_counter()
+        n = number_of(answers)
+        predictions = [] if n is None else list(answers)
+        if not n == len(predictions) == len(batch):
+            came = type(answers).__qualname__ if n in (None, len(batch)) else f"{n}"
+            raise ConfigurationError(f"predict_batch must answer as many as it is asked, {len(batch)}; got {came}")
         with self._lock:
             self.costs.learn(len(batch), ended - began)
             self.n_handled += len(batch)
             self.n_batches += 1
             self.seconds_handled += ended - began
-            self._n_processing -= 1
-        results = [
+        return [
             {"id": request.id, "prediction": prediction, "processing_time": ended - request.came}
             for request, prediction in zip(batch, predictions, strict=True)
         ]
-        self._tell(batch, results)
-        return results
-
-    def _tell(self, batch: list[_Request], results: list[dict[str, Any]]) -> None:
-        """Call each one's callback; Ctrl-C in one comes through once all were called, and the results are kept."""
-        interruption: BaseException | None = None
-        for request, result in zip(batch, results, strict=True):
-            try:
-                if request.callback is not None:
-                    request.callback(result)
-            except Exception as error:
-                result["callback_error"] = f"{type(error).__name__}: {error}"
-            except BaseException as raised:
-                interruption = interruption or raised
-        if interruption is not None:
-            with self._lock:
-                self._unclaimed += results
-            raise interruption
 
     def get_stats(self) -> dict[str, Any]:
         return {
@@ -226,12 +207,19 @@ class PredictionBatchProcessor:
         }
 
 
-def _emptied(left: deque[tuple[int, list[_Request]]]) -> list[list[_Request]]:
-    batches = []
-    while left:
-        with contextlib.suppress(IndexError):  # a worker was sooner
-            batches.append(left.popleft()[1])
-    return batches
+def _tell(batch: list[_Request], results: list[dict[str, Any]]) -> None:
+    """Call each one's callback; Ctrl-C in one comes through once all were called."""
+    interruption: BaseException | None = None
+    for request, result in zip(batch, results, strict=True):
+        try:
+            if request.callback is not None:
+                request.callback(result)
+        except Exception as error:
+            result["callback_error"] = f"{type(error).__name__}: {error}"
+        except BaseException as raised:
+            interruption = interruption or raised
+    if interruption is not None:
+        raise interruption
 
 
 def _join(helpers: list[threading.Thread]) -> None:
