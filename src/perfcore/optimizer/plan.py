@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..amounts import whole
 from ..callables import check
 from ..errors import ConfigurationError
 from ..runtime import parallel, profiling
@@ -77,9 +78,7 @@ def _max_workers(path: Path) -> int | None:
         has = ", ".join(found) if isinstance(found, dict) else f"a {type(found).__name__}"
         raise ConfigurationError(f"{path}: expected max_workers among the settings; there is {has}")
     count = found["max_workers"] if found else None
-    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
-        raise ConfigurationError(f"{path}: max_workers={count!r}: allowed are whole numbers from 1")
-    return count
+    return None if count is None else whole(f"{path}: max_workers", count)
 
 
 class AsyncDataFetcher(Fetcher):

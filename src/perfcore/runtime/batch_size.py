@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from ..amounts import whole
 from ..errors import ConfigurationError
 from .rows import number_of
 
@@ -55,10 +56,11 @@ def tune_batch_size(
     Exception
         Whatever the function raises.
     """
-    found = list(sizes) if isinstance(sizes, Iterable) else []
-    if not found or any(isinstance(size, bool) or not isinstance(size, int) or size < 1 for size in found):
+    if not isinstance(sizes, Iterable):
         raise ConfigurationError(f"sizes={sizes!r}: allowed are lists of whole numbers from 1")
-    sizes = list(dict.fromkeys(found))
+    sizes = list(dict.fromkeys(whole("sizes", size) for size in sizes))
+    if not sizes:
+        raise ConfigurationError("sizes is empty: give whole numbers from 1")
     batches = {size: [make_request() for _ in range(size)] for size in sizes}
     rates: dict[int, list[float]] = {size: [] for size in sizes}
     handled = dict.fromkeys(sizes, 0)

@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 from ..extras import require
 from .metrics.server import is_path, refused
 
+_WHO = "python -m perfcore top"
 _PARTS = ("time", "process", "memory", "predictors", "others")
 
 
@@ -58,7 +59,7 @@ class _Unix(http.client.HTTPConnection):
 
 def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
     """Show it, every so many seconds until Ctrl-C, or once."""
-    live, console = require("rich.live", "python -m perfcore top"), require("rich.console", "python -m perfcore top")
+    live, console = require("rich.live", _WHO), require("rich.console", _WHO)
     amount("interval", interval, "seconds", TIMEOUT_MAX)
     seen, before = fetch(address), None
     if once:
@@ -80,8 +81,8 @@ def watch(address: str, *, interval: float = 1.0, once: bool = False) -> None:
 
 def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> Any:
     """Tables of what is seen now, with rates since what was seen before."""
-    console, text = require("rich.console", "python -m perfcore top"), require("rich.text", "python -m perfcore top")
-    escape = require("rich.markup", "python -m perfcore top").escape
+    console, text = require("rich.console", _WHO), require("rich.text", _WHO)
+    escape = require("rich.markup", _WHO).escape
     process, memory = seen["process"], seen["memory"]
     if before is not None and before["process"]["pid"] != process["pid"]:  # another one serves there now
         before = None
@@ -113,7 +114,7 @@ def view(address: str, seen: dict[str, Any], before: dict[str, Any] | None) -> A
 
 def _table(*headers: str) -> Any:
     """Without lines between columns: with them nine figures do not fit into 80 characters."""
-    box, table = require("rich.box", "python -m perfcore top"), require("rich.table", "python -m perfcore top")
+    box, table = require("rich.box", _WHO), require("rich.table", _WHO)
     return table.Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
 
 

@@ -37,11 +37,5 @@ def _cpus() -> list:
 
 def _seconds_in_use() -> float:
     """Of all of them together; where the machine is a guest, also what its host took."""
-    idle = ("idle", "iowait")
-    within_others = ("guest", "guest_nice")  # are parts of user and nice
-    return sum(
-        seconds
-        for cpu in _cpus()
-        for name, seconds in cpu._asdict().items()
-        if name not in idle and name not in within_others
-    )
+    left_out = {"idle", "iowait", "guest", "guest_nice"}  # the guests' are parts of user and nice
+    return sum(seconds for cpu in _cpus() for name, seconds in cpu._asdict().items() if name not in left_out)
