@@ -1,5 +1,6 @@
 """check_leak(): planted leaks are found and named, and clean functions have none."""
 
+import asyncio
 import ctypes
 import gc
 import subprocess
@@ -310,3 +311,17 @@ def test_noise_without_a_slope_is_seldom_growth():
     random = np.random.default_rng(0)
     found = [slope(np.arange(20.0), random.normal(size=20)).low > 0 for _ in range(500)]
     assert np.mean(found) < 0.06
+
+
+def test_futures_that_asyncio_keeps_to_use_again_are_not_looked_at():
+    async def wait():
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in range(9)]
+        for future in futures:
+            loop.call_soon(future.set_result, None)
+        for future in futures:
+            await future
+
+    asyncio.run(wait())
+    for _ in range(3):  # each of which would free them once more, in Python 3.12
+        assert lengths.lengths()

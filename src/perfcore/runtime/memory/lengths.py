@@ -6,6 +6,7 @@ import gc
 import sys
 from collections import deque
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 from . import holders
@@ -25,6 +26,8 @@ def containers() -> Iterator[Container]:
     for each in gc.get_objects():
         if issubclass(type(each), Container) and getattr(each, "maxlen", None) is None:  # a proxy's object may be gone
             yield each
+        if issubclass(type(each), ModuleType):  # its dict is known; and asyncio's of Python 3.12 tells freed objects, too
+            continue
         for referent in gc.get_referents(each):
             if type(referent) is dict and not gc.is_tracked(referent):
                 yield referent
