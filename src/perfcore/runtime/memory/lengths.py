@@ -26,7 +26,7 @@ def containers() -> Iterator[Container]:
     for each in gc.get_objects():
         if issubclass(type(each), Container) and getattr(each, "maxlen", None) is None:  # a proxy's object may be gone
             yield each
-        if issubclass(type(each), ModuleType):  # its dict is known; and asyncio's of Python 3.12 tells freed objects, too
+        if issubclass(type(each), ModuleType):  # asyncio's of Python 3.12 tells freed objects; its dict is known
             continue
         for referent in gc.get_referents(each):
             if type(referent) is dict and not gc.is_tracked(referent):
