@@ -213,13 +213,13 @@ def test_s1_02_each_stage_has_its_name_and_memory_before_at_its_peak_and_after()
     with monitor.stage("load"):
         held = np.ones(4 * MB)
     with pytest.raises(KeyError), monitor.stage("fails"):
-        np.ones(2 * MB)
+        np.ones(5 * MB)  # more than malloc ever takes from what it has
         raise KeyError
     load, fails = monitor.stages
     assert [each["name"] for each in monitor.stages] == ["load", "fails"] and held.size
     assert load["rss_after"] - load["rss_before"] > 30 * MB
     if load["rss_peak"] is not None:
-        assert load["rss_peak"] >= load["rss_after"] and fails["rss_peak"] - fails["rss_before"] > 15 * MB
+        assert load["rss_peak"] >= load["rss_after"] and fails["rss_peak"] - fails["rss_before"] > 30 * MB
         assert monitor.peak_memory >= load["rss_peak"]
     assert [each["stage"] for each in monitor.memory_history] == ["load", "fails"]
 
