@@ -51,7 +51,7 @@ class Change:
         self.leaving: list[tuple[Held, bool]] = []
 
     def __enter__(self) -> list[tuple[Held, bool]]:
-        self.held = self.cache._lock.held
+        self.held = self.cache._lock
         self.held.acquire()
         if self.cache._is_closed and not self.even_closed:
             self.held.release()

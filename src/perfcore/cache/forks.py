@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import functools
 import itertools
 import os
@@ -30,27 +31,24 @@ def register(forkable: Forkable) -> None:
         _by_age[next(_serials)] = forkable
 
 
-class Lock:
-    """A lock that its thread may take again, and that nobody holds while the process forks."""
+class Lock(_thread.RLock):  # type: ignore[misc]
+    """A lock that its thread may take again, and that nobody holds while the process forks.
+
+    It is taken by compiled code: Ctrl-C within an ``__enter__`` of Python's would leave it held for ever.
+    """
 
     def __init__(self) -> None:
-        self.held = threading.RLock()
+        super().__init__()
         register(self)
 
-    def __enter__(self) -> None:
-        self.held.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.held.release()
-
     def before_fork(self) -> None:
-        self.held.acquire()
+        self.acquire()
 
     def after_fork(self, is_child: bool) -> None:
         if is_child:
-            self.held = threading.RLock()
+            self._at_fork_reinit()  # type: ignore[attr-defined]
         else:
-            self.held.release()
+            self.release()
 
 
 def _before() -> None:
