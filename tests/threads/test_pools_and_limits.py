@@ -7,9 +7,10 @@ import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from perfcore import ConfigurationError, threads
-from perfcore.threads import counts, limit, limits, pools
+from perfcore.threads import counts, limit, limits, pool, pools
 
 
 def pool_sizes():
@@ -44,6 +45,24 @@ def test_a_limit_never_raises_a_count():
     before = pool_sizes()
     with limit(1000):
         assert pool_sizes() == before
+
+
+def test_a_limit_of_another_thread_reaches_blas_though_this_one_set_it_before():
+    def blas():
+        return [pool.n_threads for pool in pools() if pool.kind == "blas"]
+
+    def other():
+        with limit(blas=1):
+            during.append(blas())
+
+    before, during = blas(), []
+    with threadpool_limits(2):
+        for each in pool.controller().lib_controllers:
+            each.set_num_threads(each.num_threads)  # from now on this thread's alone, says threadpoolctl 3.8
+        worker = threading.Thread(target=other)
+        worker.start()
+        worker.join()
+    assert set(during[0]) == {1} and blas() == before
 
 
 def test_what_was_before_is_restored_after_an_error():

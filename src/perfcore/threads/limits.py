@@ -124,8 +124,7 @@ def _settings() -> list[_Setting]:
     for library in controller().lib_controllers:
         name = f"{library.user_api} {library.internal_api}"
         thread = here if library.user_api == "openmp" else None
-        number, put = library.num_threads, library.set_num_threads
-        found.append(_Setting(library.user_api, name, number, put, library.filepath, thread))
+        found.append(_Setting(library.user_api, name, library.num_threads, _put(library), library.filepath, thread))
     if "numba.np.ufunc.parallel" in sys.modules:
         numba = sys.modules["numba"]
         found.append(_Setting("numba", "numba", numba.get_num_threads(), numba.set_num_threads, "numba", here))
@@ -133,6 +132,21 @@ def _settings() -> list[_Setting]:
         pyarrow = sys.modules["pyarrow"]
         found.append(_Setting("arrow", "pyarrow", pyarrow.cpu_count(), pyarrow.set_cpu_count, "arrow"))
     return found
+
+
+def _put(library: Any) -> Callable[[int], Any]:
+    """How its number is set. threadpoolctl from 3.8 lets but the first thread that asks set OpenBLAS's, as long as that
+    lives, and others nothing, without a word: it is asked to forget whose it was.
+    """
+    if not hasattr(library, "clear_controlling_thread"):
+        return library.set_num_threads
+
+    def put(count: int) -> None:
+        library.clear_controlling_thread(force=True)
+        library.set_num_threads(count)
+        library.clear_controlling_thread(force=True)
+
+    return put
 
 
 def _after_fork() -> None:
