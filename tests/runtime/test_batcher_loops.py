@@ -127,7 +127,8 @@ def test_a_coroutine_that_is_closed_takes_its_rows_back(doubling):
         async with Batcher(doubling) as batcher:
             doubling.gate.clear()
             first = asyncio.create_task(batcher.predict_async([1.0]))
-            await asyncio.sleep(0)
+            while not doubling.tables:  # the call is under way
+                await asyncio.sleep(0.001)
             closed = batcher.predict_async([2.0])
             closed.send(None)
             closed.close()
