@@ -94,7 +94,7 @@ def test_where_no_process_can_be_started_the_work_is_done_here(error, heavy, mon
     def refuse(*_, **__):
         raise error
 
-    monkeypatch.setattr("joblib.externals.loky.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("joblib.externals.loky.process_executor.ProcessPoolExecutor", refuse)
     assert list(parallel.map(double, range(20), workers=3)) == [2 * x for x in range(20)]
     told = re.escape(f"no worker process can be started here: {type(error).__name__}: {error}; how='threads'")
     with pytest.raises(WorkerError, match=told):
@@ -105,7 +105,7 @@ def test_without_joblib_the_work_is_done_here_unless_processes_are_asked_for(hea
     def missing(*_):
         raise MissingExtraError("needs joblib")
 
-    monkeypatch.setattr(workers, "require", missing)
+    monkeypatch.setattr(workers, "loky", missing)
     assert list(parallel.map(double, range(20), workers=2)) == [2 * x for x in range(20)]
     with pytest.raises(MissingExtraError):
         by_processes(double, range(20))

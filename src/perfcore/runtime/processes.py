@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,16 +22,14 @@ class Pool:
     wherever that is, halfway through too; and inherit from these that it does not reach them."""
 
     def __init__(self, n: int):
-        loky = require("joblib.externals.loky", "work in processes")
-        tracker = require("joblib.externals.loky.backend.resource_tracker", "work in processes")
-
         def start() -> Any:
             from multiprocessing import resource_tracker
 
-            if os.name == "posix":
-                for each in (tracker, resource_tracker):  # beginning later, these would let the signal through again
+            if os.name == "posix":  # beginning later, these would let the signal through again
+                for each in (loky("backend.resource_tracker"), resource_tracker):
                     each.ensure_running()
-            return loky.ProcessPoolExecutor(n, timeout=IDLE, initializer=_begin, initargs=(os.getpid(),))
+            executor = loky("process_executor").ProcessPoolExecutor
+            return executor(n, timeout=IDLE, initializer=_begin, initargs=(os.getpid(),))
 
         self._processes = _elsewhere(start)
         self.fill()
@@ -59,6 +58,13 @@ def _elsewhere(call: Callable[[], Any]) -> Any:
     """What a call returns in another thread, which is through when this is."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(call).result()
+
+
+def loky(module: str) -> Any:
+    """One of its modules, imported by another thread: Ctrl-C halfway through an import would leave joblib broken."""
+    name = f"joblib.externals.loky.{module}"
+    load = partial(require, name, "work in processes")
+    return load() if name in sys.modules else _elsewhere(load)
 
 
 # By process and number of workers. loky's own reusable one is joblib's, which expects it to be of its kind.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..extras import require
+from .processes import loky
 
 
 class Shared:
@@ -22,7 +22,7 @@ class Shared:
 
     def __enter__(self) -> Shared:
         place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a file system in memory, where there is one
-        self._tracker = require("joblib.externals.loky.backend.resource_tracker", "work in processes")
+        self._tracker = loky("backend.resource_tracker")
         self.folder = tempfile.mkdtemp(prefix=f"perfcore-{os.getpid()}-", dir=place)
         self._tracker.register(self.folder, "folder")
         self._n = 0

@@ -23,8 +23,7 @@ from typing import Any
 
 from ..callables import name_of
 from ..errors import MissingExtraError, WorkerError
-from ..extras import require
-from .processes import Pool, pool_of
+from .processes import Pool, loky, pool_of
 from .sharing import Shared, opened
 
 INSTEAD = "how='threads' needs no other process"
@@ -130,8 +129,7 @@ def _packed(what: str, thing: Any, apart: Callable[[pickle.PickleBuffer], Any] |
 
 def _pickled(thing: Any, apart: Callable[[pickle.PickleBuffer], Any] | None = None) -> bytes:
     # Where every joblib has it: before 1.6 it brought its own, and now needs the one that is installed.
-    cloudpickle = require("joblib.externals.loky.cloudpickle_wrapper", "work in processes")
-    return cloudpickle.dumps(thing, protocol=5, buffer_callback=apart)
+    return loky("cloudpickle_wrapper").dumps(thing, protocol=5, buffer_callback=apart)
 
 
 def _survives(error: Exception) -> bool:
